@@ -1,0 +1,1 @@
+"""Assertions: one file a type, one line in the registry."""

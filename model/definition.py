@@ -1,0 +1,70 @@
+"""What every check's definition has in common: the fields of CONTRACT "Monitors", validated once, frozen after.
+
+A check type is a subclass beside the code that runs it (probes/checks/), so the type, its REST schema, its
+documentation and its runner are one file. Whatever a person sends becomes a definition or is refused with a message
+per field; nothing behind the API looks at unvalidated input again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, UrlConstraints, model_validator
+
+from model.assertions.registry import Assertion
+from model.fields import CheckId, Cron, Instant, LocationName, Name, Tag, Text, TimeZone
+
+DEFAULT_INTERVAL_S = 60
+
+
+class Strict(BaseModel):
+    """Frozen, unknown fields refused, no silent conversions ("5" is not 5)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Retries(Strict):
+    """Further attempts before a failure is reported: up to `count`, each `delay` seconds after the last."""
+
+    count: Annotated[int, Field(ge=0, le=5)] = 0
+    delay: Annotated[float, Field(ge=0, le=60)] = 5
+
+
+class CheckDefinition(Strict):
+    """Common fields. `type` is narrowed to a literal by each subclass; `kind` says who runs it."""
+
+    kind: ClassVar[Literal["network", "browser", "heartbeat"]] = "network"
+    assertion_types: ClassVar[frozenset[str]] = frozenset()
+
+    type: str
+    name: Name
+    description: Text = ""
+    interval: Annotated[int, Field(ge=1, le=86_400, description="seconds between runs at a location")] | None = None
+    cron: Cron | None = None
+    timezone: TimeZone = "UTC"
+    timeout: Annotated[float, Field(gt=0, le=120, description="seconds, per attempt")] = 30
+    locations: Annotated[tuple[LocationName, ...], Field(max_length=50, strict=False)] | None = None
+    tags: Annotated[tuple[Tag, ...], Field(max_length=50, strict=False)] = ()
+    status: Literal["active", "paused"] = "active"
+    assertions: Annotated[tuple[Assertion, ...], Field(max_length=50, strict=False)] = ()
+    retries: Retries = Retries()
+    muted_until: Instant | None = None
+    degraded_ms: Annotated[int, Field(gt=0, le=300_000)] | None = None
+    runbook_url: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"]), Field(strict=False)] | None = None
+    depends_on: Annotated[tuple[CheckId, ...], Field(max_length=50, strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> CheckDefinition:
+        if self.cron is not None and self.interval is not None:
+            raise ValueError("give either interval or cron, not both")
+        return self
+
+    @property
+    def interval_ms(self) -> int | None:
+        """The interval in ms; None for a cron schedule."""
+        return None if self.cron is not None else (self.interval or DEFAULT_INTERVAL_S) * 1000
+
+    @property
+    def budget_ms(self) -> int:
+        """The longest a run may take with all its retries: (count + 1) x timeout + count x delay (DESIGN §4)."""
+        return round(((self.retries.count + 1) * self.timeout + self.retries.count * self.retries.delay) * 1000)

@@ -1,0 +1,72 @@
+"""The kinds of text a definition may hold, each with the sentence a person reads when theirs does not fit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, StringConstraints
+
+from model.ids import looks_like_id
+from model.times import iso, parse_iso
+
+MAX_NAME = 200
+MAX_TEXT = 10_000
+
+
+def printable(text: str) -> str:
+    """Refuses what no store and no terminal can hold: NUL and lone surrogates."""
+    if "\x00" in text:
+        raise ValueError("must not contain a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not contain a lone surrogate")
+    return text
+
+
+def one_line(text: str) -> str:
+    """A name: no control characters, and something to see."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must not contain control characters")
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return printable(text)
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin") from None
+    return name
+
+
+def _cron(text: str) -> str:
+    if len(text.split()) != 5:
+        raise ValueError("must have five fields: minute hour day-of-month month day-of-week")
+    try:
+        CronSim(text, datetime(2024, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"is not a cron expression: {error}") from None
+    return text
+
+
+def _instant(text: str) -> str:
+    return iso(parse_iso(text)) or text
+
+
+def _check_id(text: str) -> str:
+    if not (looks_like_id(text, "mon") or looks_like_id(text, "jny")):
+        raise ValueError("must be the id of a monitor or journey, such as mon_01h…")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(one_line)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(one_line)]
+LocationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(printable), AfterValidator(_time_zone)]
+Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]
+Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
+CheckId = Annotated[str, StringConstraints(max_length=60), AfterValidator(_check_id)]

@@ -1,0 +1,118 @@
+"""What a probe and the API say to each other (docs/reference/probe-protocol.md).
+
+A probe posts a LeaseRequest and waits (long poll); the answer carries batches of runs with the *delay until due*,
+the definitions they need, and what has changed for the runs it already holds. Results go back as runs end. Clocks
+are never compared: every time here is a duration. Unknown fields are ignored, so either side may be newer.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from model.outcome import AssertionResult, Attempt, Metrics, RunError, RunStatus
+
+PROTOCOL = 1
+"""This version and the one before are served; older ones are answered 426."""
+
+RESULTS_PER_REQUEST = 100
+REPORT_AFTER_MS = 250
+LEASE_MS = 6_000
+"""How long an instance's leases live without a word from it."""
+RENEW_MS = 2_000
+"""The longest a probe lets a lease request wait, and so the longest between two renewals."""
+
+
+class LeaseRequest(msgspec.Struct, omit_defaults=True):
+    """`instance`: random per process. `replaces`: the instance whose spool this process took over, known dead.
+    `types`: check types it can run. `capacity`: runs it may take now. `seen`: last change number it was told.
+    `stopping`: takes nothing more; renews what it holds. `spool`: results not yet acknowledged."""
+
+    protocol: int
+    instance: str
+    version: str
+    types: list[str]
+    capabilities: list[str]
+    capacity: int
+    running: int = 0
+    spool: int = 0
+    seen: int = 0
+    self_check: str = "off"
+    stopping: bool = False
+    replaces: str | None = None
+    wait_ms: int = RENEW_MS
+
+
+class LeasedRun(msgspec.Struct, omit_defaults=True):
+    """One run to do. `due_in_ms` may be negative: it is late already, run it at once."""
+
+    run_id: str
+    check_id: str
+    due_in_ms: int
+    trigger: str = "schedule"
+
+
+class LeasedBatch(msgspec.Struct, omit_defaults=True):
+    """One dispatch, leased under a fencing token: results are refused when another probe holds a newer one."""
+
+    dispatch_id: str
+    token: int
+    runs: list[LeasedRun]
+
+
+class LeasedCheck(msgspec.Struct, omit_defaults=True):
+    """What to run: `definition` is the check's JSON with its secrets in place (memory only, never on disk)."""
+
+    check_id: str
+    version: int
+    definition: msgspec.Raw
+
+
+class LeaseAnswer(msgspec.Struct, omit_defaults=True):
+    """`checks` holds each definition the batches need and those that changed for runs already held; `cancelled`
+    names checks that were paused or deleted: their runs that have not started end as cancelled."""
+
+    protocol: int
+    location: str
+    seen: int
+    batches: list[LeasedBatch] = []
+    checks: list[LeasedCheck] = []
+    cancelled: list[str] = []
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    """One finished run. `late_ms`: start of the first attempt after the due time, on the probe's monotonic clock.
+    `degraded`: it passed, but slower than the check's `degraded_ms`."""
+
+    run_id: str
+    dispatch_id: str
+    token: int
+    check_id: str
+    check_version: int
+    status: RunStatus
+    late_ms: float = 0.0
+    duration_ms: float | None = None
+    elapsed_ms: float = 0.0
+    degraded: bool = False
+    metrics: Metrics = Metrics()
+    error: RunError | None = None
+    assertions: tuple[AssertionResult, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    response: dict[str, object] | None = None
+
+
+class ResultBatch(msgspec.Struct, omit_defaults=True):
+    protocol: int
+    instance: str
+    results: list[Result]
+
+
+class Refusal(msgspec.Struct):
+    run_id: str
+    reason: str
+
+
+class ResultAnswer(msgspec.Struct, omit_defaults=True):
+    """Every result named in neither list was malformed; all of them are off the probe's hands."""
+
+    accepted: int
+    refused: list[Refusal] = []

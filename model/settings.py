@@ -1,0 +1,40 @@
+"""Every setting of Tracer, typed (DESIGN §6). Read from the environment in one place: cli/environment.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Names are the environment's, lower case, without `TRACER_`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data_dir: Path = Path("tracer-data")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    public_url: str | None = None
+    api_key: str | None = None
+    secret_keys: str | None = None
+    allow_nets: tuple[str, ...] = ()
+    canaries: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    metrics_token: str | None = None
+    retention_runs_days: int = Field(default=30, ge=1)
+    retention_rollups_months: int = Field(default=25, ge=1)
+    retention_gb: float = Field(default=10, gt=0)
+    url: str | None = None
+    probe_key: str | None = None
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The store's address: PostgreSQL through psycopg 3 when TRACER_DATABASE_URL is set, else SQLite."""
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'tracer.db'}"
+        for scheme in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(scheme):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(scheme)
+        return self.database_url

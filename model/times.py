@@ -1,0 +1,30 @@
+"""Instants are integer milliseconds since the epoch inside Tracer, and ISO 8601 with Z outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+
+def iso(at_ms: int | None) -> str | None:
+    """`1705314600123` -> `2024-01-15T10:30:00.123Z`; None stays None."""
+    if at_ms is None:
+        return None
+    seconds, milliseconds = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def parse_iso(text: str) -> int:
+    """ISO 8601 (a missing zone is UTC) -> ms. ValueError with a sentence when it is no time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not an ISO 8601 time such as 2024-01-15T10:30:00Z") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return round(moment.timestamp() * 1000)
+    except OverflowError:
+        raise ValueError(f"{text[:40]!r} is out of range") from None

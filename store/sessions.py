@@ -1,0 +1,151 @@
+"""The one door to the database: who may see what, in which kind of transaction, and by whose clock.
+
+    with database.read(organization_id) as session: …             rows of that organization only
+    with database.write(organization_id, Urgency.PEOPLE) as session: …
+    with database.read(EVERY_ORGANIZATION) as session: …          the service's own work, said out loud
+
+Writes on SQLite are `BEGIN IMMEDIATE` under one fair in-process lock; a write transaction that reads first can
+therefore never fail to upgrade. On PostgreSQL the lock is the database's. Wake-ups asked for inside a write
+(`wake`) are sent when, and only when, it has committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+
+from store.tables import Scoped
+from store.wakeups import Wakeups
+from store.write_lock import Urgency, WriteLock
+
+
+class _Every:
+    """The type of EVERY_ORGANIZATION."""
+
+
+EVERY_ORGANIZATION: Final = _Every()
+Scope = str | _Every
+_SCOPE = "organization_id"
+_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+
+
+class UnscopedStatementError(RuntimeError):
+    """A statement on an organization's table, in a session of one organization, that bypasses the ORM's filter."""
+
+
+class Database:
+    """One engine, its lock, its clock. Make one per process; threads may share it."""
+
+    def __init__(self, url: str, *, now_ms: Callable[[], int] | None = None) -> None:
+        """`now_ms` replaces the clock (tests). SQLite shares this host's clock; PostgreSQL is asked for its own."""
+        self.sqlite = url.startswith("sqlite")
+        self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url)
+        self.wakeups = Wakeups(None if self.sqlite else self.engine)
+        self._clock = now_ms
+        self._lock = WriteLock()
+        self._make: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        event.listen(self._make, "do_orm_execute", _apply_scope)
+
+    @contextmanager
+    def read(self, scope: Scope) -> Iterator[Session]:
+        """A read transaction: one consistent view, nothing is written."""
+        with self._make(info={_SCOPE: scope}) as session:
+            yield session
+
+    @contextmanager
+    def write(self, scope: Scope, urgency: Urgency) -> Iterator[Session]:
+        """A write transaction: committed at the end of the block, rolled back if it raises."""
+        if not self.sqlite:
+            with self._make(info={_SCOPE: scope}) as session:
+                yield from self._commit(session)
+            return
+        with self._lock.hold(urgency), self._make(info={_SCOPE: scope}) as session:
+            session.connection(execution_options={"immediate": True})
+            yield from self._commit(session)
+
+    def _commit(self, session: Session) -> Iterator[Session]:
+        topics: set[str] = session.info.setdefault("topics", set())
+        with session.begin() if not session.in_transaction() else _commit_at_end(session):
+            yield session
+            self.wakeups.in_transaction(session, topics)
+        self.wakeups.after_commit(topics)
+
+    def now_ms(self, session: Session) -> int:
+        """The time by which dues, leases and deadlines are judged: the database's (R11)."""
+        if self._clock is not None:
+            return self._clock()
+        if self.sqlite:
+            return time.time_ns() // 1_000_000
+        return int(
+            session.connection()
+            .execute(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"))
+            .scalar_one()
+        )
+
+    def close(self) -> None:
+        self.wakeups.close()
+        self.engine.dispose()
+
+
+@contextmanager
+def _commit_at_end(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        session.rollback()
+        raise
+    session.commit()
+
+
+def wake(session: Session, topic: str) -> None:
+    """Wake whoever waits for `topic` once this transaction has committed. A lost wake-up loses time, never work."""
+    session.info.setdefault("topics", set()).add(topic)
+
+
+def _apply_scope(state: ORMExecuteState) -> None:
+    scope = state.session.info.get(_SCOPE)
+    if scope is EVERY_ORGANIZATION:
+        return
+    if not isinstance(scope, str):
+        raise UnscopedStatementError("a session needs an organization, or EVERY_ORGANIZATION said out loud")
+    if not state.is_orm_statement and not state.is_insert:
+        raise UnscopedStatementError("in an organization's session, query the mapped classes, not tables or text")
+    if state.is_select or state.is_update or state.is_delete:
+        state.statement = state.statement.options(
+            with_loader_criteria(Scoped, lambda cls: cls.organization_id == scope, include_aliases=True)
+        )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=20, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an acknowledged result is on disk (R8)
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+            "wal_autocheckpoint=1000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, connect_args={"connect_timeout": 5})
