@@ -1,5 +1,48 @@
-check:
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+# The commands of README and CONTRIBUTING. Each installs what it needs first; nothing is needed but Python and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: up test check bench security lock clean
+
+up: $(VENV)/.installed
+	@exec $(BIN)/tracer up
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks
+
+security: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests -m "security or not security" -o addopts="" --hypothesis-profile=large
+
+# Pins every version with its hashes; run after a change of dependencies in pyproject.toml.
+lock: $(VENV)/.installed-dev
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tracer needs Python 3.11 or newer: make PYTHON=python3.12 up"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian and Ubuntu, apt-get install python3-venv"; exit 2; }
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
+	@echo "Installing Tracer into $(VENV) (once; about a minute)"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

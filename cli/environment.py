@@ -1,0 +1,36 @@
+"""Where settings come from: environment variables named TRACER_…, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.settings import Settings
+
+
+class _Environment(Settings, BaseSettings):
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="TRACER_", env_ignore_empty=True, enable_decoding=False, extra="ignore"
+    )
+
+    @field_validator("allow_nets", "canaries", "trusted_proxies", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class SettingsError(Exception):
+    """A setting that can't be used; the text names the variable and what it should be."""
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The environment's settings; `overrides` (command-line options that were given) win over them."""
+    try:
+        found = _Environment(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "TRACER_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name} = {first.get('input')!r}: {first['msg']}") from None
+    return Settings(**found.model_dump())
