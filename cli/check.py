@@ -1,0 +1,37 @@
+"""`tracer check TARGET`: one check from this machine, with no server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+import msgspec
+
+from cli.environment import read_settings
+from cli.waterfall import print_outcome
+from model.outcome import RunStatus
+from probes.once import run_once
+from probes.target import TargetError, definition_of
+
+_EXIT = {RunStatus.SUCCESS: 0, RunStatus.FAILED: 1}
+ALLOWED_BY_HAND = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+
+
+@click.command()
+@click.argument("target")
+@click.option("--timeout", type=click.FloatRange(0, 120, min_open=True), default=30.0, show_default=True, help="Seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def check(target: str, timeout: float, as_json: bool) -> None:
+    """Check https://…, tcp://host:port or dns://name?type=MX once; exit 0 up, 1 down, 2 wrong usage."""
+    try:
+        definition = definition_of(target, timeout=timeout)
+    except TargetError as error:
+        raise click.UsageError(str(error)) from None
+    settings = read_settings()
+    outcome = asyncio.run(run_once(definition, allow_nets=settings.allow_nets or ALLOWED_BY_HAND))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(outcome)).decode())
+    else:
+        print_outcome(target, outcome)
+    sys.exit(_EXIT.get(outcome.status, 1))

@@ -1,0 +1,181 @@
+"""`tracer monitors|runs|probes|keys …`: the REST API by hand, tables for people and --json for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import IO, Any
+
+import click
+import yaml
+
+from cli.client import ApiError, Client
+from cli.tables import print_json, print_list, print_object
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print the API's own JSON.")
+_file = click.option("-f", "--file", type=click.File(), required=True, help="YAML or JSON; - is standard input.")
+
+
+def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
+    """One request; an error is printed as a sentence with its fields, and ends the command with exit code 2."""
+    try:
+        return Client().request(method, path, body, **query)
+    except ApiError as error:
+        click.secho(str(error), fg="red", err=True)
+        for field, messages in error.fields.items():
+            click.echo(f"  {field}: {'; '.join(messages)}", err=True)
+        sys.exit(2)
+
+
+def _show(envelope: dict[str, Any], as_json: bool) -> None:
+    data = envelope.get("data")
+    for warning in (envelope.get("meta") or {}).get("warnings", []):
+        click.secho(f"note: {warning}", fg="yellow", err=True)
+    if as_json or not isinstance(data, dict):
+        print_json(data)
+    else:
+        print_object(data)
+
+
+def _read(file: IO[str]) -> Any:
+    text = file.read()
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise click.UsageError(f"{file.name} is neither JSON nor YAML: {error}") from None
+
+
+def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], Any] = lambda command: command) -> None:
+    """Adds `list` to a group."""
+
+    @group.command("list")
+    @click.option("--page", type=click.IntRange(1), default=None)
+    @click.option("--per-page", type=click.IntRange(1, 100), default=None)
+    @options
+    @_json
+    def list_them(as_json: bool, **query: Any) -> None:
+        """List them, newest first."""
+        envelope = ask("GET", path, **query)
+        if as_json:
+            print_json(envelope["data"])
+        else:
+            print_list(kind, envelope["data"], envelope.get("meta") or {})
+
+
+def by_id(group: click.Group, name: str, method: str, path: str, summary: str, body: Any = None) -> None:
+    """Adds a command that takes an id and shows the answer."""
+
+    @group.command(name, help=summary)
+    @click.argument("id_")
+    @_json
+    def act(id_: str, as_json: bool) -> None:
+        _show(ask(method, path.format(id=id_), body), as_json)
+
+
+def writing(group: click.Group, path: str) -> None:
+    """Adds `create` and `update`, both from a file."""
+
+    @group.command("create")
+    @_file
+    @_json
+    def create(file: IO[str], as_json: bool) -> None:
+        """Create one from a file with its REST fields."""
+        _show(ask("POST", path, _read(file)), as_json)
+
+    @group.command("update")
+    @click.argument("id_")
+    @_file
+    @_json
+    def update(id_: str, file: IO[str], as_json: bool) -> None:
+        """Merge a file's fields into one."""
+        _show(ask("PUT", f"{path}/{id_}", _read(file)), as_json)
+
+
+@click.group()
+def monitors() -> None:
+    """URL, API, TCP, DNS and heartbeat monitors."""
+
+
+def _monitor_filters(command: Any) -> Any:
+    command = click.option("--type", type=click.Choice(["url", "api", "tcp", "dns", "heartbeat"]))(command)
+    return click.option("--status", type=click.Choice(["active", "paused"]))(command)
+
+
+listing(monitors, "monitors", "/v1/monitors", _monitor_filters)
+by_id(monitors, "show", "GET", "/v1/monitors/{id}", "Everything about one.")
+by_id(monitors, "delete", "DELETE", "/v1/monitors/{id}", "Delete one; its runs stay readable by id.")
+by_id(monitors, "run", "POST", "/v1/monitors/{id}/run", "Run it now at each of its locations.")
+by_id(monitors, "pause", "PUT", "/v1/monitors/{id}", "Stop running it.", {"status": "paused"})
+by_id(monitors, "resume", "PUT", "/v1/monitors/{id}", "Run it again.", {"status": "active"})
+writing(monitors, "/v1/monitors")
+
+
+@click.group()
+def runs() -> None:
+    """What checks found."""
+
+
+@runs.command("list")
+@click.argument("monitor_id")
+@click.option("--status", help="One or more statuses, comma-separated.")
+@click.option("--location")
+@click.option("--from", "from_", help="ISO 8601, inclusive.")
+@click.option("--to", help="ISO 8601, exclusive.")
+@click.option("--page", type=click.IntRange(1))
+@click.option("--per-page", type=click.IntRange(1, 100))
+@_json
+def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -> None:
+    """List the runs of a monitor, newest first."""
+    envelope = ask("GET", f"/v1/monitors/{monitor_id}/runs", **{**query, "from": from_})
+    if as_json:
+        print_json(envelope["data"])
+    else:
+        print_list("runs", envelope["data"], envelope.get("meta") or {})
+
+
+by_id(runs, "show", "GET", "/v1/runs/{id}", "Everything about one run.")
+
+
+@click.group()
+def probes() -> None:
+    """Probes and the locations they serve."""
+
+
+listing(probes, "probes", "/v1/probes")
+by_id(probes, "delete", "DELETE", "/v1/probes/{id}", "Revoke a probe's key at once.")
+
+
+@probes.command("create")
+@click.argument("name")
+@click.option("--location", required=True, help="Where it stands, such as eu-west.")
+@_json
+def create_probe(name: str, location: str, as_json: bool) -> None:
+    """Register a probe; prints its key, once, and what to type on its machine."""
+    envelope = ask("POST", "/v1/probes", {"name": name, "location": location})
+    _show(envelope, as_json)
+    if not as_json:
+        key = envelope["data"]["key"]
+        click.echo(f"\nOn its machine:\n  tracer probe --location {location} --url {Client().url} --key {key}")
+
+
+@click.group()
+def keys() -> None:
+    """API keys of people and programs."""
+
+
+listing(keys, "keys", "/v1/api-keys")
+by_id(keys, "delete", "DELETE", "/v1/api-keys/{id}", "Revoke one at once.")
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="read, run, write, ingest or admin; repeatable.")
+@click.option("--expires-at", help="ISO 8601.")
+@_json
+def create_key(name: str, scopes: tuple[str, ...], expires_at: str | None, as_json: bool) -> None:
+    """Make a key; it is shown once."""
+    body: dict[str, Any] = {"name": name, "scopes": list(scopes)}
+    if expires_at:
+        body["expires_at"] = expires_at
+    _show(ask("POST", "/v1/api-keys", body), as_json)

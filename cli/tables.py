@@ -1,0 +1,71 @@
+"""How lists and objects look on a terminal: the columns that people ask for, state as colour, shape and word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STATES = {
+    "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
+    "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
+    "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
+    "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
+}  # fmt: skip
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
+    "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
+    "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
+    "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
+}
+
+
+def print_json(value: Any) -> None:
+    """For scripts: exactly the API's data, indented."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any]) -> None:
+    console = Console()
+    if not rows:
+        console.print(f"No {kind} yet.", style="dim")
+        return
+    columns = COLUMNS[kind]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right" if column.endswith("_ms") else "left")
+    for row in rows:
+        table.add_row(*(cell(row.get(column)) for column in columns))
+    console.print(table)
+    total = meta.get("total")
+    if isinstance(total, int) and total > len(rows):
+        console.print(f"{len(rows)} of {total}; --page shows more", style="dim")
+
+
+def cell(value: Any) -> Text:
+    """One value as a table shows it: states with their shape, errors by their sentence, lists joined."""
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, str) and value in _STATES:
+        shape, style = _STATES[value]
+        return Text(f"{shape} {value}", style=style)
+    if isinstance(value, dict):
+        return Text(str(value.get("message") or value.get("code") or json.dumps(value)))
+    if isinstance(value, list):
+        return Text(", ".join(str(item) for item in value))
+    return Text(f"{value:.1f}" if isinstance(value, float) else str(value))
+
+
+def print_object(value: dict[str, Any]) -> None:
+    """Every field of one object, nested ones as JSON."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, item in value.items():
+        nested = isinstance(item, (dict, list)) and bool(item)
+        table.add_row(name, Text(json.dumps(item, indent=2, ensure_ascii=False)) if nested else cell(item))
+    Console().print(table)

@@ -1,0 +1,91 @@
+"""How `tracer check` shows one answer: phases as a waterfall in fixed colours, then the assertions."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from model.outcome import Outcome, RunStatus
+
+_WIDTH = 48
+_PHASES = (
+    ("DNS", "dns_ms", "medium_purple"),
+    ("connect", "connect_ms", "dodger_blue2"),
+    ("TLS", "tls_ms", "cyan"),
+    ("waiting", "waiting_ms", "dark_orange"),
+    ("download", "download_ms", "grey62"),
+)
+_STATES = {
+    RunStatus.SUCCESS: ("● up", "bold green"),
+    RunStatus.FAILED: ("■ down", "bold red"),
+    RunStatus.UNKNOWN: ("◌ not measured", "bold yellow"),
+}
+
+
+def print_outcome(target: str, outcome: Outcome, console: Console | None = None) -> None:
+    """Say it first in words, then draw the phases, then list what was asserted."""
+    console = console or Console()
+    word, style = _STATES.get(outcome.status, (outcome.status.value, "bold"))
+    headline = Text.assemble((word, style), "  ", (target, "bold"))
+    if outcome.duration_ms is not None:
+        headline.append(f"  {outcome.duration_ms:.1f} ms")
+    console.print(headline)
+    if outcome.error is not None:
+        console.print(Text(outcome.error.message, style="red"))
+    for fact in _facts(outcome):
+        console.print(Text(fact, style="dim"))
+    console.print(_waterfall(outcome))
+    for assertion in outcome.assertions:
+        mark, colour = ("✓", "green") if assertion.passed else ("✗", "red")
+        subject = " ".join(part for part in (assertion.type, assertion.name or assertion.path) if part)
+        line = Text.assemble((mark, colour), f" {subject} {assertion.operator} {assertion.expected!r}")
+        if not assertion.passed:
+            line.append(f"  (was {assertion.actual!r})", style="red")
+        console.print(line)
+
+
+def _facts(outcome: Outcome) -> list[str]:
+    response = outcome.response or {}
+    first = " · ".join(
+        text
+        for text in (
+            f"HTTP/{response['http_version']} {response.get('status_code')}" if response.get("http_version") else "",
+            f"from {response['remote_ip']}" if response.get("remote_ip") else "",
+            f"{response['bytes']} bytes" if response.get("bytes") is not None else "",
+        )
+        if text
+    )
+    records = response.get("records")
+    return [line for line in (first, "\n".join(records) if isinstance(records, (list, tuple)) else "") if line]
+
+
+def phases(outcome: Outcome) -> list[tuple[str, float, str]]:
+    """(name, ms, colour) of each phase that happened, in order; `waiting` is what of the first byte's time is left."""
+    metrics = outcome.metrics
+    before = sum(value or 0.0 for value in (metrics.dns_ms, metrics.connect_ms, metrics.tls_ms))
+    waiting = None if metrics.ttfb_ms is None else max(0.0, metrics.ttfb_ms - before)
+    values = {
+        "dns_ms": metrics.dns_ms,
+        "connect_ms": metrics.connect_ms,
+        "tls_ms": metrics.tls_ms,
+        "waiting_ms": waiting,
+        "download_ms": metrics.download_ms,
+    }
+    return [(name, value, colour) for name, field, colour in _PHASES if (value := values[field]) is not None]
+
+
+def _waterfall(outcome: Outcome) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(width=9)
+    table.add_column(width=_WIDTH)
+    table.add_column(justify="right")
+    found = phases(outcome)
+    total = sum(value for _, value, _ in found) or 1.0
+    start = 0.0
+    for name, value, colour in found:
+        offset = min(_WIDTH - 1, int(start / total * _WIDTH))
+        length = max(1, min(_WIDTH - offset, round(value / total * _WIDTH)))
+        table.add_row(name, Text(" " * offset + "█" * length, style=colour), f"{value:.1f} ms")
+        start += value
+    return table
