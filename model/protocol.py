@@ -22,10 +22,22 @@ RENEW_MS = 2_000
 """The longest a probe lets a lease request wait, and so the longest between two renewals."""
 
 
+class ReleasedRuns(msgspec.Struct, omit_defaults=True):
+    """Leased runs that this probe gives back unstarted. They become leasable again at once, apart from those of the
+    dispatch that it keeps (whose token must stay good); a token that is no longer live makes this a no-op."""
+
+    dispatch_id: str
+    token: int
+    runs: list[str]
+
+
 class LeaseRequest(msgspec.Struct, omit_defaults=True):
     """`instance`: random per process. `replaces`: the instance whose spool this process took over, known dead.
-    `types`: check types it can run. `capacity`: runs it may take now. `seen`: last change number it was told.
-    `stopping`: takes nothing more; renews what it holds. `spool`: results not yet acknowledged."""
+    `types`: check types it can run. `capacity`: runs it may take now (the last batch may go beyond). `seen`: last
+    change number it was told. `stopping`: takes nothing more; renews what it holds. `spool`: results not yet
+    acknowledged. `holding`: every dispatch with a run it has to do or a result not yet acknowledged; one that is
+    leased to this instance, but not named here, was lost with an answer: it is sent again under the same token
+    (re-opened when `stopping`). `released`: see there; repeated until a request was answered."""
 
     protocol: int
     instance: str
@@ -40,6 +52,8 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     stopping: bool = False
     replaces: str | None = None
     wait_ms: int = RENEW_MS
+    holding: list[str] = []
+    released: list[ReleasedRuns] = []
 
 
 class LeasedRun(msgspec.Struct, omit_defaults=True):
@@ -69,7 +83,8 @@ class LeasedCheck(msgspec.Struct, omit_defaults=True):
 
 class LeaseAnswer(msgspec.Struct, omit_defaults=True):
     """`checks` holds each definition the batches need and those that changed for runs already held; `cancelled`
-    names checks that were paused or deleted: their runs that have not started end as cancelled."""
+    names checks that were paused or deleted: their runs that have not started end as cancelled. `held_ms`: how long
+    the API let the request wait, so that the rest of its duration is the round trip; None: not told."""
 
     protocol: int
     location: str
@@ -77,6 +92,7 @@ class LeaseAnswer(msgspec.Struct, omit_defaults=True):
     batches: list[LeasedBatch] = []
     checks: list[LeasedCheck] = []
     cancelled: list[str] = []
+    held_ms: float | None = None
 
 
 class Result(msgspec.Struct, omit_defaults=True):
