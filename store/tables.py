@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -121,7 +122,17 @@ class Run(Scoped, Base):
     `detail` holds assertions, attempts, response as the protocol's JSON."""
 
     __tablename__ = "runs"
-    __table_args__ = (UniqueConstraint("check_id", "at_ms", "location", "trigger", name="uq_runs_slot"),)
+    __table_args__ = (
+        UniqueConstraint("check_id", "at_ms", "location", "trigger", name="uq_runs_slot"),
+        # Failures are few among passes: without an index of their own, listing them reads every run of the check.
+        Index(
+            "ix_runs_not_success",
+            "check_id",
+            "at_ms",
+            sqlite_where=text("status <> 'success'"),
+            postgresql_where=text("status <> 'success'"),
+        ),
+    )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     check_id: Mapped[str] = mapped_column(String(40))
     check_version: Mapped[int] = mapped_column(Integer)
@@ -165,11 +176,12 @@ class Gap(Scoped, Base):
 class _Rollup(Scoped):
     """Counts of one check at one location in one bucket. `planned` = success + failed + the sum of `unmeasured`
     (by reason), always. `maintenance` and `by_hand` (manual, ci, confirm) stand apart from planned.
-    `histogram`: model.histogram counts of the durations of measured scheduled runs; `duration_sum_ms` their sum."""
+    `histogram`: model.histogram counts of the durations of measured scheduled runs; `duration_sum_ms` their sum.
+    The key has the bucket before the location, so that a window of a check is one range of it."""
 
     check_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    location: Mapped[str] = mapped_column(String(64), primary_key=True)
     bucket_ms: Mapped[int] = mapped_column(Ms, primary_key=True)
+    location: Mapped[str] = mapped_column(String(64), primary_key=True)
     planned: Mapped[int] = mapped_column(Integer)
     success: Mapped[int] = mapped_column(Integer)
     failed: Mapped[int] = mapped_column(Integer)
@@ -193,7 +205,8 @@ class RollupDay(_Rollup, Base):
 class Dispatch(Scoped, Base):
     """A batch of runs of one location and kind, waiting for a probe or leased to one (R6). `runs` is a list of
     [run_id, check_id, due_ms, late_limit_ms, trigger]; `priority` 0 was asked for by hand, 1 is of the schedule.
-    `token` rises with every lease: a result must carry the newest. Closed rows linger so late results can be judged."""
+    `token` rises with every lease: a result must carry the newest. `finished` counts its runs that have ended: when
+    all have, it is closed. Closed rows linger so late results can be judged."""
 
     __tablename__ = "dispatches"
     __table_args__ = (Index("ix_dispatches_open", "organization_id", "location", "kind", "closed_ms", "priority"),)
@@ -209,6 +222,7 @@ class Dispatch(Scoped, Base):
     probe_id: Mapped[str | None] = mapped_column(String(40))
     token: Mapped[int] = mapped_column(Integer)
     leased_ms: Mapped[int | None] = mapped_column(Ms)
+    finished: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     closed_ms: Mapped[int | None] = mapped_column(Ms)
 
 
