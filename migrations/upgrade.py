@@ -1,0 +1,69 @@
+"""Brings a database to the newest shape, from code alone: no alembic.ini, safe when several processes start at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+
+from store.sessions import Database
+
+_LOCK = 7_264_118_305
+"""The advisory lock of PostgreSQL under which one process migrates and the others wait."""
+
+
+class BrokenReferencesError(RuntimeError):
+    """A step left rows on SQLite that point at nothing; the whole upgrade was rolled back."""
+
+
+def upgrade(target: str | Engine, revision: str = "head") -> None:
+    """Run the steps that are missing, all in one transaction: a database is at the old shape or the new, never between.
+
+    `target`: an SQLAlchemy address, or an engine made by store.sessions.Database. Doing it twice does nothing.
+    """
+    if isinstance(target, Engine):
+        with migrating(target) as connection:
+            command.upgrade(configuration(connection), revision)
+        return
+    database = Database(target)
+    try:
+        upgrade(database.engine, revision)
+    finally:
+        database.close()
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's configuration for this package on this connection."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A connection in one transaction that no other migrating process shares."""
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            yield connection
+        return
+    with engine.connect().execution_options(immediate=True) as connection:
+        # A step that rebuilds a table drops the old one; with references on, that would delete what points at it.
+        # The switch only works outside a transaction, so it is thrown on the driver's connection.
+        driver = connection.connection.cursor()
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise BrokenReferencesError(f"table {broken[0]} holds rows that point at nothing in {broken[2]}")
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+            driver.close()

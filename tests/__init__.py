@@ -1,0 +1,1 @@
+"""The suite. Folders mirror the packages; tests/system runs whole processes."""
