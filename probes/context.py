@@ -1,0 +1,22 @@
+"""What one attempt of a check is given besides its definition: a deadline, and the ways out of the house."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from egress.door import Egress
+    from probes.http.engine import HttpEngine
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """`deadline`: instant of the running loop's clock (`loop.time()`) by which the attempt has ended, whatever the
+    target does; `egress`: resolves, vets and connects; `http`: the engine of HTTP exchanges, bound to that egress;
+    `run_id`: told to HTTP targets in `X-Tracer-Run`."""
+
+    deadline: float
+    egress: Egress
+    http: HttpEngine
+    run_id: str
