@@ -1,0 +1,134 @@
+"""Who may do what: bearer keys, their scopes, and one declaration per route that no route can be without.
+
+A route says what it `needs`: a Scope, or OPEN, or its own way of telling who calls (OWN: probe keys, ping tokens,
+metrics). A request to a route that says nothing is refused, so forgetting is loud and never open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+import structlog
+from flask import Flask, current_app, g, request
+
+from api.errors import Forbidden, Unauthorized
+from api.services import services
+from store.api_keys import authenticate
+from store.sessions import EVERY_ORGANIZATION
+
+_log = structlog.get_logger(__name__)
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class Scope(StrEnum):
+    """What a key may be allowed to do (CONTRACT, "People")."""
+
+    READ = "read"
+    RUN = "run"
+    WRITE = "write"
+    INGEST = "ingest"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    name: str
+
+
+OPEN: Final = _Rule("open")
+"""Anyone may: documentation, health."""
+OWN: Final = _Rule("own")
+"""The handler tells callers apart itself, by something that is not an API key."""
+Needs = Scope | _Rule
+
+_ALSO: dict[Scope, frozenset[Scope]] = {
+    Scope.READ: frozenset(),
+    Scope.RUN: frozenset({Scope.READ}),
+    Scope.WRITE: frozenset({Scope.READ}),
+    Scope.INGEST: frozenset(),
+    Scope.ADMIN: frozenset({Scope.READ, Scope.RUN, Scope.WRITE}),
+}
+"""`run` and `write` include `read`; `admin` includes all but `ingest`."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a request comes from: a key of one organization."""
+
+    organization_id: str
+    key_id: str
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
+
+def whole(scopes: Iterable[str]) -> frozenset[Scope]:
+    """Scopes as given -> with all that they include."""
+    given = {Scope(scope) for scope in scopes}
+    return frozenset(given.union(*(_ALSO[scope] for scope in given)))
+
+
+def needs(rule: Needs) -> Callable[[_View], _View]:
+    """Declare what a view needs. Views of Routes say it there; plain Flask views wear this."""
+
+    def declare(view: _View) -> _View:
+        view.needs = rule  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def rule_of(view: Callable[..., Any]) -> Needs | None:
+    """What a view declared; None if it declared nothing."""
+    return getattr(view, "needs", None)
+
+
+def caller() -> Caller:
+    """The caller of this request. Only views that need a scope have one."""
+    found = g.get("caller")
+    if not isinstance(found, Caller):
+        raise Unauthorized("This needs an API key")
+    return found
+
+
+def bearer_token() -> str | None:
+    """The token of `Authorization: Bearer …`, or None when the header says something else or nothing."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and token else None
+
+
+def identify() -> Caller:
+    """The key's owner. Unauthorized when there is no key, or it is unknown, revoked or expired."""
+    token = bearer_token()
+    if token is None:
+        raise Unauthorized("This needs an API key: Authorization: Bearer trk_…")
+    state = services()
+    with state.database.read(EVERY_ORGANIZATION) as session:
+        key = authenticate(session, state.keyring, token, state.database.now_ms(session))
+    if key is None:
+        raise Unauthorized("This API key is unknown, revoked or expired")
+    return Caller(key.organization_id, key.id, whole(key.scopes))
+
+
+def install(app: Flask) -> None:
+    """Hold every request to what its route declared, before anything of it is read."""
+
+    @app.before_request
+    def hold() -> None:
+        if request.endpoint is None:
+            return  # no such address: 404 or 405 follows
+        rule = rule_of(current_app.view_functions[request.endpoint])
+        if rule is None:
+            _log.error("api.route_without_declared_need", endpoint=request.endpoint)
+            raise Forbidden("This address is closed")
+        if isinstance(rule, Scope):
+            found = identify()
+            g.caller = found
+            structlog.contextvars.bind_contextvars(organization_id=found.organization_id, key_id=found.key_id)
+            if not found.may(rule):
+                raise Forbidden(f"This key does not have the scope {rule.value!r}")

@@ -1,0 +1,46 @@
+"""The Flask app: every REST path, its gate, its errors and its documentation, on services that the caller provides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from api import access, conditional, docs_page, errors, requests
+from api.access import OPEN, needs
+from api.json_body import MAX_BODY_BYTES
+from api.openapi import DocumentedApp
+from api.resources import RESOURCES
+from api.services import SchedulerFigures, Services, install
+from model.settings import Settings
+from store.keyring import Keyring
+from store.sessions import Database
+
+_HERE = Path(__file__).parent
+
+
+def create_app(
+    database: Database, keyring: Keyring, settings: Settings, scheduler_figures: SchedulerFigures | None = None
+) -> Flask:
+    """A WSGI app that keeps no state of its own. `scheduler_figures`: of a scheduler in this process, for /metrics."""
+    app = DocumentedApp(
+        "api", static_folder=str(_HERE / "static"), static_url_path="/static", template_folder=str(_HERE / "templates")
+    )
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        TRAP_HTTP_EXCEPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.url_map.merge_slashes = False  # a redirect would drop the body of a POST
+    app.url_map.strict_slashes = True
+    install(app, Services(database, keyring, settings, scheduler_figures))
+    errors.install(app)
+    requests.install(app)
+    access.install(app)
+    conditional.install(app)
+    needs(OPEN)(app.view_functions["static"])
+    for routes in RESOURCES:
+        app.add_routes(routes)
+    app.register_blueprint(docs_page.pages)
+    return app

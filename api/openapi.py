@@ -1,0 +1,74 @@
+"""The OpenAPI 3.1 document, made from what the routes declare, so that it can't fall behind them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from flask_openapi3 import Info, OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from api.routes import Routes
+from api.schemas.envelope import ErrorAnswer
+
+_ABOUT = """\
+Tracer watches services from many places and says so honestly: every planned run is accounted for.
+
+Send `Authorization: Bearer <key>`. Answers stand in an envelope, `{"success": true, "data": …, "meta": …}`; errors in
+`{"success": false, "error": {code, message, fields, request_id}}`. `PUT` merges top-level fields, replaces objects and
+lists, and `null` clears an optional field. Secrets read back as `********`; writing `********` keeps the stored value.
+Times are UTC, ISO 8601; intervals and timeouts are in seconds, fields ending in `_ms` in milliseconds.
+"""
+
+
+class DocumentedApp(OpenAPI):
+    """A Flask app that knows its own description."""
+
+    def __init__(self, import_name: str, **options: Any) -> None:
+        super().__init__(
+            import_name,
+            info=Info(title="Tracer", version=version("tracer"), description=_ABOUT),
+            doc_ui=False,
+            **options,
+        )
+        self._models: set[tuple[type[BaseModel], str]] = {(ErrorAnswer, "serialization")}
+
+    def add_routes(self, routes: Routes) -> None:
+        self._models |= routes.models
+        self.register_api(routes.blueprint)
+
+    def generate_spec_json(self) -> None:
+        """Operations as flask-openapi3 collected them; schemas straight from pydantic, which keeps every keyword."""
+        paths = {
+            rule: item.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            for rule, item in sorted(self.paths.items())
+        }
+        self.spec_json = {
+            "openapi": self.openapi_version,
+            "info": self.info.model_dump(mode="json", exclude_none=True),
+            "servers": [{"url": "/"}],
+            "tags": [tag.model_dump(mode="json", exclude_none=True) for tag in self.tags],
+            "paths": paths,
+            "components": {"schemas": _schemas(self._models), "securitySchemes": _SECURITY},
+        }
+
+
+_SECURITY = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`trk_…`). `x-scope` of an operation names the scope it needs: `run` and `write` "
+        "include `read`, `admin` includes all but `ingest`.",
+    }
+}
+
+
+def _schemas(models: set[tuple[type[BaseModel], str]]) -> dict[str, Any]:
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = sorted(models, key=lambda pair: pair[0].__name__)  # type: ignore[assignment]
+    names, definitions = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    for (model, _), reference in names.items():
+        if reference != {"$ref": f"#/components/schemas/{model.__name__}"}:
+            raise ValueError(f"two models are called {model.__name__}: {reference}")
+    schemas: dict[str, Any] = definitions["$defs"]
+    return schemas

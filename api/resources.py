@@ -1,0 +1,16 @@
+"""Every family of paths there is, in the order the reference shows them: a new one is its file and one line here."""
+
+from __future__ import annotations
+
+from api import api_keys, health, locations, metrics, monitors, organization, probes, runs
+
+RESOURCES = (
+    monitors.routes,
+    runs.routes,
+    probes.routes,
+    locations.routes,
+    api_keys.routes,
+    organization.routes,
+    health.routes,
+    metrics.routes,
+)

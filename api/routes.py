@@ -1,0 +1,222 @@
+"""How a path is declared: what it needs, takes and answers, in one place that the handler, the gate and the OpenAPI share.
+
+    routes = Routes("monitors", "Checks of services and hosts")
+
+    @routes.get("/v1/monitors/<monitor_id>", needs=Scope.READ, answers=MonitorAnswer)
+    def show(path: MonitorPath) -> Response: ...
+
+`path`, `query` and `body` are pydantic models named by the handler's annotations. A path that does not fit is 404, a
+query or body 422 with a message per field. `body: dict[str, Any]` is the decoded JSON object, for the view to judge.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from api.access import Needs, Scope, needs as declare_needs
+from api.envelope import JSON
+from api.errors import CODES, Invalid, NotFound
+from api.json_body import read_json
+from model.validation import field_errors
+
+View = Callable[..., Response]
+_PHRASES: Mapping[int, str] = {
+    400: "The request can't be read: not JSON, or ambiguous JSON",
+    401: "No API key, or one that is unknown, revoked or expired",
+    402: "The plan does not allow more",
+    403: "The key lacks the scope",
+    404: "There is no such thing (or it belongs to another organization)",
+    409: "It conflicts with what is there",
+    413: "The body is larger than 1 MiB",
+    415: "The body is not declared as application/json",
+    422: "A field is not acceptable; `error.fields` says which, and why",
+    429: "Too many requests; `Retry-After` says when to come back",
+    503: "The database can't be reached",
+}
+
+
+class PathModel(BaseModel):
+    """Base of path parameters: a pattern that does not fit is 404."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class QueryModel(BaseModel):
+    """Base of query parameters: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BodyModel(BaseModel):
+    """Base of request bodies: unknown fields are refused, nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Blueprint(APIBlueprint):
+    """flask-openapi3's blueprint, with our reading of requests in place of its own (docs/decisions/0001)."""
+
+    @staticmethod
+    def create_view_func(func: View, *_args: Any, **_kwargs: Any) -> View:
+        return func
+
+
+class Routes:
+    """A family of paths under one heading of the reference. `models` collects what the OpenAPI has to describe."""
+
+    def __init__(self, name: str, about: str) -> None:
+        self.blueprint = _Blueprint(name, __name__, abp_tags=[Tag(name=name, description=about)])
+        self.models: set[tuple[type[BaseModel], str]] = set()
+
+    def get(self, rule: str, **declared: Any) -> Callable[[View], View]:
+        return self._route("GET", rule, **declared)
+
+    def post(self, rule: str, **declared: Any) -> Callable[[View], View]:
+        return self._route("POST", rule, **declared)
+
+    def put(self, rule: str, **declared: Any) -> Callable[[View], View]:
+        return self._route("PUT", rule, **declared)
+
+    def delete(self, rule: str, **declared: Any) -> Callable[[View], View]:
+        return self._route("DELETE", rule, **declared)
+
+    def _route(
+        self,
+        method: str,
+        rule: str,
+        *,
+        needs: Needs,
+        answers: type[BaseModel],
+        accepts: type[BaseModel] | None = None,
+        status: int = 200,
+        errors: Sequence[int] = (),
+    ) -> Callable[[View], View]:
+        """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `accepts`: what
+        the OpenAPI says of a body that the view takes as a plain dict, because which model it is depends on it."""
+
+        def register(view: View) -> View:
+            takes = {name: kind for name, kind in get_type_hints(view).items() if name in ("path", "query", "body")}
+            shown = {**takes, "body": accepts} if accepts is not None else takes
+            reading = _reading(view, takes, optional_body=not _body_required(shown.get("body")))
+            reading.__annotations__ = shown
+            reading.__doc__ = None
+            declare_needs(needs)(reading)
+            self.models.add((answers, "serialization"))
+            if "body" in shown:
+                self.models.add((shown["body"], "validation"))
+            summary, _, description = inspect.getdoc(view).partition("\n") if view.__doc__ else ("", "", "")
+            getattr(self.blueprint, method.lower())(
+                rule,
+                operation_id=view.__name__,
+                summary=summary.rstrip("."),
+                description=description.strip() or None,
+                responses={status: _described(answers), **_refusals(method, needs, takes, errors)},
+                security=[{"key": []}] if isinstance(needs, Scope) else None,
+                openapi_extensions={"x-scope": needs.value} if isinstance(needs, Scope) else None,
+            )(reading)
+            return view
+
+        return register
+
+
+def _body_required(body: Any) -> bool:
+    extra = getattr(body, "model_config", {}).get("openapi_extra", {})
+    return bool(extra.get("required", True))
+
+
+def _reading(view: View, takes: Mapping[str, Any], *, optional_body: bool) -> View:
+    """The view as Flask calls it: reads what the annotations ask for, then calls it."""
+
+    @functools.wraps(view)
+    def answer(**from_path: str) -> Response:
+        given: dict[str, Any] = {}
+        if "path" in takes:
+            given["path"] = _read_path(takes["path"], from_path)
+        try:
+            if "query" in takes:
+                given["query"] = _read_query(takes["query"])
+            if "body" in takes:
+                given["body"] = _read_body(takes["body"], optional=optional_body)
+        except ValidationError as error:
+            raise Invalid(field_errors(error)) from None
+        return view(**given)
+
+    return answer
+
+
+def _read_body(kind: Any, *, optional: bool) -> Any:
+    """A model is validated; a view that asks for a dict gets the JSON object itself."""
+    sent = read_json(request, required=not optional)
+    value = {} if sent is None and optional else sent
+    if not isinstance(value, dict):
+        raise Invalid({"": ["must be a JSON object"]})
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate(value)
+    return value
+
+
+def _read_path(kind: type[BaseModel], values: Mapping[str, str]) -> BaseModel:
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError:
+        raise NotFound("There is no such thing") from None
+
+
+def _read_query(kind: type[BaseModel]) -> BaseModel:
+    """Each parameter once: of two, nobody could say which counts."""
+    values: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
+    for name, several in request.args.lists():
+        values[name] = several[0]
+        if len(several) > 1:
+            fields[name] = ["may be given once"]
+        elif "\x00" in several[0]:
+            fields[name] = ["must not contain a NUL character"]
+    if fields:
+        raise Invalid(fields)
+    return kind.model_validate(values)
+
+
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    example = (model.model_config.get("json_schema_extra") or {}).get("example")  # type: ignore[union-attr]
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    if example is not None:
+        content["example"] = example
+    return {"description": (model.__doc__ or "").strip().split("\n")[0], "content": {JSON: content}}
+
+
+def _refusals(method: str, needs: Needs, takes: Mapping[str, Any], more: Sequence[int]) -> dict[int, dict[str, Any]]:
+    statuses = {*more, 503}
+    statuses |= {401, 403} if isinstance(needs, Scope) else set()
+    statuses |= {404} if "path" in takes else set()
+    statuses |= {422} if "query" in takes else set()
+    statuses |= {400, 413, 415, 422} if "body" in takes else set()
+    described = {status: refusal(status) for status in sorted(statuses)}
+    if method == "GET":
+        described[304] = {"description": "Nothing has changed since the ETag given in If-None-Match"}
+    return described
+
+
+def refusal(status: int) -> dict[str, Any]:
+    """The OpenAPI description of an error answer."""
+    example: dict[str, Any] = {"code": CODES[status], "message": _PHRASES[status]}
+    if status == 422:
+        example["fields"] = {"assertions.0.value": ["must be a whole number"]}
+    example["request_id"] = "req_5b0c1d2e3f405162"
+    return {
+        "description": _PHRASES[status],
+        "content": {
+            JSON: {
+                "schema": {"$ref": "#/components/schemas/ErrorAnswer"},
+                "example": {"success": False, "error": example},
+            }
+        },
+    }

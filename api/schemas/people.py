@@ -1,0 +1,81 @@
+"""Shapes of keys and the organization."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from api.routes import BodyModel
+from api.schemas.envelope import Answer, PageMeta, Shape, Time
+from model.fields import Instant, LocationName, Name
+
+ScopeName = Literal["read", "run", "write", "ingest", "admin"]
+
+
+class ApiKey(Shape):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[ScopeName]
+    hint: Annotated[str, Field(description="How the key begins and ends, to tell keys apart")]
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
+
+
+class NewApiKey(ApiKey):
+    """A key with its secret: shown now and never again."""
+
+    key: Annotated[str, Field(examples=["trk_…"])]
+
+
+class ApiKeyAnswer(Answer[ApiKey]):
+    """The key."""
+
+
+class NewApiKeyAnswer(Answer[NewApiKey]):
+    """The key, with its secret for the only time."""
+
+
+class ApiKeyList(Answer[list[ApiKey]]):
+    """Keys, newest first."""
+
+    meta: PageMeta
+
+
+class ApiKeyRequest(BodyModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "deploy", "scopes": ["run"]}]})
+
+    name: Name
+    scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=5)]
+    expires_at: Annotated[Instant | None, Field(description="Absent or null: never")] = None
+
+
+class Organization(Shape):
+    """A team."""
+
+    id: str
+    name: str
+    default_locations: Annotated[list[str], Field(description="Where monitors run that name no locations")]
+    created_at: Time
+
+
+class OrganizationAnswer(Answer[Organization]):
+    """The key's organization."""
+
+
+class OrganizationChange(BodyModel):
+    """What may change; absent fields stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"default_locations": ["us-east", "eu-west"]}]})
+
+    name: Name | SkipJsonSchema[None] = None
+    default_locations: (
+        Annotated[list[LocationName], Field(max_length=50)]
+        | Annotated[None, Field(description="Clears them: every monitor then has to name its locations")]
+    ) = None

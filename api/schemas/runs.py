@@ -1,0 +1,175 @@
+"""Shapes of runs and of gaps between them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from api.schemas.envelope import Answer, RunPageMeta, Shape, Time
+from model.errors import ErrorCode
+
+Status = Literal["queued", "running", "success", "failed", "missed", "unknown", "cancelled"]
+Milliseconds = Annotated[float, Field(ge=0)]
+
+
+class RunErrorShape(Shape):
+    """Why a run did not succeed. `code` is one of those in the reference of runs."""
+
+    code: Annotated[str, Field(json_schema_extra={"enum": [code.value for code in ErrorCode]})]
+    message: str
+
+
+class PhaseTimes(Shape):
+    """Phases in ms, each alone; null where the phase did not happen."""
+
+    dns_ms: Milliseconds | None
+    connect_ms: Milliseconds | None
+    tls_ms: Milliseconds | None
+    ttfb_ms: Milliseconds | None
+    download_ms: Milliseconds | None
+
+
+class AssertionShape(Shape):
+    """One assertion held against the answer."""
+
+    type: str
+    path: str | SkipJsonSchema[None] = None
+    name: str | SkipJsonSchema[None] = None
+    operator: str
+    expected: Any
+    actual: Any
+    passed: bool
+
+
+class AttemptShape(Shape):
+    """One try of a run with retries."""
+
+    started_at: Time | None
+    status: Literal["success", "failed", "unknown"]
+    duration_ms: Milliseconds | None
+    metrics: PhaseTimes
+    error: RunErrorShape | None
+
+
+class Run(Shape):
+    """One run of a check at one location: of its schedule, or asked for."""
+
+    id: str
+    monitor_id: str | None
+    journey_id: str | None
+    status: Status
+    location: str
+    trigger: Literal["schedule", "manual", "ci", "confirm"]
+    scheduled_at: Annotated[Time | None, Field(description="When it was due; null for a run asked for by hand")]
+    queued_at: Annotated[Time | None, Field(description="When it was asked for; null for a run of the schedule")]
+    started_at: Time | None
+    completed_at: Time | None
+    duration_ms: Milliseconds | None
+    degraded: Annotated[bool, Field(description="It passed, but slower than `degraded_ms`")]
+    metrics: PhaseTimes
+    error: RunErrorShape | None
+    probe_id: str | None
+
+
+class RunDetail(Run):
+    """A run with all it found."""
+
+    assertions: list[AssertionShape]
+    attempts: list[AttemptShape]
+    response: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="As far as they apply: status_code, http_version, remote_ip, bytes, headers, certificate, and "
+            "body (the first 4 kB, of failed runs)"
+        ),
+    ]
+
+
+class GapShape(Shape):
+    """A stretch of slots that nobody could run."""
+
+    status: Literal["missed", "unknown"]
+    location: str
+    slots: Annotated[int, Field(ge=1)]
+    from_: Annotated[Time, Field(serialization_alias="from")]
+    to: Time
+    error: RunErrorShape
+
+
+class RunAnswer(Answer[RunDetail]):
+    """The run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "success": True,
+                "data": {
+                    "id": "run_xyz789",
+                    "monitor_id": "mon_abc123",
+                    "journey_id": None,
+                    "status": "success",
+                    "location": "us-east",
+                    "trigger": "schedule",
+                    "scheduled_at": "2024-01-15T10:30:00.000Z",
+                    "queued_at": None,
+                    "started_at": "2024-01-15T10:30:00.004Z",
+                    "completed_at": "2024-01-15T10:30:00.249Z",
+                    "duration_ms": 245,
+                    "degraded": False,
+                    "metrics": {"dns_ms": 15, "connect_ms": 45, "tls_ms": 80, "ttfb_ms": 190, "download_ms": 55},
+                    "error": None,
+                    "probe_id": "prb_01hm5k3v2a",
+                    "assertions": [
+                        {"type": "status_code", "operator": "equals", "expected": 200, "actual": 200, "passed": True}
+                    ],
+                    "attempts": [],
+                    "response": {"status_code": 200, "http_version": "2", "remote_ip": "203.0.113.9", "bytes": 512},
+                },
+            }
+        }
+    )
+
+
+class RunList(Answer[list[Run | GapShape]]):
+    """Runs and gaps, newest first."""
+
+    meta: RunPageMeta
+
+
+class QueuedRun(Shape):
+    """A run asked for."""
+
+    run_id: str
+    location: str
+
+
+class Queued(Shape):
+    """Runs asked for, one per location; `run_id` is the first."""
+
+    run_id: str
+    status: Literal["queued"]
+    locations: list[str]
+    runs: list[QueuedRun]
+
+
+class QueuedAnswer(Answer[Queued]):
+    """The runs wait for a probe."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "success": True,
+                "data": {
+                    "run_id": "run_xyz789",
+                    "status": "queued",
+                    "locations": ["us-east", "eu-west"],
+                    "runs": [
+                        {"run_id": "run_xyz789", "location": "us-east"},
+                        {"run_id": "run_xyz790", "location": "eu-west"},
+                    ],
+                },
+            }
+        }
+    )

@@ -1,0 +1,45 @@
+"""What the request handlers work with: the store, the keyring, the settings; carried by the app, never global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask, current_app
+
+from model.settings import Settings
+from store.sessions import Database
+
+if TYPE_CHECKING:
+    from store.keyring import Keyring
+
+SchedulerFigures = Callable[[], Mapping[str, float]]
+"""Figures of a scheduler in this process, by name; `/metrics` prints those it knows."""
+
+_EXTENSION = "tracer"
+
+
+@dataclass(frozen=True)
+class Services:
+    """`scheduler_figures` is None where no scheduler runs in this process."""
+
+    database: Database
+    keyring: Keyring
+    settings: Settings
+    scheduler_figures: SchedulerFigures | None = None
+
+    @property
+    def public_url(self) -> str:
+        """The address in every link that leaves the house, without a slash at its end."""
+        settings = self.settings
+        return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def install(app: Flask, services: Services) -> None:
+    app.extensions[_EXTENSION] = services
+
+
+def services() -> Services:
+    """The services of the app that handles this request."""
+    return cast(Services, current_app.extensions[_EXTENSION])
