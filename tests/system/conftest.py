@@ -1,0 +1,40 @@
+"""A stack of real processes on either store, and the ledger's target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.ledger import Target
+from tests.system.stack import Stack
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    server = Target()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_stack(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """A function that starts a whole Tracer; a `sabotage` names a broken build."""
+    stacks: list[Stack] = []
+
+    def make(sabotage: str = "") -> Stack:
+        folder = tmp_path / f"stack{len(stacks)}"
+        (folder / "data").mkdir(parents=True)
+        url = "sqlite" if store == "sqlite" else request.getfixturevalue("make_empty_database")()
+        stacks.append(Stack(url, folder, sabotage=sabotage))
+        return stacks[-1].start()
+
+    yield make
+    for stack in stacks:
+        stack.close()
+
+
+@pytest.fixture
+def stack(make_stack: Callable[..., Stack]) -> Stack:
+    return make_stack()

@@ -1,0 +1,120 @@
+"""SIGKILL of any process at random instants: afterwards every slot is accounted for once, and nothing told is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.system.ledger import SCHEDULE_BEGINS_AFTER_MS, Target, account, due_slots, milliseconds, run_id
+from tests.system.processes import wait_for
+from tests.system.stack import LOCATION, Stack
+from tests.system.wire import Wire
+
+KILLS = int(os.environ.get("TRACER_TEST_KILLS", "60")) // 2
+"""Half of them on each store; thousands by the environment."""
+CHECKS = 20
+INTERVAL_S = 2
+
+
+@dataclass
+class Ledger:
+    """What must hold after the storm; `faults` is empty when it does."""
+
+    faults: list[str] = field(default_factory=list)
+    slots: int = 0
+    measured: int = 0
+    extra_hits: int = 0
+
+    def expect(self, holds: bool, fault: str) -> None:
+        if not holds:
+            self.faults.append(fault)
+
+
+@pytest.fixture
+def wire(stack: Stack) -> Iterator[Wire]:
+    proxy = Wire(stack.url)
+    yield proxy
+    proxy.close()
+
+
+def storm(stack: Stack, kills: int, seed: int, pause: Callable[[random.Random], float]) -> None:
+    """Kill a random process, leave it dead for a moment, start it again; `kills` times."""
+    dice = random.Random(seed)
+    for _ in range(kills):
+        time.sleep(pause(dice))
+        victim = stack.processes[dice.choice(sorted(stack.processes))]
+        victim.kill()
+        time.sleep(dice.uniform(0, 0.6))
+        victim.start()
+    for name, process in stack.processes.items():
+        assert process.alive, f"{name} did not come back:\n{stack.log(name)}"
+
+
+def audit(stack: Stack, wire: Wire, target: Target, monitors: list[dict[str, object]], until_ms: int) -> Ledger:
+    """Join what was due, what the history says, what was acknowledged and what the target saw."""
+    ledger = Ledger()
+    recorded: dict[str, str] = {}
+    for monitor in monitors:
+        check_id = str(monitor["id"])
+        begins = milliseconds(str(monitor["created_at"])) + SCHEDULE_BEGINS_AFTER_MS
+        due = due_slots(check_id, LOCATION, INTERVAL_S * 1000, begins, until_ms)
+        history = stack.api.history(check_id)
+        book = account(due, history)
+        ledger.slots += len(due)
+        ledger.measured += book.by_status["success"]
+        ledger.expect(not book.missing, f"{check_id}: holes at {book.missing[:5]} ({len(book.missing)})")
+        ledger.expect(not book.doubled, f"{check_id}: twice at {book.doubled[:5]}")
+        ledger.expect(not book.strangers, f"{check_id}: not due at {book.strangers[:5]}")
+        ledger.expect(not book.by_status["failed"], f"{check_id}: {book.by_status['failed']} failed, target was up")
+        ledger.expect(
+            all(told == run_id(check_id, LOCATION, at) for at, told in book.run_ids.items()), f"{check_id}: run ids"
+        )
+        recorded |= {entry["id"]: entry["status"] for entry in history if "id" in entry}
+    for run, status in recorded.items():
+        ledger.expect(status != "success" or target.hits[run] > 0, f"{run} passed, but the target never saw it")
+    for run, status in wire.acknowledged.items():
+        ledger.expect(recorded.get(run) == status, f"{run}: acknowledged {status}, stored {recorded.get(run)}")
+    ledger.extra_hits = sum(times - 1 for times in target.hits.values())
+    return ledger
+
+
+def settled(stack: Stack, monitors: list[dict[str, object]], until_ms: int) -> Callable[[], bool]:
+    """True once every monitor has an entry after `until_ms` and none of an earlier slot is awaited any more."""
+
+    def look() -> bool:
+        return all(_newest(stack, str(monitor["id"])) > until_ms for monitor in monitors)
+
+    return look
+
+
+def _newest(stack: Stack, check_id: str) -> int:
+    entries = stack.api("GET", f"/v1/monitors/{check_id}/runs?per_page=1")["data"]
+    return milliseconds(entries[0].get("scheduled_at") or entries[0]["to"]) if entries else 0
+
+
+@pytest.mark.timeout(60 + KILLS * 6)
+def test_every_slot_is_accounted_for_exactly_once_however_processes_are_killed(
+    stack: Stack, target: Target, wire: Wire
+) -> None:
+    seed = int(os.environ.get("TRACER_TEST_SEED", random.randrange(10**6)))
+    print(f"seed {seed}")
+    stack.add_probe("probe-1", wire.url)
+    stack.add_probe("probe-2", wire.url)
+    monitors = [stack.monitor(target.url, name=f"check {number}") for number in range(CHECKS)]
+    wait_for(lambda: len(target.hits) > CHECKS, "every check running")
+
+    storm(stack, KILLS, seed, lambda dice: dice.uniform(0.2, 1.2))
+
+    wait_for(stack.healthy, "a healthy server after the storm")
+    until_ms = int(time.time() * 1000)
+    wait_for(settled(stack, monitors, until_ms + 12_000), "slots after the storm", 60)
+    ledger = audit(stack, wire, target, monitors, until_ms)
+    print(f"{KILLS} kills, {ledger.slots} slots, {ledger.measured} measured, {ledger.extra_hits} second hits")
+    assert not ledger.faults, "\n".join(ledger.faults[:20])
+    assert ledger.extra_hits <= KILLS * CHECKS
+    assert ledger.measured > ledger.slots * 0.3, "most of the time something was running"
