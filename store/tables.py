@@ -202,6 +202,9 @@ class RollupDay(_Rollup, Base):
     __table_args__ = (Index("ix_rollups_day_bucket", "bucket_ms"),)
 
 
+_UNCLOSED = text("closed_ms IS NULL")
+
+
 class Dispatch(Scoped, Base):
     """A batch of runs of one location and kind, waiting for a probe or leased to one (R6). `runs` is a list of
     [run_id, check_id, due_ms, late_limit_ms, trigger]; `priority` 0 was asked for by hand, 1 is of the schedule.
@@ -209,7 +212,10 @@ class Dispatch(Scoped, Base):
     all have, it is closed. Closed rows linger so late results can be judged."""
 
     __tablename__ = "dispatches"
-    __table_args__ = (Index("ix_dispatches_open", "organization_id", "location", "kind", "closed_ms", "priority"),)
+    __table_args__ = (
+        Index("ix_dispatches_open", "organization_id", "location", "kind", "closed_ms", "priority"),
+        Index("ix_dispatches_unclosed", "last_limit_ms", sqlite_where=_UNCLOSED, postgresql_where=_UNCLOSED),
+    )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     location: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(10))
@@ -306,6 +312,19 @@ class Shard(Base):
     token: Mapped[int] = mapped_column(Integer)
     lease_until_ms: Mapped[int] = mapped_column(Ms)
     checkpoint_ms: Mapped[int | None] = mapped_column(Ms)
+
+
+class Arrears(Base):
+    """A stretch of time in which a shard had no scheduler: each slot due in (from_ms, to_ms] is still to be accounted
+    for, check by check in the order of their ids. Older slots are closed up to and including `closed_to`; the newest of
+    each stream was run or closed up to and including `offered_to`. The row goes when both are through."""
+
+    __tablename__ = "arrears"
+    shard_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    from_ms: Mapped[int] = mapped_column(Ms, primary_key=True, autoincrement=False)
+    to_ms: Mapped[int] = mapped_column(Ms)
+    closed_to: Mapped[str | None] = mapped_column(String(40))
+    offered_to: Mapped[str | None] = mapped_column(String(40))
 
 
 class Role(Base):
