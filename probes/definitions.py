@@ -1,0 +1,121 @@
+"""The definitions of leased checks: parsed once per version, in memory only while a run needs them.
+
+A definition with secrets leaves memory with its last run. One without may be remembered a while longer, so that a
+check that comes back every few seconds is not parsed each time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+
+from model.definition import CheckDefinition
+from model.protocol import LeasedCheck
+from model.scrub import Scrubber
+from model.secrets import split
+
+Parse = Callable[[bytes], CheckDefinition]
+_REMEMBERED = 4_096
+_LARGEST_REMEMBERED = 4_096
+"""Bytes; with the number above, at most 16 MiB of definitions outlive their runs."""
+_log = structlog.get_logger(__name__)
+
+
+class Definition:
+    """A check as leased. `check` is None when this probe can't read it (`problem` says why); `target` is the host it
+    goes to, for limits per target; `scrubber` knows its secrets."""
+
+    __slots__ = ("check", "problem", "scrubber", "target", "version")
+
+    def __init__(self, version: int, check: CheckDefinition | None, scrubber: Scrubber, problem: str = "") -> None:
+        self.version = version
+        self.check = check
+        self.scrubber = scrubber
+        self.problem = problem
+        self.target = "" if check is None else target_of(check)
+
+
+class Definitions:
+    """By check id, counted by the runs that will need them."""
+
+    def __init__(self, parse: Parse) -> None:
+        self._parse = parse
+        self._needed: dict[str, Definition] = {}
+        self._users: dict[str, int] = {}
+        self._remembered: OrderedDict[tuple[int, bytes], Definition] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._needed)
+
+    def get(self, check_id: str) -> Definition | None:
+        return self._needed.get(check_id)
+
+    def learn(self, leased: LeasedCheck) -> None:
+        """A new or changed definition; an older version than the one at hand is ignored."""
+        known = self._needed.get(leased.check_id)
+        if known is not None and known.version >= leased.version:
+            return
+        self._needed[leased.check_id] = self._definition(leased)
+
+    def need(self, check_id: str) -> None:
+        """One more run will ask for this check."""
+        self._users[check_id] = self._users.get(check_id, 0) + 1
+
+    def release(self, check_id: str) -> None:
+        """A run of this check has ended; the last one takes the definition with it."""
+        users = self._users.get(check_id, 0) - 1
+        if users > 0:
+            self._users[check_id] = users
+            return
+        self._users.pop(check_id, None)
+        self._needed.pop(check_id, None)
+
+    def forget_unneeded(self) -> None:
+        """Drop what came with an answer, but belongs to no run held."""
+        for check_id in self._needed.keys() - self._users.keys():
+            del self._needed[check_id]
+
+    def _definition(self, leased: LeasedCheck) -> Definition:
+        raw = bytes(leased.definition)
+        known = self._remembered.get((leased.version, raw))
+        if known is not None:
+            self._remembered.move_to_end((leased.version, raw))
+            return known
+        definition = self._read(leased, raw)
+        if not definition.scrubber and len(raw) <= _LARGEST_REMEMBERED:
+            self._remembered[leased.version, raw] = definition
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return definition
+
+    def _read(self, leased: LeasedCheck, raw: bytes) -> Definition:
+        """ValueError is what pydantic and msgspec raise; the text of a pydantic error may quote secrets, so only the
+        places it names are kept."""
+        try:
+            _, secrets = split(msgspec.json.decode(raw, type=dict[str, object]))
+            check = self._parse(raw)
+        except (ValueError, LookupError) as error:
+            problem = f"this probe can't read version {leased.version} of the check: {_places(error)}"
+            _log.error("definition.unreadable", check_id=leased.check_id, reason=problem)
+            return Definition(leased.version, None, Scrubber(()), problem)
+        return Definition(leased.version, check, Scrubber(secrets.values()))
+
+
+def target_of(check: CheckDefinition) -> str:
+    """The host a check goes to, lower case; empty where it has none."""
+    url = getattr(check, "url", None)
+    if url is not None:
+        return (urlsplit(str(url)).hostname or "").lower()
+    return str(getattr(check, "host", "")).lower()
+
+
+def _places(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if details is None:
+        return type(error).__name__
+    named = details(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in named[:5])

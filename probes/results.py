@@ -1,0 +1,73 @@
+"""Results from what was measured: the last place a run passes before disk and network."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from model.outcome import Outcome, RunError, RunStatus
+from model.protocol import Result
+from probes.attempts import Execution
+from probes.held import HeldRun
+
+_encoder = msgspec.json.Encoder()
+_log = structlog.get_logger(__name__)
+
+
+def ended(execution: Execution, outcome: Outcome) -> Result:
+    """A run that was done: lateness from its first attempt, all else from its last (CONTRACT, "Runs")."""
+    run, check = execution.run, execution.definition.check
+    limit_ms = None if check is None else check.degraded_ms
+    slow = limit_ms is not None and outcome.duration_ms is not None and outcome.duration_ms > limit_ms
+    return Result(
+        run_id=run.run_id,
+        dispatch_id=run.dispatch.dispatch_id,
+        token=run.dispatch.token,
+        check_id=run.check_id,
+        check_version=execution.definition.version,
+        status=outcome.status,
+        late_ms=execution.attempts[0].late_ms,
+        duration_ms=outcome.duration_ms,
+        elapsed_ms=round((execution.ended_at - execution.started_at) * 1000, 3),
+        degraded=slow and outcome.status is RunStatus.SUCCESS,
+        metrics=outcome.metrics,
+        error=outcome.error,
+        assertions=outcome.assertions,
+        attempts=tuple(execution.attempts),
+        response=outcome.response,
+    )
+
+
+def never_ran(run: HeldRun, version: int, status: RunStatus, error: RunError | None) -> Result:
+    """A run that was leased, but not started."""
+    return Result(
+        run_id=run.run_id,
+        dispatch_id=run.dispatch.dispatch_id,
+        token=run.dispatch.token,
+        check_id=run.check_id,
+        check_version=version,
+        status=status,
+        error=error,
+    )
+
+
+def encode(result: Result) -> bytes:
+    """A result's JSON. A part that no JSON can hold (a runner's mistake) costs that part, never the result."""
+    try:
+        return _encoder.encode(result)
+    except (TypeError, ValueError) as error:
+        _log.error("result.not_encodable", run_id=result.run_id, reason=str(error))
+    return _encoder.encode(bare(result))
+
+
+def bare(result: Result) -> Result:
+    """The same verdict without what a target may have made large or strange."""
+    error = result.error
+    message = "" if error is None else error.message[:500].encode(errors="replace").decode()
+    return msgspec.structs.replace(
+        result,
+        error=None if error is None else RunError(error.code, message),
+        assertions=(),
+        attempts=(),
+        response=None,
+    )

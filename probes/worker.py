@@ -1,0 +1,262 @@
+"""The heart of a probe: leased runs in, each started at its due time, each ending as one result in the spool.
+
+lease answer -> timer -> admission -> attempts -> guard (was it us?) -> scrub -> spool -> report
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from model.errors import ErrorCode
+from model.outcome import Outcome, RunError, RunStatus
+from model.protocol import LEASE_MS, RENEW_MS, LeaseAnswer, LeasedBatch, Result
+from probes.admission import IN_FLIGHT, IN_FLIGHT_PER_TARGET, Admission
+from probes.attempts import CheckEngine, Execution
+from probes.definitions import Definitions
+from probes.held import HeldDispatch, HeldRun, Holdings
+from probes.results import encode, ended, never_ran
+from probes.segments import Entry
+from probes.spool import Spool
+from probes.timers import Pulse, RoundTrip
+
+HELD_RUNS = 4 * IN_FLIGHT
+"""Runs leased and not yet reported, those that pause before a retry not counted: enough for a second of lead at full
+rate and the reports under way."""
+HELD_RUNS_AT_ALL = 5 * HELD_RUNS
+"""With those that pause: what keeps memory bounded when all the world is down."""
+_LEASE_LOST_AFTER_S = (LEASE_MS - RENEW_MS) / 1000
+"""After a standstill of this length others may have been given what was held: it is given back, not begun."""
+_PLANNED = ("schedule", "confirm")
+_log = structlog.get_logger(__name__)
+
+
+def _nobody(_urgent: bool) -> None:
+    """Until a reporter listens."""
+
+
+class Guard(Protocol):
+    """Tells a target's failure from this probe's own (probes/canaries.py)."""
+
+    def passed(self, execution: Execution, outcome: Outcome) -> None: ...
+
+    def doubts(self, execution: Execution, outcome: Outcome) -> bool: ...
+
+    async def judge(self, execution: Execution, outcome: Outcome) -> Outcome: ...
+
+
+class Worker:
+    """Everything runs on one event loop; `on_result(urgent)` is called for each result that enters the spool."""
+
+    def __init__(self, engine: CheckEngine, spool: Spool, guard: Guard, admission: Admission | None = None) -> None:
+        self.round_trip = RoundTrip()
+        self.holdings = Holdings()
+        self.pulse = Pulse(self._tick)
+        self.on_result: Callable[[bool], None] = _nobody
+        self.stopping = False
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._engine = engine
+        self._spool = spool
+        self._guard = guard
+        self._admission = admission or Admission(IN_FLIGHT, IN_FLIGHT_PER_TARGET)
+        self._definitions = Definitions(engine.parse)
+        self._unstarted: dict[str, HeldRun] = {}
+        self._executions: dict[str, Execution] = {}
+        self._pausing = 0
+        self._judgements: set[asyncio.Task[None]] = set()
+        self._clock_offset = asyncio.get_running_loop().time() - time.monotonic()
+        if abs(self._clock_offset) < 0.01:
+            # uvloop counts the same clock in whole ms; only another clock's base needs translating.
+            self._clock_offset = 0.0
+
+    @property
+    def running(self) -> int:
+        """Runs that have started and not ended."""
+        return len(self._executions)
+
+    @property
+    def capacity(self) -> int:
+        """Runs that may be leased now."""
+        if self.stopping or self._spool.full or self._admission.exhausted:
+            return 0
+        held = self.holdings.unacknowledged
+        return max(0, min(HELD_RUNS - (held - self._pausing), HELD_RUNS_AT_ALL - held))
+
+    def accept(self, answer: LeaseAnswer, received_at: float) -> None:
+        """What a lease brought, received at that instant of the monotonic clock."""
+        for check in answer.checks:
+            self._definitions.learn(check)
+        if answer.cancelled:
+            self._cancel(frozenset(answer.cancelled))
+        for batch in answer.batches:
+            dispatch = self.holdings.take(batch)
+            if dispatch is not None:
+                self._hold(batch, dispatch, received_at)
+        if answer.checks:
+            self._definitions.forget_unneeded()
+
+    def acknowledged(self, entries: Iterable[Entry]) -> None:
+        """The API has taken these results."""
+        self.holdings.acknowledged(entries)
+
+    def stop(self) -> None:
+        """Start nothing more and give back what has not started or pauses before a retry; `idle` is set when the last
+        attempt has ended."""
+        self.stopping = True
+        self._give_back_unstarted()
+        for execution in list(self._executions.values()):
+            if execution.may_try_again and not execution.in_flight:
+                self._drop_paused(execution)
+        self._note_idle()
+
+    def _hold(self, batch: LeasedBatch, dispatch: HeldDispatch, received_at: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.idle.clear()
+        for leased in batch.runs:
+            run = HeldRun(leased, dispatch, self.round_trip.due_at(received_at, leased.due_in_ms))
+            self._definitions.need(run.check_id)
+            self._unstarted[run.run_id] = run
+            if self.stopping:
+                self._give_back(run)
+            elif run.due_at <= received_at:
+                self._due(run)
+            else:
+                run.timer = loop.call_at(run.due_at + self._clock_offset, self._due, run)
+        self._note_idle()
+
+    def _due(self, run: HeldRun) -> None:
+        run.timer = None
+        self._after_standstill(self.pulse.away_s())
+        if run.gone:
+            return
+        definition = self._definitions.get(run.check_id)
+        if definition is None:
+            self._unstarted.pop(run.run_id, None)
+            self._never_ran(run, RunStatus.UNKNOWN, RunError(ErrorCode.INTERNAL, "leased without its definition"))
+            return
+        run.target = definition.target
+        if self._admission.enter(run):
+            self._entered(run)
+
+    def _entered(self, run: HeldRun) -> None:
+        """The run has a place in flight: for its first attempt (with the definition of now, so that an edit since the
+        lease counts) or for another one."""
+        execution = self._executions.get(run.run_id)
+        if execution is None:
+            definition = self._definitions.get(run.check_id)
+            if definition is None:
+                raise LookupError(f"{run.check_id} is held without its definition")
+            del self._unstarted[run.run_id]
+            execution = Execution(run, definition, self._engine, self.pulse, self._attempt_ended)
+            self._executions[run.run_id] = execution
+        execution.attempt()
+
+    def _attempt_ended(self, execution: Execution, outcome: Outcome) -> None:
+        successor = self._admission.leave(execution.run)
+        if successor is not None:
+            self._entered(successor)
+        if outcome.status is RunStatus.SUCCESS:
+            self._guard.passed(execution, outcome)
+            self._finish(execution, outcome)
+        elif not execution.may_try_again:
+            self._failed(execution, outcome)
+        elif self.stopping:
+            self._give_back(execution.run)
+        else:
+            self._pause(execution)
+
+    def _pause(self, execution: Execution) -> None:
+        check = execution.definition.check
+        delay = check.retries.delay if check is not None else 0
+        self._pausing += 1
+        execution.pause = asyncio.get_running_loop().call_later(delay, self._try_again, execution)
+
+    def _try_again(self, execution: Execution) -> None:
+        execution.pause = None
+        self._pausing -= 1
+        if self._admission.enter(execution.run):
+            execution.attempt()
+
+    def _failed(self, execution: Execution, outcome: Outcome) -> None:
+        """The last attempt failed: reported, once it is clear that it was not this probe's own network."""
+        if not self._guard.doubts(execution, outcome):
+            self._finish(execution, outcome)
+            return
+        task = asyncio.get_running_loop().create_task(self._judged(execution, outcome))
+        self._judgements.add(task)
+        task.add_done_callback(self._judgements.discard)
+
+    async def _judged(self, execution: Execution, outcome: Outcome) -> None:
+        self._finish(execution, await self._guard.judge(execution, outcome))
+
+    def _finish(self, execution: Execution, outcome: Outcome) -> None:
+        run = execution.run
+        del self._executions[run.run_id]
+        self._hand_in(execution.definition.scrubber.result(ended(execution, outcome)), run)
+
+    def _never_ran(self, run: HeldRun, status: RunStatus, error: RunError | None) -> None:
+        """Close a run that was not started."""
+        definition = self._definitions.get(run.check_id)
+        self._unstarted.pop(run.run_id, None)
+        run.gone = True
+        version = 0 if definition is None else definition.version
+        self._hand_in(never_ran(run, version, status, error), run)
+
+    def _hand_in(self, result: Result, run: HeldRun) -> None:
+        self._spool.add(result, encode(result))
+        self._definitions.release(run.check_id)
+        self._note_idle()
+        self.on_result(run.trigger != "schedule")
+
+    def _give_back(self, run: HeldRun) -> None:
+        """The run is not done here; the API hears of it with the next lease request."""
+        if run.timer is not None:
+            run.timer.cancel()
+            run.timer = None
+        self._unstarted.pop(run.run_id, None)
+        self._executions.pop(run.run_id, None)
+        self.holdings.give_back(run)
+        self._definitions.release(run.check_id)
+        self._note_idle()
+
+    def _drop_paused(self, execution: Execution) -> None:
+        if execution.pause is not None:
+            execution.pause.cancel()
+            execution.pause = None
+            self._pausing -= 1
+        self._give_back(execution.run)
+
+    def _give_back_unstarted(self) -> None:
+        for run in list(self._unstarted.values()):
+            self._give_back(run)
+
+    def _cancel(self, check_ids: frozenset[str]) -> None:
+        """Paused or deleted: their scheduled runs that have not started never will. What was asked for by hand runs,
+        a paused check may be tried out."""
+        for run in [run for run in self._unstarted.values() if run.check_id in check_ids and run.trigger in _PLANNED]:
+            if run.timer is not None:
+                run.timer.cancel()
+                run.timer = None
+            self._never_ran(run, RunStatus.CANCELLED, None)
+
+    def _after_standstill(self, away_s: float) -> None:
+        if away_s > 0:
+            _log.warning("probe.stood_still", seconds=round(away_s, 1), running=self.running)
+        if away_s > _LEASE_LOST_AFTER_S:
+            self._give_back_unstarted()
+
+    def _tick(self, now: float) -> None:
+        self._after_standstill(self.pulse.note(now))
+        for execution in list(self._executions.values()):
+            execution.look_after(now)
+
+    def _note_idle(self) -> None:
+        if self._executions or self._unstarted:
+            self.idle.clear()
+        else:
+            self.idle.set()
