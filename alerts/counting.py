@@ -1,0 +1,65 @@
+"""Which counts of the rollups a finished run raises: the definition of planned, measured and the rest, in one place.
+
+scheduled, in a maintenance window            maintenance (outside planned)
+scheduled, success or failed                  planned, success or failed, its duration
+scheduled, missed or unknown                  planned, unmeasured by reason
+by hand (manual, ci, confirm), measured       by_hand by trigger
+cancelled; by hand and not measured           nothing
+"""
+
+from __future__ import annotations
+
+from model.finished import Finished
+from model.outcome import RunStatus, Trigger
+from model.times import DAY_MS, HOUR_MS
+from store.rollups import Delta, Deltas, delta_of
+
+
+def count(hours: Deltas, days: Deltas, done: Finished) -> None:
+    """Count one finished run."""
+    status = done.status
+    if status is RunStatus.CANCELLED:
+        return
+    for delta in _buckets(hours, days, done):
+        if done.trigger is not Trigger.SCHEDULE:
+            if status.measured:
+                delta.by_hand[done.trigger.value] = delta.by_hand.get(done.trigger.value, 0) + 1
+        elif done.maintenance:
+            delta.maintenance += 1
+        elif status is RunStatus.SUCCESS or status is RunStatus.FAILED:
+            delta.planned += 1
+            delta.success += status is RunStatus.SUCCESS
+            delta.failed += status is RunStatus.FAILED
+            if done.duration_ms is not None:
+                delta.durations_ms.append(done.duration_ms)
+        else:
+            _count_unmeasured(delta, reason_of(status, done.error.code if done.error else None), 1)
+
+
+def take_back(hours: Deltas, days: Deltas, done: Finished, reason: str, *, maintenance: bool) -> None:
+    """Take out of the counts the slot that was thought not to have been measured, for `reason`, until `done` came."""
+    if done.trigger is not Trigger.SCHEDULE:
+        return
+    for delta in _buckets(hours, days, done):
+        if maintenance:
+            delta.maintenance -= 1
+        else:
+            _count_unmeasured(delta, reason, -1)
+
+
+def reason_of(status: str, code: str | None) -> str:
+    """Under which reason an unmeasured run is counted: its error's code."""
+    return code or str(status)
+
+
+def _count_unmeasured(delta: Delta, reason: str, slots: int) -> None:
+    delta.planned += slots
+    delta.unmeasured[reason] = delta.unmeasured.get(reason, 0) + slots
+
+
+def _buckets(hours: Deltas, days: Deltas, done: Finished) -> tuple[Delta, Delta]:
+    stream, at_ms, organization_id = (done.check_id, done.location), done.at_ms, done.organization_id
+    return (
+        delta_of(hours, stream, at_ms - at_ms % HOUR_MS, organization_id),
+        delta_of(days, stream, at_ms - at_ms % DAY_MS, organization_id),
+    )

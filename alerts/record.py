@@ -1,0 +1,125 @@
+"""The one way a run ends (R8): whatever process learns the end of a run gives it to `record`.
+
+One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, their counts by hour
+and day, the verdicts of their locations, gaps, and closes dispatches: all of it or nothing. Results may come late,
+twice and in any order: what is stored in the end is the same. The number of statements does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from alerts.ledger import Known, Ledger
+from model.finished import Finished
+from model.outcome import RunStatus, Trigger
+from model.protocol import Refusal
+from store.dispatch_ends import close_if_all_ended, count_ended_runs, lock_dispatches
+from store.gaps import OpenGap, gaps_by_id, gaps_since, write_gaps
+from store.location_states import Stream, StreamState, lock_states, write_stretches, write_verdicts
+from store.rollups import add_to_rollups
+from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
+from store.sessions import wake
+from store.version_schedules import schedules_of_versions
+
+__all__ = ["Finished", "record"]
+
+_due = attrgetter("at_ms")
+_json = msgspec.json.Encoder().encode
+
+
+def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[Refusal]:
+    """Store runs that have ended, once each; the caller has checked that each came from whom its dispatch was leased
+    to. Returns those that can't be stored, with the reason; a run that is known already is not refused.
+
+    A run that waited (queued, running) ends; a missed or unknown one is replaced by a measured result that came late;
+    success, failed and cancelled stand. Locks: dispatches by id, then location states by (location, check id).
+    """
+    if not finished:
+        return []
+    ordered = sorted(finished, key=_due)
+    lock_dispatches(session, {done.dispatch_id for done in ordered if done.dispatch_id is not None})
+    known = _known(session, ordered)
+    ledger = Ledger(known, now_ms)
+    for done in ordered:
+        ledger.enter(done)
+    doubles = insert_runs(session, ledger.inserts)
+    if doubles:  # two runs of one slot under different ids: the first stands, and its batch is judged without the other
+        remove_runs(session, [run_id for run_id in ledger.inserts if run_id not in doubles])
+        rest = [done for done in ordered if done.run_id not in doubles]
+        return [Refusal(run_id, "another run holds its slot") for run_id in doubles] + record(session, rest, now_ms)
+    overwrite_runs(session, ledger.overwrites)
+    _settle(session, ledger, known.states)
+    add_to_rollups(session, "rollups_hour", ledger.hours)
+    add_to_rollups(session, "rollups_day", ledger.days)
+    _write_states(session, ledger, known.states)
+    write_gaps(session, ledger.gaps)
+    count_ended_runs(session, ledger.ended, now_ms)
+    if ledger.repeated:
+        close_if_all_ended(session, ledger.repeated, now_ms)
+    for organization_id in {done.organization_id for done in ordered}:
+        wake(session, f"check:{organization_id}")
+    return ledger.refused
+
+
+def _known(session: Session, ordered: Sequence[Finished]) -> Known:
+    states = lock_states(session, {(done.check_id, done.location) for done in ordered})
+    return Known(
+        states=states,
+        runs=stored_runs(session, [done.run_id for done in ordered]),
+        gaps=_gaps(session, ordered, states),
+        schedules=schedules_of_versions(
+            session, {(done.check_id, done.check_version) for done in ordered if done.trigger is Trigger.SCHEDULE}
+        ),
+    )
+
+
+def _gaps(
+    session: Session, ordered: Sequence[Finished], states: dict[Stream, StreamState]
+) -> dict[Stream, list[OpenGap]]:
+    """The gaps that may hold slots of this batch. A stream has any only if its newest gap is still open, or for
+    slots due before its newest measured run: so nearly always there is nothing to ask for."""
+    suspects: set[str] = set()
+    for done in ordered:
+        state = states.get((done.check_id, done.location))
+        if state is not None and (state.gap_id or (state.at_ms is not None and done.at_ms <= state.at_ms)):
+            suspects.add(done.check_id)
+    if not suspects:
+        return {}
+    found = gaps_by_id(session, [state.gap_id for state in states.values() if state.gap_id])
+    found.update({gap.id: gap for gap in gaps_since(session, sorted(suspects), ordered[0].at_ms)})
+    by_stream: dict[Stream, list[OpenGap]] = {}
+    for gap in found.values():
+        by_stream.setdefault((gap.check_id, gap.location), []).append(gap)
+    return by_stream
+
+
+def _settle(session: Session, ledger: Ledger, states: dict[Stream, StreamState]) -> None:
+    """Ask the rows, once they are written, what a run out of its turn has changed."""
+    for stream, from_ms in ledger.late.items():
+        state = states[stream]
+        if state.at_ms is not None and state.since_ms is not None and state.status is not None:
+            since_ms = verdict_since(session, stream, RunStatus(state.status), from_ms, state.at_ms)
+            state.since_ms = since_ms if since_ms is not None else min(state.since_ms, from_ms)
+    for stream in ledger.resumed:
+        state = states[stream]
+        if state.gap_id is None and state.at_ms is not None:
+            state.unrun_since_ms, state.unrun_slots = unrun_after(session, stream, state.at_ms)
+
+
+def _write_states(session: Session, ledger: Ledger, states: dict[Stream, StreamState]) -> None:
+    write_verdicts(session, [_verdict_row(ledger, states[stream], done) for stream, done in ledger.verdicts.items()])
+    changed: Iterable[Stream] = (ledger.stretched | ledger.late.keys()) - ledger.verdicts.keys()
+    write_stretches(session, [states[stream] for stream in changed])
+
+
+def _verdict_row(ledger: Ledger, state: StreamState, done: Finished) -> tuple[object, ...]:
+    error = done.error
+    return (
+        done.status.value, done.degraded, state.since_ms, done.at_ms, ledger.fresh_until_ms(done), done.run_id,
+        done.duration_ms, _json(done.metrics).decode(), _json(error).decode() if error is not None else None,
+        state.unrun_since_ms, state.unrun_slots, state.gap_id, done.check_id, done.location,
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Counts by hour and day of every check at every location, kept in the transaction of the runs they count (R8).
+
+`planned = success + failed + the sum of unmeasured`, always. Rows are read, changed and written back while the
+stream's location state is locked (store/location_states.py), so no count is lost between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from model.histogram import add_encoded
+from model.times import DAY_MS, HOUR_MS
+from store.statements import from_json, rows, run_many
+
+Table = Literal["rollups_hour", "rollups_day"]
+BUCKETS: tuple[tuple[Table, int], ...] = (("rollups_hour", HOUR_MS), ("rollups_day", DAY_MS))
+
+
+class Delta(msgspec.Struct):
+    """What one bucket of one stream gains; counts may be negative where a late result replaces an unmeasured slot."""
+
+    organization_id: str
+    planned: int = 0
+    success: int = 0
+    failed: int = 0
+    maintenance: int = 0
+    unmeasured: dict[str, int] = {}
+    by_hand: dict[str, int] = {}
+    durations_ms: list[float] = []
+
+
+Deltas = dict[tuple[str, int], dict[str, Delta]]
+"""By (location, bucket_ms), then by check id: a bucket of a location is read and written in one go."""
+_COUNTS = "planned, success, failed, unmeasured, maintenance, by_hand, duration_sum_ms, histogram"
+_SET = (
+    "planned = ?, success = ?, failed = ?, unmeasured = ?::jsonb, maintenance = ?, by_hand = ?::jsonb, "
+    "duration_sum_ms = ?, histogram = ?"
+)
+_FINE = 1024
+"""Durations are summed as whole 1/1024 ms: such sums are exact, so the order of arrival can't show in them."""
+_EMPTY = (0, 0, 0, None, 0, None, 0.0, None)
+
+
+def delta_of(deltas: Deltas, stream: tuple[str, str], bucket_ms: int, organization_id: str) -> Delta:
+    """The delta of a (check id, location) in a bucket, made when it is the first."""
+    check_id, location = stream
+    checks = deltas.get((location, bucket_ms))
+    if checks is None:
+        checks = deltas[location, bucket_ms] = {}
+    delta = checks.get(check_id)
+    if delta is None:
+        delta = checks[check_id] = Delta(organization_id)
+    return delta
+
+
+def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:
+    """Add these deltas to the table. The caller holds the location states of all their streams."""
+    new: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    read = f"SELECT check_id, {_COUNTS} FROM {table} WHERE check_id IN ? AND bucket_ms = ? AND location = ?"  # noqa: S608
+    for (location, bucket_ms), checks in sorted(deltas.items()):
+        stored = {row[0]: row[1:] for row in rows(session, read, list(checks), bucket_ms, location)}
+        for check_id, delta in checks.items():
+            before = stored.get(check_id)
+            if before is None:
+                new.append((check_id, location, bucket_ms, delta.organization_id, *_added(_EMPTY, delta)))
+            else:
+                changed.append((*_added(before, delta), check_id, bucket_ms, location))
+    run_many(
+        session,
+        f"INSERT INTO {table} (check_id, location, bucket_ms, organization_id, {_COUNTS}) "  # noqa: S608
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?::jsonb, ?, ?)",
+        new,
+    )
+    run_many(session, f"UPDATE {table} SET {_SET} WHERE check_id = ? AND bucket_ms = ? AND location = ?", changed)  # noqa: S608
+
+
+def _added(before: tuple[Any, ...], delta: Delta) -> tuple[Any, ...]:
+    planned, success, failed, unmeasured, maintenance, by_hand, duration_sum_ms, histogram = before
+    durations = delta.durations_ms
+    return (
+        planned + delta.planned,
+        success + delta.success,
+        failed + delta.failed,
+        _merged(unmeasured, delta.unmeasured),
+        maintenance + delta.maintenance,
+        _merged(by_hand, delta.by_hand),
+        duration_sum_ms + sum([round(duration * _FINE) for duration in durations]) / _FINE,
+        add_encoded(histogram, durations) if durations else histogram,
+    )
+
+
+def _merged(stored: Any, gained: Mapping[str, int]) -> str | None:
+    """Counts by name as JSON text; None when there are none."""
+    counts: dict[str, int] = from_json(stored) or {}
+    for name, count in gained.items():
+        counts[name] = counts.get(name, 0) + count
+    counts = {name: count for name, count in sorted(counts.items()) if count}
+    return msgspec.json.encode(counts).decode() if counts else None
+
+
+def buckets_of_stretch(first_ms: int, last_ms: int, interval_ms: int, width_ms: int) -> Iterable[tuple[int, int]]:
+    """(bucket_ms, slots due in it) for the slots first_ms, first_ms + interval_ms, … last_ms: by arithmetic, so its
+    cost is that of the buckets or of the slots, whichever are fewer."""
+    slot = first_ms
+    while slot <= last_ms:
+        bucket_ms = slot - slot % width_ms
+        last_here = min(last_ms, slot + (bucket_ms + width_ms - 1 - slot) // interval_ms * interval_ms)
+        yield bucket_ms, (last_here - slot) // interval_ms + 1
+        slot = last_here + interval_ms
