@@ -1,0 +1,94 @@
+"""First start: one organization, one owner's key, and with `tracer up` a probe. Later starts find them there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from model.keys import hint_of
+from model.settings import Settings
+from store.api_keys import SCOPES, NewApiKey, create_api_key
+from store.keyring import Keyring
+from store.organizations import create_organization, first_organization
+from store.probes import register_probe_of_environment
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import ApiKey, Counter
+from store.write_lock import Urgency
+
+OWNER_KEY_CHARACTERS = 24
+LOCAL = "local"
+"""Where the probe of `tracer up` stands."""
+_ENVIRONMENT_KEY_ID = "key_environment"
+
+
+class SettingRefusedError(ValueError):
+    """A setting that Tracer can't start with: the message is for people."""
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """`new_owner_key` is set when it was made now: it is shown this once."""
+
+    organization_id: str
+    new_owner_key: str | None
+
+
+def bootstrap(database: Database, keyring: Keyring, settings: Settings) -> Bootstrapped:
+    """Make what is missing. Safe in any number of processes at once, and at every start.
+
+    TRACER_API_KEY, when set, always opens the organization as its owner, and there is one such key: a new value takes
+    the place of the former, which opens nothing from then on. When it is not set and no key was ever made, one is.
+    TRACER_PROBE_KEY likewise belongs to the probe `local` at `local`, and the organization's checks run there unless
+    they say otherwise. SettingRefusedError when TRACER_API_KEY is no key.
+    """
+    if settings.api_key:
+        refuse_weak_key(settings.api_key)
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        # The row that every definition write takes anyway: of two first starts, one waits here and then finds all made.
+        session.execute(update(Counter).where(Counter.name == "changes").values(value=Counter.value))
+        now_ms = database.now_ms(session)
+        organization = first_organization(session)
+        if organization is None:
+            locations = [LOCAL] if settings.probe_key or database.sqlite else []
+            organization = create_organization(session, "My organization", locations, now_ms)
+        new_key = None
+        if settings.api_key:
+            _keep_environment_key(session, keyring, organization.id, settings.api_key, now_ms)
+        elif session.scalars(select(ApiKey.id).limit(1)).first() is None:
+            owner = NewApiKey(organization.id, "Owner", SCOPES)
+            new_key = create_api_key(session, keyring, owner, now_ms)[1]
+        if settings.probe_key:
+            register_probe_of_environment(session, keyring, organization.id, settings.probe_key, now_ms)
+        return Bootstrapped(organization.id, new_key)
+
+
+def refuse_weak_key(key: str) -> None:
+    """SettingRefusedError unless it is 24 or more printable ASCII characters without a space at either end."""
+    if len(key) < OWNER_KEY_CHARACTERS:
+        raise SettingRefusedError(
+            f"TRACER_API_KEY has {len(key)} characters; it needs at least {OWNER_KEY_CHARACTERS}. "
+            "Leave it empty and Tracer makes a key and prints it once"
+        )
+    if not key.isascii() or not key.isprintable() or key != key.strip():
+        raise SettingRefusedError(
+            "TRACER_API_KEY must be printable ASCII without a space at either end: it has to travel in an HTTP header"
+        )
+
+
+def _keep_environment_key(session: Session, keyring: Keyring, organization_id: str, key: str, now_ms: int) -> None:
+    wanted = keyring.hash_key(key)
+    own = session.get(ApiKey, _ENVIRONMENT_KEY_ID)
+    row = session.scalars(select(ApiKey).where(ApiKey.key_hash == wanted)).one_or_none()
+    if row is not None and row is not own:  # a key that was made here once: it is the owner's from now on
+        if own is not None:
+            own.revoked_ms = own.revoked_ms or now_ms
+    elif own is not None:
+        row = own
+    else:
+        owner = NewApiKey(organization_id, "TRACER_API_KEY", SCOPES, text=key, key_id=_ENVIRONMENT_KEY_ID)
+        row, _ = create_api_key(session, keyring, owner, now_ms)
+    row.key_hash, row.hint = wanted, hint_of(key)
+    row.scopes, row.revoked_ms, row.expires_ms = list(SCOPES), None, None
+    session.flush()

@@ -1,0 +1,18 @@
+"""Counts for lists: exact to 10,000, and no dearer than that beyond (CONTRACT, "Common")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, inspect
+from sqlalchemy.orm import Session
+
+EXACT_TO = 10_000
+
+
+def count_rows(session: Session, statement: Select[Any]) -> int:
+    """How many rows of one mapped class the statement finds, counting no further than EXACT_TO + 1."""
+    entity = inspect(statement.column_descriptions[0]["entity"])
+    keys = statement.with_only_columns(*entity.primary_key, maintain_column_froms=True).order_by(None)
+    # Keys, not count(*) over a subquery: the filter by organization is only put into statements on mapped classes.
+    return len(session.execute(keys.limit(EXACT_TO + 1)).all())
