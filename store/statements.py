@@ -7,13 +7,14 @@ outside a session of EVERY_ORGANIZATION. Templates are written with
     ?          a value
     IN ?       a list of text, one parameter whatever its length, so the statement is prepared once
     ?::jsonb   text that is a JSON document
-    FOR UPDATE row locks, where rows can be locked (SQLite has one writer anyway)
+    FOR UPDATE [OF x] [SKIP LOCKED]   row locks, where rows can be locked (SQLite has one writer anyway)
     json_array_length(column)
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -46,12 +47,15 @@ def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
+_ROW_LOCKS = re.compile(r"FOR UPDATE( OF \w+)?( SKIP LOCKED)?")
+
+
 @lru_cache(maxsize=256)
 def sql(template: str, dialect: str) -> str:
     """The template as the dialect writes it."""
     if dialect == "sqlite":
         plain = template.replace("IN ?", "IN (SELECT value FROM json_each(?))").replace("?::jsonb", "?")
-        return plain.replace("FOR UPDATE", "")
+        return _ROW_LOCKS.sub("", plain)
     plain = template.replace("%", "%%").replace("IN ?", "= ANY(?)").replace("json_array_length", "jsonb_array_length")
     return plain.replace("?", "%s")
 

@@ -1,0 +1,177 @@
+"""Dispatches as the scheduler sees them: made, re-opened when their holder is lost, closed when nobody came (R6).
+
+All of it runs in sessions of EVERY_ORGANIZATION. Locks are taken on dispatches in the order of their ids, before any
+location state, as recording does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from model.ids import new_id
+from store.statements import from_json, rows, run, run_many
+
+RUNS_PER_DISPATCH = 100
+LOST_MS = 60_000
+"""A run whose probe was lost may be leased again until so long after it was due."""
+OVERDUE_MS = 30_000
+"""A leased run whose result is so much later than its budget allows is given up, though its probe is alive."""
+
+PlannedRun = tuple[str, str, int, int, str]
+"""(run id, check id, due_ms, late_limit_ms, trigger), as it stands in `dispatches.runs`"""
+
+
+class NewDispatch(msgspec.Struct):
+    """Up to RUNS_PER_DISPATCH runs of one location and kind. `priority` 0: asked for by hand, 1: of the schedule."""
+
+    organization_id: str
+    location: str
+    kind: str
+    runs: list[PlannedRun]
+    priority: int = 1
+
+
+class OpenDispatch(msgspec.Struct):
+    """A dispatch that is not closed. `token` above 0: it was leased before. `leased_ms`: when, last."""
+
+    id: str
+    organization_id: str
+    location: str
+    kind: str
+    token: int
+    leased_ms: int | None
+    runs: list[PlannedRun]
+
+
+_INSERT = (
+    "INSERT INTO dispatches (id, organization_id, location, kind, priority, runs, created_ms, first_limit_ms, "
+    "last_limit_ms, token, finished) VALUES (?, ?, ?, ?, ?, ?::jsonb, ?, ?, ?, 0, 0)"
+)
+_OPEN = "SELECT d.id, d.organization_id, d.location, d.kind, d.token, d.leased_ms, d.runs FROM dispatches d "
+_UNCLAIMED = (
+    f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NULL AND d.last_limit_ms <= ? "
+    "ORDER BY d.id LIMIT ? FOR UPDATE OF d SKIP LOCKED"
+)
+_LEASED = f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NOT NULL AND d.last_limit_ms <= ? ORDER BY d.id"
+_LOST = (
+    f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NOT NULL AND NOT EXISTS "  # noqa: S608 - no values
+    "(SELECT 1 FROM probe_instances i WHERE i.id = d.instance_id AND i.lease_until_ms >= ?) "
+    "ORDER BY d.id LIMIT ? FOR UPDATE OF d SKIP LOCKED"
+)
+_PROBES = (
+    "SELECT organization_id, location FROM probes WHERE organization_id IN ? AND location IN ? AND deleted_ms IS NULL"
+)
+_INSTANCES = (
+    "SELECT organization_id, location, started_ms, lease_until_ms, capabilities FROM probe_instances "
+    "WHERE organization_id IN ? AND location IN ?"
+)
+_encode = msgspec.json.Encoder().encode
+
+
+def add_dispatches(session: Session, dispatches: Iterable[NewDispatch], now_ms: int) -> None:
+    """Store dispatches, open for any able probe of their location. The caller wakes `lease:{organization_id}`."""
+    run_many(
+        session,
+        _INSERT,
+        [
+            (
+                new_id("dsp", now_ms), new.organization_id, new.location, new.kind, new.priority,
+                _encode(new.runs).decode(), now_ms,
+                min([planned[3] for planned in new.runs]), max([planned[3] for planned in new.runs]),
+            )
+            for new in dispatches
+        ],
+    )  # fmt: skip
+
+
+def unclaimed_past_limit(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
+    """Up to `most` dispatches that nobody holds and whose last run has passed its limit: locked, so nobody will."""
+    return _dispatches(rows(session, _UNCLAIMED, now_ms, most))
+
+
+def leased_past_limit(session: Session, now_ms: int) -> list[OpenDispatch]:
+    """The leased dispatches whose runs may be overdue by now. Not locked: their results are welcome still."""
+    return _dispatches(rows(session, _LEASED, now_ms - OVERDUE_MS))
+
+
+def reopen_lost(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
+    """Take up to `most` dispatches from instances whose lease has run out and open them to others. Their token stays,
+    so the last holder's results count until somebody else leases them. Ask only while the API serves."""
+    lost = _dispatches(rows(session, _LOST, now_ms, most))
+    run_many(
+        session,
+        "UPDATE dispatches SET instance_id = NULL, first_limit_ms = ?, last_limit_ms = ? WHERE id = ?",
+        [
+            (min(dues) + LOST_MS, max(dues) + LOST_MS, dispatch.id)
+            for dispatch in lost
+            for dues in [[planned[2] for planned in dispatch.runs]]
+        ],
+    )
+    by_hand = [planned[0] for dispatch in lost for planned in dispatch.runs if planned[4] != "schedule"]
+    if by_hand:
+        run(session, "UPDATE runs SET status = 'queued' WHERE id IN ? AND status = 'running'", by_hand)
+    return lost
+
+
+def close_dispatches(session: Session, dispatch_ids: Iterable[str], now_ms: int) -> None:
+    """Close what recording could not: the runs of checks that no longer exist."""
+    ids = sorted(dispatch_ids)
+    run(session, "UPDATE dispatches SET closed_ms = ? WHERE id IN ? AND closed_ms IS NULL", now_ms, ids)
+
+
+def queue_depth(session: Session) -> dict[tuple[str, str], int]:
+    """How many runs wait for a probe, by (location, kind), over all organizations (`tracer_queue_depth`)."""
+    query = (
+        "SELECT location, kind, sum(json_array_length(runs) - finished) FROM dispatches "
+        "WHERE closed_ms IS NULL AND instance_id IS NULL GROUP BY location, kind"
+    )
+    return {(location, kind): int(waiting) for location, kind, waiting in rows(session, query)}
+
+
+class Places(msgspec.Struct):
+    """Who could have run something at the (organization, location) pairs asked for."""
+
+    registered: set[tuple[str, str]]
+    browsers: set[tuple[str, str]]
+    present: list[tuple[str, str, int, int, bool]]
+    """(organization, location, started_ms, lease_until_ms, has a browser) of each instance that was seen lately"""
+
+    def able(self, organization_id: str, location: str, kind: str) -> bool:
+        """Whether a probe that exists there can run this kind."""
+        return (organization_id, location) in (self.browsers if kind == "browser" else self.registered)
+
+    def online(self, place: tuple[str, str], kind: str, from_ms: int, until_ms: int) -> bool:
+        """Whether an able instance was there at some time in [from_ms, until_ms]."""
+        return any(
+            (organization_id, location) == place
+            and started_ms <= until_ms
+            and lease_until_ms >= from_ms
+            and (browser or kind != "browser")
+            for organization_id, location, started_ms, lease_until_ms, browser in self.present
+        )
+
+
+def places(session: Session, wanted: Iterable[tuple[str, str]], since_ms: int) -> Places:
+    """The probes of these (organization, location) pairs, with their instances that held a lease after `since_ms`."""
+    organizations, locations = sorted({pair[0] for pair in wanted}), sorted({pair[1] for pair in wanted})
+    probes = rows(session, _PROBES, organizations, locations)
+    instances = rows(session, _INSTANCES, organizations, locations)
+    seen = [(*row[:4], "browser" in from_json(row[4])) for row in instances]
+    return Places(
+        registered={(row[0], row[1]) for row in probes},
+        browsers={(row[0], row[1]) for row in seen if row[4]},
+        present=[row for row in seen if row[3] >= since_ms],
+    )
+
+
+def _dispatches(found: Sequence[Any]) -> list[OpenDispatch]:
+    return [
+        OpenDispatch(
+            row[0], row[1], row[2], row[3], row[4], row[5], [tuple(planned) for planned in from_json(row[6])]
+        )
+        for row in found
+    ]  # fmt: skip
