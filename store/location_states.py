@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
-from store.statements import is_sqlite, rows, run, run_many
+from store.statements import rows, run, run_many
 from store.tables import LocationState
 
 Stream = tuple[str, str]
@@ -36,6 +37,9 @@ class StreamState(msgspec.Struct):
     gap_id: str | None = None
 
 
+_SEEN = 200_000
+"""Streams remembered to have a state, at most (about 40 MB): it saves a statement a batch, no more."""
+_seen: WeakKeyDictionary[Engine | Connection, set[Stream]] = WeakKeyDictionary()
 _COLUMNS = ", ".join(StreamState.__struct_fields__)
 _LOCK = (
     f"SELECT {_COLUMNS} FROM location_states WHERE check_id IN ? AND location = ? "  # noqa: S608
@@ -64,17 +68,22 @@ def lock_states(session: Session, streams: Iterable[Stream]) -> dict[Stream, Str
     for check_id, location in sorted(set(streams)):
         by_location.setdefault(location, []).append(check_id)
     ordered = sorted(by_location.items())
-    if not is_sqlite(session):  # before any lock is held: an insert may wait for another process's
-        for location, check_ids in ordered:
-            run(session, _CREATE, location, check_ids, location)
+    seen = _seen.setdefault(session.get_bind(), set())
+    for location, check_ids in ordered:  # before any lock is held: an insert may wait for another process's
+        unseen = [check_id for check_id in check_ids if (check_id, location) not in seen]
+        if unseen:
+            run(session, _CREATE, location, unseen, location)
     states: dict[Stream, StreamState] = {}
     for location, check_ids in ordered:
         found = rows(session, _LOCK, check_ids, location)
-        if len(found) < len(check_ids) and is_sqlite(session):
+        if len(found) < len(check_ids):  # one that was seen has gone since, or its check has
             run(session, _CREATE, location, check_ids, location)
             found = rows(session, _LOCK, check_ids, location)
         for row in found:
             states[row[0], location] = StreamState(*row)
+    if len(seen) > _SEEN:
+        seen.clear()
+    seen.update(states)
     return states
 
 

@@ -6,7 +6,7 @@ stream's location state is locked (store/location_states.py), so no count is los
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -42,7 +42,7 @@ _SET = (
 )
 _FINE = 1024
 """Durations are summed as whole 1/1024 ms: such sums are exact, so the order of arrival can't show in them."""
-_EMPTY = (0, 0, 0, None, 0, None, 0.0, None)
+_EMPTY = (None, None, 0, 0, 0, None, 0, None, 0.0, None)
 
 
 def delta_of(deltas: Deltas, stream: tuple[str, str], bucket_ms: int, organization_id: str) -> Delta:
@@ -61,34 +61,35 @@ def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:
     """Add these deltas to the table. The caller holds the location states of all their streams."""
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    read = f"SELECT check_id, {_COUNTS} FROM {table} WHERE check_id IN ? AND bucket_ms = ? AND location = ?"  # noqa: S608
+    read = f"SELECT check_id, rowid, {_COUNTS} FROM {table} WHERE check_id IN ? AND bucket_ms = ? AND location = ?"  # noqa: S608
     for (location, bucket_ms), checks in sorted(deltas.items()):
-        stored = {row[0]: row[1:] for row in rows(session, read, list(checks), bucket_ms, location)}
+        stored = {row[0]: row for row in rows(session, read, list(checks), bucket_ms, location)}
         for check_id, delta in checks.items():
             before = stored.get(check_id)
             if before is None:
                 new.append((check_id, location, bucket_ms, delta.organization_id, *_added(_EMPTY, delta)))
             else:
-                changed.append((*_added(before, delta), check_id, bucket_ms, location))
+                changed.append((*_added(before, delta), before[1], check_id))
     run_many(
         session,
         f"INSERT INTO {table} (check_id, location, bucket_ms, organization_id, {_COUNTS}) "  # noqa: S608
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?::jsonb, ?, ?)",
         new,
     )
-    run_many(session, f"UPDATE {table} SET {_SET} WHERE check_id = ? AND bucket_ms = ? AND location = ?", changed)  # noqa: S608
+    # By the row's address, which no plan can turn into a scan; the check id guards against an address used anew.
+    run_many(session, f"UPDATE {table} SET {_SET} WHERE rowid = ? AND check_id = ?", changed)  # noqa: S608
 
 
-def _added(before: tuple[Any, ...], delta: Delta) -> tuple[Any, ...]:
-    planned, success, failed, unmeasured, maintenance, by_hand, duration_sum_ms, histogram = before
+def _added(before: Sequence[Any], delta: Delta) -> tuple[Any, ...]:
+    _, _, planned, success, failed, unmeasured, maintenance, by_hand, duration_sum_ms, histogram = before
     durations = delta.durations_ms
     return (
         planned + delta.planned,
         success + delta.success,
         failed + delta.failed,
-        _merged(unmeasured, delta.unmeasured),
+        _merged(unmeasured, delta.unmeasured) if unmeasured or delta.unmeasured else None,
         maintenance + delta.maintenance,
-        _merged(by_hand, delta.by_hand),
+        _merged(by_hand, delta.by_hand) if by_hand or delta.by_hand else None,
         duration_sum_ms + sum([round(duration * _FINE) for duration in durations]) / _FINE,
         add_encoded(histogram, durations) if durations else histogram,
     )
@@ -96,6 +97,8 @@ def _added(before: tuple[Any, ...], delta: Delta) -> tuple[Any, ...]:
 
 def _merged(stored: Any, gained: Mapping[str, int]) -> str | None:
     """Counts by name as JSON text; None when there are none."""
+    if not gained and isinstance(stored, str):
+        return stored
     counts: dict[str, int] = from_json(stored) or {}
     for name, count in gained.items():
         counts[name] = counts.get(name, 0) + count

@@ -9,6 +9,7 @@ outside a session of EVERY_ORGANIZATION. Templates are written with
     ?::jsonb   text that is a JSON document
     FOR UPDATE [OF x] [SKIP LOCKED]   row locks, where rows can be locked (SQLite has one writer anyway)
     json_array_length(column)
+    rowid      the address of a row (PostgreSQL's ctid), good until the row is written
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def sql(template: str, dialect: str) -> str:
     if dialect == "sqlite":
         plain = template.replace("IN ?", "IN (SELECT value FROM json_each(?))").replace("?::jsonb", "?")
         return _ROW_LOCKS.sub("", plain)
-    plain = template.replace("%", "%%").replace("IN ?", "= ANY(?)").replace("json_array_length", "jsonb_array_length")
-    return plain.replace("?", "%s")
+    plain = template.replace("%", "%%").replace("IN ?", "= ANY(?)").replace("rowid", "ctid")
+    return plain.replace("json_array_length", "jsonb_array_length").replace("?", "%s")
 
 
 def from_json(value: Any) -> Any:
