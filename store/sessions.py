@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
+from store.steady_clock import SteadyClock
 from store.tables import Scoped
 from store.wakeups import Wakeups
 from store.write_lock import Urgency, WriteLock
@@ -47,6 +48,7 @@ class Database:
         self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url)
         self.wakeups = Wakeups(None if self.sqlite else self.engine)
         self._clock = now_ms
+        self._steady = SteadyClock()
         self._lock = WriteLock()
         self._make: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
         event.listen(self._make, "do_orm_execute", _apply_scope)
@@ -76,16 +78,12 @@ class Database:
         self.wakeups.after_commit(topics)
 
     def now_ms(self, session: Session) -> int:
-        """The time by which dues, leases and deadlines are judged: the database's (R11)."""
+        """The time by which dues, leases and deadlines are judged: the database's (R11), never running backwards."""
         if self._clock is not None:
             return self._clock()
         if self.sqlite:
-            return time.time_ns() // 1_000_000
-        return int(
-            session.connection()
-            .execute(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"))
-            .scalar_one()
-        )
+            return self._steady.follow(time.time_ns() // 1_000_000)
+        return self._steady.follow(int(session.connection().execute(_NOW).scalar_one()))
 
     def close(self) -> None:
         self.wakeups.close()
