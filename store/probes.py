@@ -115,7 +115,7 @@ def delete_probe(session: Session, probe_id: str, now_ms: int) -> bool:
 def served_locations(session: Session) -> dict[str, int]:
     """Each location that has a probe, with how many: of this session's organization."""
     statement = select(Probe.location, func.count(Probe.id)).where(Probe.deleted_ms.is_(None)).group_by(Probe.location)
-    return dict(session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def online_locations(session: Session, now_ms: int) -> set[str]:
@@ -127,6 +127,27 @@ def online_locations(session: Session, now_ms: int) -> set[str]:
         .distinct()
     )
     return set(session.scalars(statement))
+
+
+def online_instances(session: Session, now_ms: int) -> list[ProbeInstance]:
+    """Every instance that holds its lease and stays, by location."""
+    statement = (
+        select(ProbeInstance)
+        .join(Probe, Probe.id == ProbeInstance.probe_id)
+        .where(Probe.deleted_ms.is_(None), ProbeInstance.lease_until_ms > now_ms, ProbeInstance.stopping.is_(False))
+        .order_by(ProbeInstance.location, ProbeInstance.id)
+    )
+    return list(session.scalars(statement))
+
+
+def spools(session: Session, now_ms: int) -> dict[str, int]:
+    """How many results the live instances of each probe keep unacknowledged, by probe id (`tracer_probe_spool_results`)."""
+    statement = (
+        select(ProbeInstance.probe_id, func.sum(ProbeInstance.spool))
+        .where(ProbeInstance.lease_until_ms > now_ms)
+        .group_by(ProbeInstance.probe_id)
+    )
+    return {probe_id: int(results) for probe_id, results in session.execute(statement)}
 
 
 def _online(instances: Iterable[ProbeInstance], now_ms: int) -> bool:
