@@ -20,7 +20,9 @@ ALLOWED_BY_HAND = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192
 
 @click.command()
 @click.argument("target")
-@click.option("--timeout", type=click.FloatRange(0, 120, min_open=True), default=30.0, show_default=True, help="Seconds.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, 120, min_open=True), default=30.0, show_default=True, help="Seconds."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def check(target: str, timeout: float, as_json: bool) -> None:
     """Check https://…, tcp://host:port or dns://name?type=MX once; exit 0 up, 1 down, 2 wrong usage."""

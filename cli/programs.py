@@ -78,3 +78,21 @@ def _on_postgresql(settings: Settings, program: str) -> Settings:
             "On SQLite one process does all the writing: use `tracer up`."
         )
     return settings
+
+
+@click.command()
+@click.option("--location", required=True, help="The location this probe serves; it must be its key's.")
+@click.option("--url", help="Where the API is (TRACER_URL).")
+@click.option("--key", "probe_key", help="The probe's key (TRACER_PROBE_KEY keeps it out of process lists).")
+@click.option(
+    "--insecure", is_flag=True, help="Allow http:// to something else than loopback: secrets travel in clear."
+)
+@_data_dir
+def probe(location: str, insecure: bool, **given: Any) -> None:
+    """Run checks for one location; any number of probes may serve it."""
+    from probes.process import run_probe
+
+    die_with_parent()
+    settings = read_settings(**given)
+    configure_logs("probe")
+    sys.exit(run_probe(settings, location=location, insecure=insecure))

@@ -1,0 +1,70 @@
+"""What a serving process is made of: a migrated store, a keyring, the first start, then API and scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import threading
+from contextlib import ExitStack
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from api.server import Server
+from migrations.upgrade import upgrade
+from model.settings import Settings
+from scheduler.scheduler import Scheduler
+from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
+from store.keyring import Keyring, KeyringError
+from store.sessions import Database
+
+CANNOT_WORK = 2
+_log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
+    """In the foreground until SIGTERM or SIGINT. The exit code: 0, or 2 when it can't work as it is set up.
+
+    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with ExitStack() as parts:
+            database, keyring, started = _open(settings, parts)
+            duties = _scheduler(database, settings, parts) if scheduler else None
+            server = Server(database, keyring, settings, scheduler=duties) if api else None
+            if server is not None:
+                server.start()
+                parts.callback(server.stop)
+            _announce(server.address if server else None, started)
+            stopping.wait()
+    except (SettingRefusedError, KeyringError, OperationalError, OSError) as error:
+        _log.error("server.cannot_start", reason=str(error))
+        return CANNOT_WORK
+    return 0
+
+
+def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Bootstrapped]:
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    upgrade(settings.sqlalchemy_url)
+    database = Database(settings.sqlalchemy_url)
+    parts.callback(database.close)
+    keyring = Keyring.load(settings, database)
+    return database, keyring, bootstrap(database, keyring, settings)
+
+
+def _scheduler(database: Database, settings: Settings, parts: ExitStack) -> Scheduler:
+    identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    scheduler = Scheduler(database, settings, identity)
+    scheduler.start()
+    parts.callback(scheduler.stop)
+    return scheduler
+
+
+def _announce(address: str | None, started: Bootstrapped) -> None:
+    print(json.dumps({"address": address, "owner_key": started.new_owner_key}), flush=True)
