@@ -16,8 +16,9 @@ from flask import Flask, current_app, g, request
 
 from api.errors import Forbidden, Unauthorized
 from api.services import services
-from store.api_keys import authenticate
+from store.api_keys import authenticate, needs_touch, touch_api_key
 from store.sessions import EVERY_ORGANIZATION
+from store.write_lock import Urgency
 
 _log = structlog.get_logger(__name__)
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -109,9 +110,13 @@ def identify() -> Caller:
         raise Unauthorized("This needs an API key: Authorization: Bearer trk_…")
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:
-        key = authenticate(session, state.keyring, token, state.database.now_ms(session))
+        now_ms = state.database.now_ms(session)
+        key = authenticate(session, state.keyring, token, now_ms)
     if key is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
+    if needs_touch(key, now_ms):
+        with state.database.write(key.organization_id, Urgency.PEOPLE) as session:
+            touch_api_key(session, key.id, now_ms)
     return Caller(key.organization_id, key.id, whole(key.scopes))
 
 

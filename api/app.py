@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from api import access, conditional, docs_page, errors, requests
+from api import access, conditional, docs_page, errors, metrics, requests
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
@@ -42,5 +42,6 @@ def create_app(
     needs(OPEN)(app.view_functions["static"])
     for routes in RESOURCES:
         app.add_routes(routes)
+    app.register_blueprint(metrics.pages)
     app.register_blueprint(docs_page.pages)
     return app

@@ -35,11 +35,11 @@ def _tag(response: Response) -> None:
 
 
 def _compress(response: Response) -> None:
-    if not response.mimetype.startswith(_COMPRESSIBLE) or response.status_code == 304:
+    if not (response.mimetype or "").startswith(_COMPRESSIBLE) or response.status_code == 304:
         return
     response.vary.add("Accept-Encoding")
     body = response.get_data()
-    if len(body) < GZIP_FROM_BYTES or "gzip" not in request.accept_encodings or "Content-Encoding" in response.headers:
+    if len(body) < GZIP_FROM_BYTES or not request.accept_encodings["gzip"] or "Content-Encoding" in response.headers:
         return
     response.set_data(gzip.compress(body, _GZIP_LEVEL, mtime=0))
     response.headers["Content-Encoding"] = "gzip"

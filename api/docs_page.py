@@ -88,7 +88,7 @@ def _shown(document: dict[str, Any], method: str, path: str, operation: dict[str
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = _resolve(document, content.get("schema", {}))
     responses: dict[str, Any] = operation["responses"]
-    good = next((answer for status, answer in responses.items() if status.startswith("2")), {})
+    good: dict[str, Any] = next((answer for status, answer in responses.items() if status.startswith("2")), {})
     example = good.get("content", {}).get("application/json", {}).get("example")
     return Shown(
         anchor=operation["operationId"],
@@ -140,7 +140,7 @@ def _with_default(about: str, schema: dict[str, Any]) -> str:
 
 
 def _kind(document: dict[str, Any], schema: dict[str, Any]) -> str:
-    """A type in words: `integer 1–86400`, `url or api`, `list of string`."""
+    """A type in words: `integer 1 to 86400`, `url or api`, `list of string`."""
     schema = _resolve(document, schema)
     if "enum" in schema:
         return " · ".join(str(value) for value in schema["enum"])
@@ -161,7 +161,7 @@ def _bounds(schema: dict[str, Any]) -> str:
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is not None and high is not None:
-        return f" {low:g}–{high:g}"
+        return f" {low:g} to {high:g}"
     if "maxLength" in schema:
         return f" ≤ {schema['maxLength']} characters"
     return ""

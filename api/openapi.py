@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from flask_openapi3 import Info, OpenAPI
-from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic.json_schema import models_json_schema
 
-from api.routes import Routes
+from api.routes import Described, Routes
 from api.schemas.envelope import ErrorAnswer
 
 _ABOUT = """\
@@ -26,13 +26,9 @@ class DocumentedApp(OpenAPI):
     """A Flask app that knows its own description."""
 
     def __init__(self, import_name: str, **options: Any) -> None:
-        super().__init__(
-            import_name,
-            info=Info(title="Tracer", version=version("tracer"), description=_ABOUT),
-            doc_ui=False,
-            **options,
-        )
-        self._models: set[tuple[type[BaseModel], str]] = {(ErrorAnswer, "serialization")}
+        info = Info(title="Tracer", version=version("tracer"), description=_ABOUT)
+        super().__init__(import_name, info=info, doc_ui=False, **options)
+        self._models: Described = {(ErrorAnswer, "serialization")}
 
     def add_routes(self, routes: Routes) -> None:
         self._models |= routes.models
@@ -64,8 +60,8 @@ _SECURITY = {
 }
 
 
-def _schemas(models: set[tuple[type[BaseModel], str]]) -> dict[str, Any]:
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = sorted(models, key=lambda pair: pair[0].__name__)  # type: ignore[assignment]
+def _schemas(models: Described) -> dict[str, Any]:
+    wanted = sorted(models, key=lambda described: described[0].__name__)
     names, definitions = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     for (model, _), reference in names.items():
         if reference != {"$ref": f"#/components/schemas/{model.__name__}"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import api_keys, health, locations, metrics, monitors, organization, probes, runs
+from api import api_keys, health, locations, monitors, organization, probes, runs
 
 RESOURCES = (
     monitors.routes,
@@ -12,5 +12,4 @@ RESOURCES = (
     api_keys.routes,
     organization.routes,
     health.routes,
-    metrics.routes,
 )

@@ -1,4 +1,4 @@
-"""How a path is declared: what it needs, takes and answers, in one place that the handler, the gate and the OpenAPI share.
+"""How a path is declared: what it needs, takes and answers, said once for the handler, the gate and the OpenAPI.
 
     routes = Routes("monitors", "Checks of services and hosts")
 
@@ -20,14 +20,18 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.json_schema import JsonSchemaMode
 
-from api.access import Needs, Scope, needs as declare_needs
+from api.access import Needs, Scope
+from api.access import needs as declare_needs
 from api.envelope import JSON
 from api.errors import CODES, Invalid, NotFound
 from api.json_body import read_json
 from model.validation import field_errors
 
 View = Callable[..., Response]
+Described = set[tuple[type[BaseModel], JsonSchemaMode]]
+"""Models the OpenAPI shows, as what is sent (validation) or as what is answered (serialization)."""
 _PHRASES: Mapping[int, str] = {
     400: "The request can't be read: not JSON, or ambiguous JSON",
     401: "No API key, or one that is unknown, revoked or expired",
@@ -74,7 +78,7 @@ class Routes:
 
     def __init__(self, name: str, about: str) -> None:
         self.blueprint = _Blueprint(name, __name__, abp_tags=[Tag(name=name, description=about)])
-        self.models: set[tuple[type[BaseModel], str]] = set()
+        self.models: Described = set()
 
     def get(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self._route("GET", rule, **declared)
@@ -98,9 +102,11 @@ class Routes:
         accepts: type[BaseModel] | None = None,
         status: int = 200,
         errors: Sequence[int] = (),
+        also: Mapping[int, type[BaseModel]] | None = None,
     ) -> Callable[[View], View]:
-        """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `accepts`: what
-        the OpenAPI says of a body that the view takes as a plain dict, because which model it is depends on it."""
+        """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `also`: statuses
+        with an answer of their own. `accepts`: what the OpenAPI says of a body that the view takes as a plain dict,
+        because which model it is depends on it."""
 
         def register(view: View) -> View:
             takes = {name: kind for name, kind in get_type_hints(view).items() if name in ("path", "query", "body")}
@@ -109,16 +115,20 @@ class Routes:
             reading.__annotations__ = shown
             reading.__doc__ = None
             declare_needs(needs)(reading)
-            self.models.add((answers, "serialization"))
+            given = {status: answers, **(also or {})}
+            self.models |= {(model, "serialization") for model in given.values()}
             if "body" in shown:
                 self.models.add((shown["body"], "validation"))
-            summary, _, description = inspect.getdoc(view).partition("\n") if view.__doc__ else ("", "", "")
+            summary, _, description = (inspect.getdoc(view) or "").partition("\n")
             getattr(self.blueprint, method.lower())(
                 rule,
                 operation_id=view.__name__,
                 summary=summary.rstrip("."),
                 description=description.strip() or None,
-                responses={status: _described(answers), **_refusals(method, needs, takes, errors)},
+                responses={
+                    **_refusals(method, needs, takes, errors),
+                    **{answered: _described(model) for answered, model in given.items()},
+                },
                 security=[{"key": []}] if isinstance(needs, Scope) else None,
                 openapi_extensions={"x-scope": needs.value} if isinstance(needs, Scope) else None,
             )(reading)

@@ -33,6 +33,17 @@ def append_change(session: Session, organization_id: str, kind: ChangeKind, enti
     return sequence
 
 
+def hold_definitions(session: Session) -> None:
+    """Wait until nobody else writes definitions, and let nobody until this transaction ends: for rules that look at
+    several definitions at once, such as "no circle of dependencies"."""
+    session.execute(
+        update(Counter)
+        .where(Counter.name == "changes")
+        .values(value=Counter.value)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def changes_since(session: Session, seen: int, limit: int = 1000) -> list[Change]:
     """What changed after number `seen`, in order."""
     return list(session.scalars(select(Change).where(Change.seq > seen).order_by(Change.seq).limit(limit)))

@@ -3,11 +3,12 @@ falls under, so what was due when can be told from these rows alone."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, literal, select
 from sqlalchemy.orm import Session
 
 from model.definition import CheckDefinition
@@ -109,15 +110,21 @@ def list_checks(
     kinds: Collection[str] = ("network", "heartbeat"),
     check_type: str | None = None,
     status: str | None = None,
+    tag: str | None = None,
+    name: str | None = None,
     page: tuple[int, int] = (0, 20),
 ) -> tuple[list[Check], int]:
     """Checks that are not deleted, newest first, and how many there are (counted to 10,001). Monitors are the kinds
-    network and heartbeat, journeys the kind browser. `page`: (offset, limit)."""
+    network and heartbeat, journeys the kind browser. `name`: a part of it, in any case. `page`: (offset, limit)."""
     statement = select(Check).where(Check.deleted_ms.is_(None), Check.kind.in_(kinds))
     if check_type is not None:
         statement = statement.where(Check.type == check_type)
     if status is not None:
         statement = statement.where(Check.status == status)
+    if tag is not None:
+        statement = statement.where(_has_tag(session, tag))
+    if name is not None:
+        statement = statement.where(Check.name.icontains(name, autoescape=True))
     offset, limit = page
     newest_first = statement.order_by(Check.created_ms.desc(), Check.id.desc())
     return list(session.scalars(newest_first.offset(offset).limit(limit))), count_rows(session, statement)
@@ -132,6 +139,28 @@ def count_checks(session: Session, kinds: Collection[str] = ("network", "heartbe
 def existing_check_ids(session: Session, check_ids: Collection[str]) -> set[str]:
     """Those of the ids that are checks here and not deleted: for `depends_on`, rules and pages that name several."""
     return set(session.scalars(select(Check.id).where(Check.id.in_(check_ids), Check.deleted_ms.is_(None))))
+
+
+def dependencies_of(session: Session, check_ids: Collection[str]) -> dict[str, list[str]]:
+    """What each of these checks depends on; deleted checks are missing."""
+    wanted = select(Check.id, Check.definition).where(Check.id.in_(check_ids), Check.deleted_ms.is_(None))
+    return {check_id: list(definition.get("depends_on") or ()) for check_id, definition in session.execute(wanted)}
+
+
+def checks_by_location(session: Session) -> Counter[str]:
+    """How many checks that are not deleted name each location."""
+    return Counter(
+        location
+        for locations in session.scalars(select(Check.locations).where(Check.deleted_ms.is_(None)))
+        for location in locations
+    )
+
+
+def _has_tag(session: Session, tag: str) -> ColumnElement[bool]:
+    if session.get_bind().dialect.name == "sqlite":
+        tags = func.json_each(Check.definition, "$.tags").table_valued("value")
+        return select(literal(1)).select_from(tags).where(tags.c.value == tag).exists()
+    return Check.definition["tags"].contains([tag])
 
 
 def _dump(definition: CheckDefinition) -> dict[str, Any]:

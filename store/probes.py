@@ -141,7 +141,7 @@ def online_instances(session: Session, now_ms: int) -> list[ProbeInstance]:
 
 
 def spools(session: Session, now_ms: int) -> dict[str, int]:
-    """How many results the live instances of each probe keep unacknowledged, by probe id (`tracer_probe_spool_results`)."""
+    """How many results the live instances of each probe keep until they are acknowledged, by probe id."""
     statement = (
         select(ProbeInstance.probe_id, func.sum(ProbeInstance.spool))
         .where(ProbeInstance.lease_until_ms > now_ms)

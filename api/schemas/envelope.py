@@ -11,9 +11,7 @@ Data = TypeVar("Data")
 
 Time = Annotated[
     str,
-    Field(
-        json_schema_extra={"format": "date-time"}, examples=["2024-01-15T10:30:00.000Z"], description="UTC, ISO 8601"
-    ),
+    Field(json_schema_extra={"format": "date-time"}, examples=["2024-01-15T10:30:00.000Z"], description="UTC"),
 ]
 
 

@@ -1,0 +1,82 @@
+"""/v1/api-keys: keys of the organization. A key's text is answered once, when it is made, and kept only as a hash."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Response
+from pydantic import Field
+
+from api.access import Scope, caller
+from api.envelope import success
+from api.errors import Invalid, NotFound
+from api.paging import Page, page_meta
+from api.routes import PathModel, Routes
+from api.schemas.envelope import DeletedAnswer
+from api.schemas.people import ApiKeyAnswer, ApiKeyList, ApiKeyRequest, NewApiKeyAnswer
+from api.services import services
+from model.times import iso, parse_iso
+from store import api_keys as stored
+from store.tables import ApiKey
+from store.write_lock import Urgency
+
+routes = Routes("API keys", "Keys for people and programs, each with the scopes it needs and no more.")
+
+
+class KeyPath(PathModel):
+    key_id: Annotated[str, Field(pattern=r"^key_[0-9a-z]{6,40}$", description="The key's id")]
+
+
+@routes.get("/v1/api-keys", needs=Scope.ADMIN, answers=ApiKeyList)
+def list_api_keys(query: Page) -> Response:
+    """List keys, newest first."""
+    with services().database.read(caller().organization_id) as session:
+        keys, total = stored.list_api_keys(session, offset=query.offset, limit=query.per_page)
+    return success([_shape(key) for key in keys], meta=page_meta(query, total))
+
+
+@routes.post("/v1/api-keys", needs=Scope.ADMIN, answers=NewApiKeyAnswer, status=201)
+def create_api_key(body: ApiKeyRequest) -> Response:
+    """Make a key. Its text is in this answer and nowhere else."""
+    state, organization_id = services(), caller().organization_id
+    scopes = list(dict.fromkeys(body.scopes))
+    expires_ms = parse_iso(body.expires_at) if body.expires_at is not None else None
+    with state.database.write(organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        if expires_ms is not None and expires_ms <= now_ms:
+            raise Invalid({"expires_at": ["must be in the future"]})
+        wanted = stored.NewApiKey(organization_id, body.name, scopes, expires_ms)
+        key, text = stored.create_api_key(session, state.keyring, wanted, now_ms)
+    return success({**_shape(key), "key": text}, 201, no_store=True)
+
+
+@routes.get("/v1/api-keys/<key_id>", needs=Scope.ADMIN, answers=ApiKeyAnswer)
+def show_api_key(path: KeyPath) -> Response:
+    """Get a key, without its text."""
+    with services().database.read(caller().organization_id) as session:
+        key = stored.get_api_key(session, path.key_id)
+    if key is None:
+        raise NotFound("There is no such key")
+    return success(_shape(key))
+
+
+@routes.delete("/v1/api-keys/<key_id>", needs=Scope.ADMIN, answers=DeletedAnswer)
+def delete_api_key(path: KeyPath) -> Response:
+    """Delete a key: from now on it opens nothing."""
+    state = services()
+    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
+        if not stored.revoke_api_key(session, path.key_id, state.database.now_ms(session)):
+            raise NotFound("There is no such key")
+    return success({"id": path.key_id, "deleted": True})
+
+
+def _shape(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "hint": key.hint,
+        "created_at": iso(key.created_ms),
+        "expires_at": iso(key.expires_ms),
+        "last_used_at": iso(key.last_used_ms),
+    }

@@ -1,0 +1,93 @@
+"""From what a person sent to a definition, and from a stored definition and a change to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from probes.registry import MONITORS
+from pydantic import ValidationError
+
+from api.errors import Invalid
+from model.definition import DEFAULT_INTERVAL_S, CheckDefinition
+from model.secrets import MASK, join, split
+from model.validation import field_errors
+
+READ_ONLY = (
+    "id", "health", "location_states", "last_run", "stats", "created_at", "updated_at", "ping_url",
+)  # fmt: skip
+"""Fields of answers: sent back unchanged they would be unknown fields, so the message says what they are."""
+
+
+def definition_of(document: Mapping[str, Any], default_locations: Sequence[str]) -> CheckDefinition:
+    """Validate a whole monitor. Raises Invalid with a message per field."""
+    kind = document.get("type")
+    known = MONITORS.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        said = "is missing" if kind is None else "is not a type of monitor"
+        raise Invalid({"type": [f"{said}: it is one of {', '.join(MONITORS)}"]})
+    whole = dict(document)
+    _refuse_read_only(whole)
+    if known.kind != "heartbeat" and whole.get("locations") is None:
+        if not default_locations:
+            raise Invalid({"locations": ["name at least one: the organization has no default_locations"]})
+        whole["locations"] = list(default_locations)
+    if whole.get("cron") is None and whole.get("interval") is None:
+        whole["interval"] = DEFAULT_INTERVAL_S
+    try:
+        definition = known.model_validate(whole)
+    except ValidationError as error:
+        raise Invalid(field_errors(error)) from None
+    _refuse_masks(plain(definition))
+    return definition
+
+
+def merged(
+    stored: Mapping[str, Any], secrets: Mapping[str, str], change: Mapping[str, Any], default_locations: Sequence[str]
+) -> CheckDefinition:
+    """What a PUT makes of a stored, masked definition and its secrets: top-level fields replaced, null clears, a mask
+    keeps what is stored. One kind of schedule takes the place of the other. Raises Invalid."""
+    if "type" in change and change["type"] != stored["type"]:
+        raise Invalid({"type": ["can't be changed: make a new monitor instead"]})
+    whole = {**stored, **change}
+    for schedule, other in (("cron", "interval"), ("interval", "cron")):
+        if change.get(schedule) is not None and change.get(other) is None:
+            whole[other] = None
+    whole = {name: value for name, value in whole.items() if value is not None or _required(stored["type"], name)}
+    return definition_of(join(whole, dict(secrets)), default_locations)
+
+
+def plain(definition: CheckDefinition) -> dict[str, Any]:
+    """The definition as JSON values, every field with its value, secrets in place."""
+    return definition.model_dump(mode="json", by_alias=True)
+
+
+@cache
+def defaults_of(kind: str) -> Mapping[str, Any]:
+    """What a definition of this type holds when nothing is said: shows fields newer than a stored definition."""
+    known = MONITORS.get(kind)
+    if known is None:
+        return {}
+    blank = known.model_construct(type=kind, name="")
+    return blank.model_dump(mode="json", by_alias=True, exclude={"type", "name"}, warnings=False)
+
+
+def _required(kind: str, name: str) -> bool:
+    """Null for a required field is refused like a wrong value, not taken as "clear it"."""
+    known = MONITORS[kind].model_fields.get(name)
+    return known is not None and known.is_required()
+
+
+def _refuse_read_only(document: Mapping[str, Any]) -> None:
+    given = [name for name in READ_ONLY if name in document]
+    if given:
+        raise Invalid({name: ["is read-only"] for name in given})
+
+
+def _refuse_masks(whole: dict[str, Any]) -> None:
+    """A mask that is still there had no stored value to keep."""
+    _, secrets = split(whole)
+    left = {path: ["is ********, but no value is stored to keep"] for path, value in secrets.items() if value == MASK}
+    if left:
+        raise Invalid(left)

@@ -1,0 +1,39 @@
+"""What is known of monitors, read for a whole page at once: the number of queries does not grow with the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from api.monitor_shape import monitor
+from api.services import services
+from store.heartbeat_rows import ping_tokens
+from store.location_states import states_of_checks
+from store.runs import last_runs
+from store.stats import stats_of_checks
+from store.tables import Check
+
+
+def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Each check as the API shows it, in order."""
+    state = services()
+    now_ms = state.database.now_ms(session)
+    ids = [check.id for check in checks]
+    states = states_of_checks(session, ids)
+    newest = last_runs(session, ids)
+    stats = stats_of_checks(session, ids, now_ms)
+    heartbeats = [check.id for check in checks if check.kind == "heartbeat"]
+    tokens = ping_tokens(session, state.keyring, heartbeats) if heartbeats else {}
+    return [
+        monitor(
+            check,
+            states=states[check.id],
+            newest=newest.get(check.id),
+            stats=stats[check.id].as_fields(),
+            now_ms=now_ms,
+            ping_url=f"{state.public_url}/ping/{tokens[check.id]}" if check.id in tokens else None,
+        )
+        for check in checks
+    ]

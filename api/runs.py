@@ -1,0 +1,100 @@
+"""/v1/runs/:id, and the runs of a monitor: newest first, with the stretches that nobody ran in their place."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response
+from pydantic import AfterValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+from sqlalchemy.orm import Session
+
+from api.access import Scope, caller
+from api.envelope import success
+from api.errors import Invalid, NotFound
+from api.monitors import MonitorPath
+from api.paging import Page
+from api.routes import PathModel, Routes
+from api.run_shape import gap_entry, run_detail, run_summary
+from api.schemas.runs import RunAnswer, RunList
+from api.services import services
+from model.fields import Instant, LocationName
+from model.outcome import RunStatus
+from model.times import parse_iso
+from store.checks import get_check
+from store.runs import RunFilter, RunPage, list_runs, list_runs_after, run_by_id
+from store.tables import Gap
+
+routes = Routes("Runs", "What each run found: phases, assertions, attempts, and why it failed.")
+
+
+_Absent = SkipJsonSchema[None]
+
+
+class RunPath(PathModel):
+    run_id: Annotated[str, Field(pattern=r"^run_[0-9a-z]{6,40}$", description="The run's id")]
+
+
+def _statuses(text: str) -> str:
+    known = [status.value for status in RunStatus]
+    unknown = [name for name in text.split(",") if name not in known]
+    if unknown:
+        raise ValueError(f"{unknown[0][:40]!r} is not a status: they are {', '.join(known)}")
+    return text
+
+
+class RunsQuery(Page):
+    """Which runs. `from` and `to` are about when they were due or asked for."""
+
+    status: Annotated[
+        str | _Absent,
+        AfterValidator(lambda text: text and _statuses(text)),
+        Field(max_length=80, description="Only with one of these statuses, comma-separated"),
+    ] = None
+    from_: Annotated[Instant | _Absent, Field(alias="from", description="From then on, ISO 8601")] = None
+    to: Annotated[Instant | _Absent, Field(description="Before then, ISO 8601")] = None
+    location: Annotated[LocationName | _Absent, Field(description="Only there")] = None
+    cursor: Annotated[
+        str | _Absent, Field(max_length=200, description="`meta.next` of the page before, in place of `page`")
+    ] = None
+
+
+@routes.get("/v1/runs/<run_id>", needs=Scope.READ, answers=RunAnswer)
+def show_run(path: RunPath) -> Response:
+    """Get a run with all it found. Runs of deleted monitors stay readable until their retention ends."""
+    with services().database.read(caller().organization_id) as session:
+        run = run_by_id(session, path.run_id)
+        if run is None:
+            raise NotFound("There is no such run")
+        return success(run_detail(run))
+
+
+@routes.get("/v1/monitors/<monitor_id>/runs", needs=Scope.READ, answers=RunList)
+def list_monitor_runs(path: MonitorPath, query: RunsQuery) -> Response:
+    """List the runs of a monitor, newest first.
+
+    A stretch of slots that nobody ran is one entry with `slots`, `from` and `to`, and counts 1.
+    """
+    wanted = RunFilter(
+        statuses=[RunStatus(name) for name in query.status.split(",")] if query.status else (),
+        locations=[query.location] if query.location is not None else (),
+        from_ms=parse_iso(query.from_) if query.from_ is not None else None,
+        to_ms=parse_iso(query.to) if query.to is not None else None,
+    )
+    with services().database.read(caller().organization_id) as session:
+        check = get_check(session, path.monitor_id)
+        if check is None or check.kind == "browser":
+            raise NotFound("There is no such monitor")
+        found = _page(session, check.id, wanted, query)
+    shown = [gap_entry(entry) if isinstance(entry, Gap) else run_summary(entry) for entry in found.entries]
+    meta = {"total": found.total, "page": query.page, "per_page": query.per_page, "next": found.next}
+    return success(shown, meta={**meta, "total_is_minimum": True} if found.total_is_minimum else meta)
+
+
+def _page(session: Session, check_id: str, wanted: RunFilter, query: RunsQuery) -> RunPage:
+    if query.cursor is None:
+        return list_runs(session, check_id, wanted, page=query.page, per_page=query.per_page)
+    try:
+        return list_runs_after(session, check_id, wanted, cursor=query.cursor, per_page=query.per_page)
+    except ValueError as error:
+        raise Invalid({"cursor": [str(error)]}) from None

@@ -1,0 +1,30 @@
+"""What is accepted but deserves a look: `meta.warnings`."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from api.services import services
+from store.probes import online_locations, served_locations
+from store.tables import Check
+
+NO_RULE = "no alert rule with a channel covers this monitor: nobody is told when it fails"
+
+
+def warnings_for(session: Session, check: Check) -> list[str]:
+    """What somebody who has just made or changed this check should know."""
+    return [*_locations_without_probe(session, check), NO_RULE]
+
+
+def _locations_without_probe(session: Session, check: Check) -> list[str]:
+    if not check.locations:
+        return []
+    served = served_locations(session)
+    online = online_locations(session, services().database.now_ms(session))
+    lines = []
+    for location in check.locations:
+        if location not in served:
+            lines.append(f"no probe serves the location {location}: runs there will be unknown (no_probe)")
+        elif location not in online:
+            lines.append(f"no probe of the location {location} is online now")
+    return lines

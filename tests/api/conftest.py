@@ -1,0 +1,87 @@
+"""An app on a real store, and clients that send a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from model.settings import Settings
+from store.api_keys import SCOPES, NewApiKey, create_api_key
+from store.keyring import Keyring
+from store.sessions import Database
+from store.write_lock import Urgency
+
+PUBLIC_URL = "https://tracer.example"
+MakeKey = Callable[..., str]
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring({"k1": bytes(range(32))}, b"pepper")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(public_url=PUBLIC_URL, metrics_token="a-token-for-prometheus")
+
+
+@pytest.fixture
+def app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
+    return create_app(database, keyring, settings)
+
+
+@pytest.fixture
+def make_key(database: Database, keyring: Keyring, organization: str) -> MakeKey:
+    """A function that makes a key with these scopes, of the test's organization or of another."""
+
+    def make(scopes: Sequence[str] = SCOPES, organization_id: str | None = None, expires_ms: int | None = None) -> str:
+        wanted = NewApiKey(organization_id or organization, "test", tuple(scopes), expires_ms)
+        with database.write(wanted.organization_id, Urgency.PEOPLE) as session:
+            return create_api_key(session, keyring, wanted, 1_705_314_600_000)[1]
+
+    return make
+
+
+class Client:
+    """Sends requests with a key and gives back Flask's test responses."""
+
+    def __init__(self, client: FlaskClient, key: str) -> None:
+        self.client = client
+        self.key = key
+
+    def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
+        if json is not None:
+            options["json"] = json
+        return self.client.open(path, method=method, headers=headers, **options)
+
+    def data(self, method: str, path: str, json: Any = None, *, status: int = 200) -> Any:
+        """The `data` of an answer that has this status."""
+        answer = self(method, path, json)
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        return answer.get_json()["data"]
+
+    def error(self, method: str, path: str, json: Any = None, *, status: int) -> Any:
+        """The `error` of an answer that has this status."""
+        answer = self(method, path, json)
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        body = answer.get_json()
+        assert body["success"] is False
+        return body["error"]
+
+
+@pytest.fixture
+def owner(app: Flask, make_key: MakeKey) -> Client:
+    """A client with an owner's key."""
+    return Client(app.test_client(), make_key())
+
+
+@pytest.fixture
+def client_of(app: Flask, make_key: MakeKey) -> Callable[..., Client]:
+    """A function that makes a client whose key has these scopes."""
+    return lambda *scopes, organization_id=None: Client(app.test_client(), make_key(scopes, organization_id))
