@@ -38,7 +38,7 @@ class UdpExchange:
         self._grace: asyncio.TimerHandle | None = None
         self.done: asyncio.Future[None] = loop.create_future()
         self._socket = socket.socket(server.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._waiting = {}
+        self._waiting: dict[int, bytes] = {}
         try:
             self._socket.connect(server.sockaddr)
             for asked in questions:

@@ -1,0 +1,117 @@
+"""One attempt of an HTTP check: visit, hold the assertions against the answer, say what was found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from model.answer import Answer
+from model.errors import status_for
+from model.outcome import AssertionResult, Outcome, RunError, RunStatus
+from probes.context import RunContext
+from probes.http.certificates import CertificateFacts, facts_of
+from probes.http.definition import KEPT_OF_A_BODY, HttpCheck
+from probes.http.exchange import Exchange
+from probes.http.visit import Visit, visit
+from probes.judging import first_failure
+
+_CHARSET = re.compile(
+    r"charset\s*=\s*[\"']?(us-ascii|utf-(?:8|16|32)(?:[lb]e)?|iso-8859-\d\d?|windows-125\d|cp125\d|koi8-[ru]|shift_jis"
+    r"|euc-(?:jp|kr)|iso-2022-jp|gbk|gb2312|gb18030|big5)(?![a-z0-9_-])",
+    re.IGNORECASE,
+)
+"""Names that stand for text. Python knows others (idna, punycode) that take quadratic time or do not stand for text."""
+_MAX_STORED_HEADERS = 8_192
+"""Bytes of names and values kept with a run."""
+_CUT = "…"
+
+
+async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResult | None) -> Outcome:
+    """The outcome by the context's deadline. `implied`: the status assertion of a definition that has none, with
+    the expected value; it is held against the answer like the others."""
+    seen = await visit(check.plan, context.run_id, egress=context.egress, http=context.http, deadline=context.deadline)
+    exchange = seen.exchange if seen.exchange is not None and seen.exchange.answered else None
+    facts = facts_of(exchange.certificates) if exchange is not None else None
+    answer = _answer(check, seen, exchange, facts) if exchange is not None and seen.failure is None else None
+    results = (*_implied(implied, answer), *(assertion.evaluate(answer) for assertion in check.assertions))
+    if seen.failure is not None:
+        error: RunError | None = RunError(seen.failure.code, seen.failure.message)
+        status = status_for(seen.failure.code)
+    else:
+        error = first_failure(results)
+        status = RunStatus.SUCCESS if error is None else RunStatus.FAILED
+    return Outcome(
+        status=status,
+        duration_ms=seen.duration_ms,
+        metrics=seen.metrics,
+        error=error,
+        assertions=tuple(results),
+        response=None if exchange is None else _response(exchange, facts, failed=error is not None),
+    )
+
+
+def _answer(check: HttpCheck, seen: Visit, exchange: Exchange, facts: CertificateFacts | None) -> Answer:
+    headers = exchange.headers()
+    return Answer(
+        duration_ms=seen.duration_ms,
+        status_code=exchange.status,
+        http_version=exchange.http_version,
+        headers=headers,
+        body=_decoded(exchange.body, headers) if check.needs_body else None,
+        redirects=seen.redirects,
+        certificate_days=None if facts is None else facts.days_left(),
+    )
+
+
+def _implied(implied: AssertionResult | None, answer: Answer | None) -> Sequence[AssertionResult]:
+    """The implied status assertion, judged: `matches` is a regular expression, `less_than` a number."""
+    if implied is None:
+        return ()
+    actual = None if answer is None else answer.status_code
+    if actual is None:
+        passed = False
+    elif implied.operator == "matches":
+        passed = re.search(str(implied.expected), str(actual)) is not None
+    else:
+        passed = actual < int(implied.expected)
+    return (AssertionResult(implied.type, implied.operator, implied.expected, actual, passed),)
+
+
+def _response(exchange: Exchange, facts: CertificateFacts | None, *, failed: bool) -> dict[str, object]:
+    """The run's `response`: bounded, and with the body's beginning only of a failed run."""
+    headers = exchange.headers()
+    shown: dict[str, object] = {
+        "status_code": exchange.status,
+        "http_version": exchange.http_version,
+        "remote_ip": exchange.remote_ip,
+        "bytes": exchange.received,
+        "headers": _stored(headers),
+    }
+    if facts is not None:
+        shown["certificate"] = facts.shown()
+    if failed:
+        shown["body"] = _decoded(exchange.body[:KEPT_OF_A_BODY], headers)
+    return shown
+
+
+def _stored(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Name -> value, repeated names joined by commas (RFC 9110, 5.3), cut where they grow absurd."""
+    stored: dict[str, str] = {}
+    left = _MAX_STORED_HEADERS
+    for name, value in headers:
+        left -= len(name) + len(value)
+        if left < 0:
+            stored.setdefault(_CUT, "more headers than are kept")
+            break
+        stored[name] = f"{stored[name]}, {value}" if name in stored else value
+    return stored
+
+
+def _decoded(body: bytes, headers: tuple[tuple[str, str], ...]) -> str:
+    """Text by the charset that Content-Type names, else UTF-8; what does not decode is replaced."""
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    named = _CHARSET.search(content_type)
+    try:
+        return body.decode(named.group(1) if named else "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")

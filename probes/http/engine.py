@@ -1,0 +1,90 @@
+"""The HTTP engine: one hop over a fresh connection to a vetted address, within a deadline, timed by libcurl."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import certifi
+
+from model.errors import ErrorCode
+from probes.http.exchange import Exchange, Failure, Request, Shape
+from probes.http.handle import Handle
+from probes.http.transfers import Transfers
+
+_MAX_POOLED = 1_024
+"""Idle handles kept, over all shapes: about 20 kB each."""
+
+
+class HttpEngine:
+    """One per event loop; made inside it, closed by its owner. `ca_file`: PEM bundle that servers are verified by."""
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ca_file = ca_file or certifi.where()
+        self._transfers = Transfers(self._loop, _ended)
+        self._pool: dict[Shape, list[Handle]] = {}
+        self._pooled = 0
+        self._serial = 0
+        self._running: set[Handle] = set()
+
+    async def fetch(self, request: Request, addresses: tuple[str, ...], deadline: float) -> Exchange:
+        """One hop to one of `addresses` (vetted by egress), over by `deadline` (loop time) whatever the server does.
+        Never raises for what the target or the network did: `Exchange.failure` says it."""
+        left = deadline - self._loop.time()
+        if left <= 0:
+            return Exchange(failure=Failure(ErrorCode.TIMEOUT, "no time was left for the request"))
+        handle = self._take(request.shape)
+        self._running.add(handle)
+        try:
+            handle.prepare(request, addresses, left)
+            handle.ended = self._loop.create_future()
+            self._transfers.add(handle.curl)
+            try:
+                number, detail = await handle.ended
+            except asyncio.CancelledError:
+                self._transfers.remove(handle.curl)
+                raise
+            exchange = handle.result(number, detail)
+        except BaseException:
+            handle.close()
+            raise
+        finally:
+            self._running.discard(handle)
+        self._give_back(handle)
+        return exchange
+
+    def close(self) -> None:
+        """Breaks off what runs and frees libcurl's side."""
+        for handle in self._running:
+            self._transfers.remove(handle.curl)
+            if handle.ended is not None:
+                handle.ended.cancel()
+        for handles in self._pool.values():
+            for handle in handles:
+                handle.close()
+        self._pool.clear()
+        self._pooled = 0
+        self._transfers.close()
+
+    def _take(self, shape: Shape) -> Handle:
+        idle = self._pool.get(shape)
+        if idle:
+            self._pooled -= 1
+            return idle.pop()
+        self._serial += 1
+        return Handle(shape, self._ca_file, self._serial)
+
+    def _give_back(self, handle: Handle) -> None:
+        # A client certificate's key is a secret of leased work: it is not kept beyond the hop.
+        if handle.shape.client_certificate is not None or self._pooled >= _MAX_POOLED:
+            handle.close()
+            return
+        self._pool.setdefault(handle.shape, []).append(handle)
+        self._pooled += 1
+
+
+def _ended(curl: Any, number: int, detail: str) -> None:
+    future = curl.handle.ended
+    if not future.done():
+        future.set_result((number, detail))
