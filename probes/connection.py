@@ -19,6 +19,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 """Short, so that a returned API has its probes back within seconds; jittered, so that they don't come as one."""
 _LONGEST_RETRY_AFTER_S = 60.0
+_KEY_RETRY_S = 5.0
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +105,7 @@ class ApiConnection:
         }
         self._session: aiohttp.ClientSession | None = None
         self._away_since: dict[str, float] = {}
+        self._proven = False
 
     async def __aenter__(self) -> ApiConnection:
         self._session = aiohttp.ClientSession(
@@ -125,22 +127,33 @@ class ApiConnection:
         return bool(self._away_since)
 
     async def post(self, path: str, body: bytes, timeout_s: float) -> bytes:
-        """The body of a 200 answer. Raises ApiAwayError, KeyRefusedError, OutdatedError or RequestRefusedError."""
+        """The body of a 200 answer. Raises ApiAwayError, OutdatedError, RequestRefusedError, or KeyRefusedError while
+        the key has never worked; one that has, and is refused now, may work again: that is ApiAwayError too."""
         try:
-            try:
-                answer = await self._exchange(path, body, timeout_s)
-            except aiohttp.ServerDisconnectedError:
-                # A kept connection that the server closed in the same instant; what we post may be posted twice.
-                answer = await self._exchange(path, body, timeout_s)
-        except aiohttp.ServerDisconnectedError as error:
-            away = ApiAwayError(f"{type(error).__name__}: {error}")
-            self._tell_away(path, away)
-            raise away from error
+            answer = await self._twice(path, body, timeout_s)
         except ApiAwayError as away:
             self._tell_away(path, away)
             raise
+        except KeyRefusedError as refused:
+            if not self._proven:
+                raise
+            away = ApiAwayError(str(refused), retry_after_s=_KEY_RETRY_S, answered=True)
+            self._tell_away(path, away)
+            raise away from refused
+        self._proven = True
         self._tell_back(path)
         return answer
+
+    async def _twice(self, path: str, body: bytes, timeout_s: float) -> bytes:
+        """Once more after a kept connection that the server closed in the very moment it was used: what a probe posts
+        may be posted twice."""
+        try:
+            return await self._exchange(path, body, timeout_s)
+        except aiohttp.ServerDisconnectedError:
+            try:
+                return await self._exchange(path, body, timeout_s)
+            except aiohttp.ServerDisconnectedError as error:
+                raise ApiAwayError(f"{type(error).__name__}: {error}") from error
 
     async def _exchange(self, path: str, body: bytes, timeout_s: float) -> bytes:
         if self._session is None:

@@ -27,16 +27,16 @@ _log = structlog.get_logger(__name__)
 
 class Definition:
     """A check as leased. `check` is None when this probe can't read it (`problem` says why); `target` is the host it
-    goes to, for limits per target; `scrubber` knows its secrets."""
+    goes to, for limits per target, `port` the port there if it is known; `scrubber` knows its secrets."""
 
-    __slots__ = ("check", "problem", "scrubber", "target", "version")
+    __slots__ = ("check", "port", "problem", "scrubber", "target", "version")
 
     def __init__(self, version: int, check: CheckDefinition | None, scrubber: Scrubber, problem: str = "") -> None:
         self.version = version
         self.check = check
         self.scrubber = scrubber
         self.problem = problem
-        self.target = "" if check is None else target_of(check)
+        self.target, self.port = ("", None) if check is None else target_of(check)
 
 
 class Definitions:
@@ -105,12 +105,18 @@ class Definitions:
         return Definition(leased.version, check, Scrubber(secrets.values()))
 
 
-def target_of(check: CheckDefinition) -> str:
-    """The host a check goes to, lower case; empty where it has none."""
+def target_of(check: CheckDefinition) -> tuple[str, int | None]:
+    """The host a check goes to, lower case (empty where it has none), and the TCP port there."""
     url = getattr(check, "url", None)
-    if url is not None:
-        return (urlsplit(str(url)).hostname or "").lower()
-    return str(getattr(check, "host", "")).lower()
+    if url is None:
+        port = getattr(check, "port", None)
+        return str(getattr(check, "host", "")).lower(), port if isinstance(port, int) else None
+    parts = urlsplit(str(url))
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        port = None
+    return (parts.hostname or "").lower(), port
 
 
 def _places(error: Exception) -> str:

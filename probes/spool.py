@@ -52,7 +52,9 @@ class Spool:
         self.earlier = len(self.waiting)
         self.bytes = sum(len(entry.line) for entry in self.waiting)
         self._ungrouped: list[Entry] = []
-        self._commands: queue.SimpleQueue[tuple[str, Sequence[Entry], Callable[[], object] | None]] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[tuple[str, Sequence[Entry], Callable[[], object] | None]] = (
+            queue.SimpleQueue()
+        )
         self._remember_instances()
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._thread.start()
@@ -80,6 +82,11 @@ class Spool:
         self.earlier = max(0, self.earlier - count)
         self._commands.put(("acknowledged", done, None))
         return done
+
+    def shorten(self, entry: Entry, line: bytes) -> None:
+        """A result that was too much for the API waits on as this shorter line (its file keeps the long one)."""
+        self.bytes += len(line) - len(entry.line)
+        entry.line = line
 
     def replaced(self, instance: str) -> None:
         """The API has ended the leases of a former instance: it need not be named again."""

@@ -48,6 +48,8 @@ class Guard(Protocol):
 
     async def judge(self, execution: Execution, outcome: Outcome) -> Outcome: ...
 
+    def tick(self, now: float, oldest_attempt: float | None) -> None: ...
+
 
 class Worker:
     """Everything runs on one event loop; `on_result(urgent)` is called for each result that enters the spool."""
@@ -252,8 +254,12 @@ class Worker:
 
     def _tick(self, now: float) -> None:
         self._after_standstill(self.pulse.note(now))
+        oldest: float | None = None
         for execution in list(self._executions.values()):
             execution.look_after(now)
+            if execution.in_flight and (oldest is None or execution.tried_at < oldest):
+                oldest = execution.tried_at
+        self._guard.tick(now, oldest)
 
     def _note_idle(self) -> None:
         if self._executions or self._unstarted:
