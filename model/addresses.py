@@ -61,6 +61,8 @@ def embedded(address: Address) -> Iterator[IPv4Address]:
     if not isinstance(address, IPv6Address):
         return
     number = int(address)
+    if number <= 1:
+        return  # :: and ::1 are themselves
     if any(address in network for network in _LAST_32_BITS):
         yield IPv4Address(number & 0xFFFFFFFF)
     elif address in _LOCAL_NAT64:

@@ -111,7 +111,7 @@ def parse_host(text: str) -> str:
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if ":" in bare:
         address = address_of(bare)
-        if address is None or address.version != 6:
+        if address is None or address.version != 6 or "%" in bare:
             raise BadHostError("is neither a name nor an address (a port has a field of its own)")
         return str(address)
     if _NOT_IN_A_HOST.search(text):
