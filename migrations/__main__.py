@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from pathlib import Path
 
 from alembic import command
 
-from migrations.upgrade import configuration, migrating, upgrade
+from migrations.upgrade import configuration, migrating, newest_revision, upgrade
 from store.sessions import Database
-
-_VERSIONS = Path(__file__).parent / "versions"
 
 
 def main() -> None:
@@ -19,7 +16,7 @@ def main() -> None:
     message = " ".join(sys.argv[1:])
     if not message:
         sys.exit('usage: python -m migrations "add paging to runs"')
-    number = f"{1 + sum(1 for _ in _VERSIONS.glob('[0-9]*.py')):04}"
+    number = f"{int(newest_revision()) + 1:04}"
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/scratch.db")
         try:

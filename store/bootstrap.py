@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from model.keys import hint_of
 from model.settings import Settings
 from store.api_keys import SCOPES, NewApiKey, create_api_key
+from store.changes import hold_definitions
 from store.keyring import Keyring
 from store.organizations import create_organization, first_organization
 from store.probes import register_probe_of_environment
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import ApiKey, Counter
+from store.tables import ApiKey
 from store.write_lock import Urgency
 
 OWNER_KEY_CHARACTERS = 24
@@ -46,8 +47,7 @@ def bootstrap(database: Database, keyring: Keyring, settings: Settings) -> Boots
     if settings.api_key:
         refuse_weak_key(settings.api_key)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        # The row that every definition write takes anyway: of two first starts, one waits here and then finds all made.
-        session.execute(update(Counter).where(Counter.name == "changes").values(value=Counter.value))
+        hold_definitions(session)  # of two first starts, one waits here and then finds all made
         now_ms = database.now_ms(session)
         organization = first_organization(session)
         if organization is None:

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, func, literal, select
+from sqlalchemy import ColumnElement, cast, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from model.definition import CheckDefinition
@@ -160,7 +161,7 @@ def _has_tag(session: Session, tag: str) -> ColumnElement[bool]:
     if session.get_bind().dialect.name == "sqlite":
         tags = func.json_each(Check.definition, "$.tags").table_valued("value")
         return select(literal(1)).select_from(tags).where(tags.c.value == tag).exists()
-    return Check.definition["tags"].contains([tag])
+    return cast(Check.definition["tags"], JSONB).contains([tag])
 
 
 def _dump(definition: CheckDefinition) -> dict[str, Any]:
