@@ -44,11 +44,9 @@ def record_gaps(session: Session, stretches: Sequence[Stretch], now_ms: int) -> 
 def _extend(state: StreamState, stretch: Stretch, gaps: dict[str, OpenGap], now_ms: int) -> None:
     """Put the slots into the stream's open gap if they follow it without a break, else into a new one."""
     status = status_for(stretch.reason).value
-    gap = gaps.get(state.gap_id) if state.gap_id else None
-    follows = (
-        gap is not None and stretch.interval_ms is not None and gap.to_ms + stretch.interval_ms == stretch.first_ms
-    )
-    if gap is not None and follows and (gap.status, gap.error_code) == (status, stretch.reason.value):
+    newest = gaps.get(state.gap_id) if state.gap_id else None
+    if newest is not None and _continues(newest, stretch, status):
+        gap = newest
         gap.grow(stretch.last_ms, stretch.count)
     else:
         gap = OpenGap(
@@ -60,7 +58,14 @@ def _extend(state: StreamState, stretch: Stretch, gaps: dict[str, OpenGap], now_
     if state.at_ms is None or stretch.last_ms > state.at_ms:
         state.unrun_since_ms = min(stretch.first_ms, state.unrun_since_ms or stretch.first_ms)
         state.unrun_slots += stretch.count
-        state.gap_id = gap.id
+        if newest is None or gap.to_ms > newest.to_ms:  # an absence may be closed after slots that came later
+            state.gap_id = gap.id
+
+
+def _continues(gap: OpenGap, stretch: Stretch, status: str) -> bool:
+    """Whether the first slot of the stretch is the very next one after the gap, and not run for the same reason."""
+    follows = stretch.interval_ms is not None and gap.to_ms + stretch.interval_ms == stretch.first_ms
+    return follows and (gap.status, gap.error_code) == (status, stretch.reason.value)
 
 
 def _count(deltas: Deltas, stretch: Stretch, width_ms: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from model.ids import new_id
 from model.outcome import RunStatus, Trigger
@@ -174,7 +174,7 @@ def _page(entries: Sequence[Entry], per_page: int, total: int) -> RunPage:
 def _runs(
     session: Session, check_id: str, wanted: RunFilter, *, limit: int, offset: int = 0, after: Cursor | None = None
 ) -> list[Run]:
-    statement = select(Run).where(*_wanted_runs(check_id, wanted))
+    statement = select(Run).where(*_wanted_runs(check_id, wanted)).options(defer(Run.detail))
     if after is not None and after[2] == _GAP:
         statement = statement.where(Run.at_ms < after[0])
     elif after is not None:
