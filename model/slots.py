@@ -85,17 +85,18 @@ class SlotIndex:
         return self._size
 
     def add(self, stream: Stream) -> None:
-        """O(log n) comparisons."""
-        self._size += 1
+        """O(log n) comparisons. Raises what cronsim or zoneinfo do for a schedule they can't read, adding nothing."""
         interval_ms = stream.schedule.interval_ms
         if interval_ms is None:
-            self._cron_live.add(stream)
             self._push(stream, stream.from_ms)
+            self._cron_live.add(stream)
+            self._size += 1
             return
         pace = self._paces.setdefault(interval_ms, _SamePace())
         at = bisect_right(pace.phases, stream.phase_ms)
         pace.phases.insert(at, stream.phase_ms)
         pace.streams.insert(at, stream)
+        self._size += 1
 
     def remove(self, stream: Stream) -> None:
         """O(log n) comparisons; KeyError if it is not there."""
@@ -117,6 +118,10 @@ class SlotIndex:
             if not pace.phases:
                 del self._paces[interval_ms]
         self._size -= 1
+
+    def per_second(self) -> float:
+        """How many slots come due in a second on average, cron left out."""
+        return sum(len(pace.phases) * 1000 / interval_ms for interval_ms, pace in self._paces.items())
 
     def due(self, after_ms: int, until_ms: int) -> list[Due]:
         """The slots due in (after_ms, until_ms], by time. Windows may be asked for again, but `after_ms` never falls:

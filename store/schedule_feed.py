@@ -61,7 +61,10 @@ def _schedule(check_id: str, stored: object) -> Schedule | None:
     if document is None:
         return None
     try:
-        return msgspec.convert(document, Schedule)
+        schedule = msgspec.convert(document, Schedule)
+        if (schedule.cron is None) == (schedule.interval_ms is None) or (schedule.interval_ms or 1) < 1:
+            raise msgspec.ValidationError("a schedule has a cron expression or an interval above 0")
+        return schedule
     except msgspec.ValidationError as error:
         _log.error("schedule.unreadable", check_id=check_id, error=str(error))
         return None

@@ -60,10 +60,10 @@ def claim_shards(
     return claimed
 
 
-def any_claimable(session: Session, now_ms: int, held: Iterable[int]) -> bool:
-    """Whether some shard that is not in `held` has no live owner: a look before the write it takes to claim."""
-    free = {row[0] for row in rows(session, "SELECT id FROM shards WHERE lease_until_ms <= ?", now_ms)}
-    return bool(free - set(held))
+def any_claimable(session: Session, owner: str, now_ms: int, held: Iterable[int]) -> bool:
+    """Whether `claim_shards` would find something: a look before the write it takes."""
+    query = "SELECT id FROM shards WHERE lease_until_ms <= ? OR owner = ?"
+    return bool({row[0] for row in rows(session, query, now_ms, owner)} - set(held))
 
 
 def advance_shards(session: Session, shards: Sequence[HeldShard], checkpoint_ms: int | None, now_ms: int) -> list[int]:

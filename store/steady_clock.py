@@ -1,9 +1,9 @@
 """A clock that never runs backwards, whatever is done to the one it follows. Pure but for the two clocks it is given.
 
 Everything due is judged by the database's clock (R11). If that is set back, slots would come due twice and leases
-live on; if this process then simply waited, nothing would run. So time goes on from where it was, a tenth slower, until the
-clock behind it has caught up. `now >= last + 0.9 x elapsed`, on SQLite and PostgreSQL alike: all processes were at
-the same time when the clock was set back, so they stay together.
+live on; if this process then simply waited, nothing would run. So time goes on from where it was, a tenth slower,
+until the clock behind it has caught up. `now >= last + 0.9 x elapsed`, on SQLite and PostgreSQL alike: all processes
+were at the same time when the clock was set back, so they stay together.
 A clock set back by more than an hour was wrong before: then it is believed at once.
 """
 
@@ -17,7 +17,7 @@ import structlog
 
 WRONG_BEFORE_MS = 3_600_000
 _PACE = 0.9
-"""How fast time passes while the clock behind is catching up. Below 1, else an early clock would stay early for ever."""
+"""How fast time passes while the clock behind is catching up: below 1, else it would never be caught up with."""
 _log = structlog.get_logger(__name__)
 
 

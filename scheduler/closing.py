@@ -1,0 +1,175 @@
+"""What nobody runs ends all the same: dispatches are taken from dead probes, and closed past their time (R5, R6).
+
+unclaimed past their limit     the API was away then            missed   api_unreachable
+                               the check was paused or deleted  cancelled
+                               they had been leased before      unknown  probe_lost
+                               asked for by hand                unknown  no_probe
+                               a probe exists, none was there   missed   probe_offline
+                               else                             unknown  no_probe
+leased, no result for longer than the budget allows             unknown  probe_lost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from sqlalchemy.orm import Session
+
+from alerts.record import record
+from model.errors import ErrorCode, status_for
+from model.finished import Finished
+from model.outcome import RunError, RunStatus, Trigger
+from model.schedule import Schedule
+from store.dispatches import (
+    OVERDUE_MS,
+    OpenDispatch,
+    Places,
+    PlannedRun,
+    close_dispatches,
+    leased_past_limit,
+    places,
+    reopen_lost,
+    unclaimed_past_limit,
+)
+from store.schedule_feed import ScheduledCheck, scheduled_checks
+from store.service_clock import Service, service
+from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.write_lock import Urgency
+
+AT_ONCE = 2
+"""Dispatches closed in one transaction: 200 runs, a few ms."""
+REOPENED_AT_ONCE = 50
+LONGEST_BUDGET_MS = 1_020_000
+"""Six attempts of 120 s with 60 s in between: the budget of a check that is not there to be asked."""
+_REASONS = {
+    ErrorCode.API_UNREACHABLE: "the API was away when this was due",
+    ErrorCode.PROBE_OFFLINE: "no probe at {location} was online when this was due",
+    ErrorCode.NO_PROBE: "no probe at {location} took this in time",
+    ErrorCode.PROBE_LOST: "the probe that had taken this was lost, and no other took it in time",
+}
+_OVERDUE = RunError(ErrorCode.PROBE_LOST, "the probe that had taken this never reported a result")
+_log = structlog.get_logger(__name__)
+
+
+def close_and_rescue(database: Database) -> int:
+    """Re-open what dead probes held, and close what is past its time: all there is now, in short transactions. How many
+    dispatches that were."""
+    done = 0
+    for step in (_rescue, _close_unclaimed, _close_overdue):
+        while True:
+            with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
+                some, more = step(session, database.now_ms(session))
+            done += some
+            if not more:
+                break
+    return done
+
+
+def _rescue(session: Session, now_ms: int) -> tuple[int, bool]:
+    if not service(session).serving(now_ms):
+        return 0, False  # nobody can renew a lease with an API that is away
+    lost = reopen_lost(session, now_ms, REOPENED_AT_ONCE)
+    for dispatch in lost:
+        _log.warning("dispatch.reopened", dispatch_id=dispatch.id, location=dispatch.location)
+        wake(session, f"lease:{dispatch.organization_id}")
+    return len(lost), len(lost) == REOPENED_AT_ONCE
+
+
+def _close_unclaimed(session: Session, now_ms: int) -> tuple[int, bool]:
+    found = unclaimed_past_limit(session, now_ms, AT_ONCE)
+    if not found:
+        return 0, False
+    presence = service(session)
+    around = places(session, {(each.organization_id, each.location) for each in found}, now_ms - 86_400_000)
+
+    def reason(dispatch: OpenDispatch, planned: PlannedRun) -> RunError:
+        code = _why_unclaimed(dispatch, planned, presence, around, now_ms)
+        return RunError(code, _REASONS[code].format(location=dispatch.location))
+
+    _end(session, found, reason, now_ms)
+    return len(found), len(found) == AT_ONCE
+
+
+def _close_overdue(session: Session, now_ms: int) -> tuple[int, bool]:
+    presence = service(session)
+    if presence.was_away(now_ms - OVERDUE_MS, now_ms):
+        return 0, False  # results are on their way
+    found = leased_past_limit(session, now_ms)
+    checks = scheduled_checks(session, {planned[1] for dispatch in found for planned in dispatch.runs})
+    overdue = [dispatch for dispatch in found if _result_by_ms(dispatch, checks) <= now_ms][:AT_ONCE]
+    _end(session, overdue, lambda _dispatch, _planned: _OVERDUE, now_ms)
+    return len(overdue), len(overdue) == AT_ONCE
+
+
+def _result_by_ms(dispatch: OpenDispatch, checks: dict[str, ScheduledCheck]) -> int:
+    """When the last result of a leased dispatch should have come, whatever its probe was doing before."""
+    begun_ms = max(dispatch.leased_ms or 0, *[planned[2] for planned in dispatch.runs])
+    budgets = [
+        schedule.budget_ms
+        for planned in dispatch.runs
+        if planned[1] in checks
+        for _, _, schedule in checks[planned[1]].versions
+        if schedule is not None
+    ]
+    return begun_ms + max(budgets, default=LONGEST_BUDGET_MS) + OVERDUE_MS
+
+
+def _why_unclaimed(
+    dispatch: OpenDispatch, planned: PlannedRun, presence: Service, around: Places, now_ms: int
+) -> ErrorCode:
+    _, _, due_ms, limit_ms, trigger = planned
+    place = (dispatch.organization_id, dispatch.location)
+    if presence.was_away(due_ms, now_ms):
+        return ErrorCode.API_UNREACHABLE
+    if dispatch.token > 0:
+        return ErrorCode.PROBE_LOST
+    if trigger == Trigger.SCHEDULE and around.able(*place, dispatch.kind):
+        return ErrorCode.NO_PROBE if around.online(place, dispatch.kind, due_ms, limit_ms) else ErrorCode.PROBE_OFFLINE
+    return ErrorCode.NO_PROBE
+
+
+def _end(
+    session: Session,
+    dispatches: Sequence[OpenDispatch],
+    reason: Callable[[OpenDispatch, PlannedRun], RunError],
+    now_ms: int,
+) -> None:
+    """Record every run of these dispatches that has not ended yet; recording knows which have."""
+    if not dispatches:
+        return
+    checks = scheduled_checks(session, {planned[1] for dispatch in dispatches for planned in dispatch.runs})
+    finished = [
+        _finished(dispatch, planned, reason(dispatch, planned), checks.get(planned[1]))
+        for dispatch in dispatches
+        for planned in dispatch.runs
+    ]
+    record(session, finished, now_ms)
+    close_dispatches(session, [dispatch.id for dispatch in dispatches], now_ms)
+
+
+def _finished(dispatch: OpenDispatch, planned: PlannedRun, error: RunError, check: ScheduledCheck | None) -> Finished:
+    run_id, check_id, due_ms, _, trigger = planned
+    version, schedule = _version_at(check, due_ms)
+    wanted = check is not None and not check.deleted
+    if trigger == Trigger.SCHEDULE:
+        wanted = schedule is not None and dispatch.location in schedule.locations
+    return Finished(
+        run_id=run_id,
+        organization_id=dispatch.organization_id,
+        check_id=check_id,
+        check_version=version,
+        location=dispatch.location,
+        at_ms=due_ms,
+        status=status_for(ErrorCode(error.code)) if wanted else RunStatus.CANCELLED,
+        trigger=Trigger(trigger),
+        error=error if wanted else None,
+        dispatch_id=dispatch.id,
+    )
+
+
+def _version_at(check: ScheduledCheck | None, due_ms: int) -> tuple[int, Schedule | None]:
+    """The version a slot belongs to: the highest that began before it."""
+    begun = [version for version in (check.versions if check is not None else ()) if version[1] < due_ms]
+    newest = max(begun, key=lambda version: version[0], default=None)
+    return (newest[0], newest[2]) if newest is not None else (0, None)

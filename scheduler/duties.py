@@ -1,0 +1,29 @@
+"""The roles this scheduler holds, as its job threads see them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+
+from store.roles import ROLE_LEASE_MS
+
+
+class Duties:
+    """Renewed by the scheduler's own thread, asked by the threads of its jobs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: frozenset[str] = frozenset()
+        self._until_s = 0.0
+
+    def renew(self, names: Iterable[str], asked_s: float) -> None:
+        """These roles were granted by a transaction that began at `asked_s` of the monotonic clock."""
+        with self._lock:
+            self._names = frozenset(names)
+            self._until_s = asked_s + ROLE_LEASE_MS / 1000
+
+    def holds(self, name: str) -> bool:
+        """Whether the lease of this role has not run out."""
+        with self._lock:
+            return name in self._names and time.monotonic() < self._until_s
