@@ -18,7 +18,7 @@ def new_request_id() -> str:
 def install(app: Flask) -> None:
     @app.before_request
     def begin() -> None:
-        g.request_id = new_request_id()
+        g.request_id = request.environ.get("tracer.request_id") or new_request_id()  # the server gives one
         g.began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

@@ -1,0 +1,61 @@
+"""Whose probe is calling: by the probe's key, looked up at most once a second each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from hashlib import sha256
+
+from api.errors import Unauthorized
+from store.keyring import Keyring
+from store.leases import Holder
+from store.probes import authenticate_probe
+from store.sessions import EVERY_ORGANIZATION, Database
+
+REMEMBERED_S = 1.0
+"""A deleted probe is refused within this."""
+_MOST = 10_000
+
+
+class ProbeKeys:
+    """Threads may share it. Keys are remembered by their hash, so that no memory dump of this table holds one."""
+
+    def __init__(self, database: Database, keyring: Keyring, now: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._now = now
+        self._known: dict[bytes, tuple[float, Holder | None]] = {}
+
+    def remembered(self, key: str) -> Holder | None:
+        """The probe with this key, if that is known without asking the store. Unauthorized when it is known to be
+        nobody's."""
+        found = self._known.get(_digest(key))
+        if found is None or self._now() - found[0] >= REMEMBERED_S:
+            return None
+        return _somebody(found[1])
+
+    def holder(self, key: str) -> Holder:
+        """The probe with this key. Unauthorized."""
+        remembered = self.remembered(key)
+        if remembered is not None:
+            return remembered
+        if not key:
+            raise Unauthorized("This needs a probe's key: Authorization: Bearer tprb_…")
+        asked_at = self._now()
+        with self._database.read(EVERY_ORGANIZATION) as session:
+            probe = authenticate_probe(session, self._keyring, key)
+        holder = None if probe is None else Holder(probe.organization_id, probe.id, probe.location)
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[_digest(key)] = (asked_at, holder)
+        return _somebody(holder)
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def _somebody(holder: Holder | None) -> Holder:
+    if holder is None:
+        raise Unauthorized("This probe key is unknown or revoked")
+    return holder

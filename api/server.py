@@ -1,0 +1,192 @@
+"""The server: one port, one event loop in a thread of its own, started and stopped from any thread.
+
+    server = Server(app, database, keyring, settings)
+    server.start()          accepts from here on; server.url says where
+    server.stop()           refuses newcomers, ends long polls at once, lets requests finish
+
+Thread pools: Flask gets 16, more than two cores can keep busy and less than the database's connections (40) can feed;
+probes' work has 6 and pings' 2 of their own, so neither waits for people. Each queue holds about a second's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import resource
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import structlog
+import uvloop
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api.pings import METHODS as PING_METHODS
+from api.pings import PREFIX as PING_PREFIX
+from api.pings import Pings
+from api.probe_protocol import ProbeProtocol
+from api.serving import Entrance, Native
+from api.serving_peers import Proxies
+from api.serving_pools import Pool
+from api.serving_uvicorn import BACKLOG, PartUvicorn
+from api.serving_wsgi import WsgiBridge
+from model.heartbeat import KEPT_BODY_BYTES
+from model.settings import Settings
+from store.keyring import Keyring
+from store.service_clock import beat
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
+
+RESULTS_BYTES = 8 << 20
+PING_BYTES = 16 << 20
+"""What a job posts with its ping is cut, not refused: an answer other than OK would be a false alarm."""
+PATIENCE_S = 5.0
+"""How long requests may take to finish when the server stops."""
+BEAT_S = 1.0
+_HANGS_AFTER_S = 3.0
+_FILES = 16_384
+_log = structlog.get_logger(__name__)
+
+
+class Server:
+    """Serves one Flask app, the probe protocol and heartbeat addresses. Start it once."""
+
+    def __init__(self, app: Flask, database: Database, keyring: Keyring, settings: Settings) -> None:
+        """ValueError when TRACER_TRUSTED_PROXIES can't be understood."""
+        self._address = (settings.host, settings.port)
+        self._database = database
+        self._people = Pool("people", threads=16, waiting=128)
+        self._for_probes = Pool("probes", threads=6, waiting=512)
+        self._for_pings = Pool("pings", threads=2, waiting=64)
+        self.probes = ProbeProtocol(database, keyring, self._for_probes)
+        pings = Pings(database, keyring, self._for_pings)
+        self._entrance = Entrance(
+            WsgiBridge(app.wsgi_app, self._people),
+            Proxies(settings.trusted_proxies),
+            exact={
+                "/v1/probe/lease": Native(self.probes.lease),
+                "/v1/probe/results": Native(self.probes.results, body_bytes=RESULTS_BYTES),
+            },
+            below={PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES)},
+        )
+        self._name: tuple[str, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._beats: threading.Thread | None = None
+        self._serving = threading.Event()
+        self._stopping = threading.Event()
+        self._uvicorn = PartUvicorn(self._entrance, self._serving.set, self.probes.close)
+        self._failure: BaseException | None = None
+
+    @property
+    def host(self) -> str:
+        """The address that was bound, as the system says it."""
+        return self._bound()[0]
+
+    @property
+    def port(self) -> int:
+        """The port that was bound: with port 0, the one the system chose."""
+        return self._bound()[1]
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it; an address that means "all of them" is told as loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it serves, and its loop does not hang."""
+        lively = time.monotonic() - self._uvicorn.ticked_at < _HANGS_AFTER_S
+        return self._thread is not None and self._thread.is_alive() and lively
+
+    def start(self) -> None:
+        """Bind, and accept requests when this returns. OSError when the address can't be bound."""
+        _allow_many_files()
+        listener = _bind(*self._address)
+        self._name = listener.getsockname()[:2]
+        self._thread = _thread("server", self._serve, listener)
+        self._serving.wait()
+        if self._failure is not None:
+            raise RuntimeError("the server did not start") from self._failure
+        self._beats = _thread("service-clock", self._beat)
+
+    def stop(self, patience_s: float = PATIENCE_S) -> None:
+        """Refuse newcomers, end long polls, give requests in progress so long to finish. Safe to call twice."""
+        self._stopping.set()
+        self._uvicorn.stop(patience_s)
+        for thread in (self._thread, self._beats):
+            if thread is not None:
+                thread.join()
+        for pool in (self._people, self._for_probes, self._for_pings):
+            pool.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _bound(self) -> tuple[str, int]:
+        if self._name is None:
+            raise RuntimeError("the server was not started")
+        return self._name
+
+    def _serve(self, listener: socket.socket) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._uvicorn.serve([listener]))
+        except BaseException as error:
+            self._failure = error
+            _log.error("server.failed", exc_info=error)
+            raise
+        finally:
+            listener.close()
+            self._serving.set()
+
+    def _beat(self) -> None:
+        """Say every second that the API serves, while it does: leases and deadlines count only then."""
+        while not self._stopping.is_set():
+            if self.alive:
+                try:
+                    with self._database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+                        beat(session, self._database.now_ms(session))
+                except (DBAPIError, PoolTimeoutError) as error:
+                    _log.warning("server.no_beat", error=str(error.__cause__ or error))
+            self._stopping.wait(BEAT_S)
+
+
+def _thread(name: str, target: object, *args: object) -> threading.Thread:
+    """A started thread that keeps the log marks of whoever starts it."""
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(target, *args), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket. OSError names the address."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=_everywhere(host))
+    except OSError as error:
+        raise OSError(error.errno, f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _everywhere(host: str) -> bool:
+    return host == "::" and socket.has_dualstack_ipv6()
+
+
+def _allow_many_files() -> None:
+    """A stream is a file: as many as the system lets us have, up to what the server would use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

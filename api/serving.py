@@ -1,0 +1,160 @@
+"""The one ASGI app: native handlers for what waits or comes by the hundred, Flask for the rest, the same rules for all.
+
+Every request gets an id, a body limit, a verdict on who is calling, and an answer in the envelope when it fails; none
+waits in an endless queue: a full pool is 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api.errors import Refused, Unavailable
+from api.json_body import MAX_BODY_BYTES
+from api.requests import new_request_id
+from api.serving_peers import Proxies
+from api.serving_pools import SaturatedError
+from api.serving_requests import (
+    Bodies,
+    Receive,
+    Reply,
+    Request,
+    Send,
+    drain_and_close,
+    refusal,
+    send_reply,
+)
+from api.serving_wsgi import WsgiBridge
+
+_log = structlog.get_logger(__name__)
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+class MethodNotAllowed(Refused):
+    status = 405
+
+
+class InternalError(Refused):
+    status = 500
+
+
+@dataclass(frozen=True)
+class Native:
+    """A handler outside Flask. `body_bytes`: its limit; `keep_bytes`: it wants no more than so much of the body."""
+
+    handler: Handler
+    methods: tuple[str, ...] = ("POST",)
+    body_bytes: int = MAX_BODY_BYTES
+    keep_bytes: int | None = None
+
+
+class Entrance:
+    """`exact`: native handlers by path; `below`: by the beginning of a path; everything else goes to Flask."""
+
+    def __init__(
+        self, flask: WsgiBridge, proxies: Proxies, exact: Mapping[str, Native], below: Mapping[str, Native]
+    ) -> None:
+        self._flask = flask
+        self._proxies = proxies
+        self._exact = exact
+        self._below = tuple(below.items())
+        self._bodies = Bodies()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI, HTTP only (the server runs without lifespan and websockets)."""
+        request = self._request(scope, receive)
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        started = _Started(send)
+        try:
+            try:
+                native = self._route(request)
+                if await self._take_body(request, native, send):
+                    await self._answer(request, native, started)
+            except Refused as error:
+                await send_reply(send, refusal(error, request.request_id), request.request_id)
+        except ConnectionError:
+            _log.debug("api.client_gone", path=request.path)
+        except Exception as error:
+            if started.happened:
+                raise  # the server ends the connection: half an answer must not look like a whole one
+            _log.error("api.internal_error", exc_info=error)
+            failure = InternalError("Something went wrong on our side; the log has more under this request id")
+            await send_reply(send, refusal(failure, request.request_id), request.request_id)
+
+    def _route(self, request: Request) -> Native | None:
+        """The native handler of a request, None for Flask's. MethodNotAllowed."""
+        native = self._exact.get(request.path)
+        if native is None:
+            native = next((native for prefix, native in self._below if request.path.startswith(prefix)), None)
+        if native is not None and request.method not in native.methods:
+            raise MethodNotAllowed(
+                "This address does not take this method; the Allow header lists those it takes",
+                headers={"Allow": ", ".join(native.methods)},
+            )
+        return native
+
+    async def _take_body(self, request: Request, native: Native | None, send: Send) -> bool:
+        """Read the body into the request; False when it was refused, which is answered here."""
+        limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (MAX_BODY_BYTES, None)
+        try:
+            request.body = await self._bodies.read(request.headers, request.receive, limit, keep)
+        except Refused as error:
+            await send_reply(send, refusal(error, request.request_id), request.request_id, close=True)
+            await drain_and_close(request.receive, send)
+            return False
+        request.began = asyncio.get_running_loop().time()
+        return True
+
+    async def _answer(self, request: Request, native: Native | None, send: Send) -> None:
+        try:
+            if native is None:
+                await self._flask(request, send)
+            else:
+                await send_reply(send, await native.handler(request), request.request_id)
+        except SaturatedError:
+            raise Unavailable("The server is busy; try again shortly") from None
+        except (OperationalError, PoolTimeoutError) as error:
+            _log.error("api.store_unavailable", error=str(error.__cause__ or error))
+            raise Unavailable("The database can't be reached now; try again shortly") from None
+
+    def _request(self, scope: MutableMapping[str, Any], receive: Receive) -> Request:
+        peer = scope["client"][0] if scope.get("client") else ""
+        request = Request(
+            method=scope["method"],
+            path=scope["path"],
+            raw_path=scope["raw_path"],
+            query=scope["query_string"],
+            headers=scope["headers"],
+            peer=peer,
+            client=peer,
+            scheme=scope["scheme"],
+            server=scope.get("server") or ("localhost", 0),
+            request_id=new_request_id(),
+            receive=receive,
+        )
+        if self._proxies.trusts(peer):
+            request.client = self._proxies.client_of(peer, _joined(request, b"x-forwarded-for"))
+            request.scheme = self._proxies.scheme_of(peer, request.scheme, _joined(request, b"x-forwarded-proto"))
+        return request
+
+
+def _joined(request: Request, name: bytes) -> str:
+    return ",".join(value.decode("latin-1") for key, value in request.headers if key == name)
+
+
+class _Started:
+    """`send`, and whether an answer has begun: from then on an error can't become an answer of its own."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.happened = False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        self.happened = True
+        await self._send(message)

@@ -1,0 +1,176 @@
+"""A request and a reply as the native handlers see them, and the reading of bodies under limits, before buffering.
+
+    async def handler(request: Request) -> Reply: …
+
+A body over its limit is refused while it arrives, whatever its Content-Length says or leaves out; one that comes too
+slowly, or too many large ones at once, are refused as well, so memory stays bounded by design.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.envelope import JSON, error_body
+from api.errors import CODES, Refused, Unavailable
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+BODY_S = 30.0
+"""The longest a body may take to arrive: a client that drips it holds a connection and nothing else."""
+BODIES_BYTES = 64 << 20
+"""All bodies on their way in at one time; more are answered 503."""
+DRAIN_S = 2.0
+DRAIN_BYTES = 16 << 20
+"""After an early refusal the rest of a body is read and thrown away for so long, so that the client reads our answer in
+place of a connection reset."""
+
+
+class TooLargeError(Refused):
+    """The body is over its limit."""
+
+    status = 413
+
+
+class TooSlowError(Refused):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
+@dataclass(slots=True)
+class Request:
+    """`peer`: address of the socket; `client`: of whom the request comes from, by the word of trusted proxies.
+    `began`: loop time at which it was complete. Header names are lower case."""
+
+    method: str
+    path: str
+    raw_path: bytes
+    query: bytes
+    headers: Headers
+    peer: str
+    client: str
+    scheme: str
+    server: tuple[str, int]
+    request_id: str
+    receive: Receive
+    body: bytes = b""
+    began: float = 0.0
+
+    def header(self, name: bytes) -> str:
+        """The header's value, empty when it is not there."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+
+    def bearer(self) -> str:
+        """The token of `Authorization: Bearer …`, empty when there is none."""
+        scheme, _, token = self.header(b"authorization").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+    async def gone(self) -> None:
+        """Returns when the client has hung up. Only after the body was read."""
+        while (await self.receive())["type"] != "http.disconnect":
+            continue
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def refusal(error: Refused, request_id: str) -> Reply:
+    """The error as the envelope says it."""
+    code = CODES.get(error.status, "malformed" if error.status < 500 else "internal")
+    body = error_body(code, error.message, request_id, error.fields)
+    return Reply(body, error.status, headers={"Cache-Control": "no-store", **error.headers})
+
+
+class Bodies:
+    """Reads bodies; one per server, because what it limits is the sum."""
+
+    def __init__(self, most_bytes: int = BODIES_BYTES, within_s: float = BODY_S) -> None:
+        self._most_bytes = most_bytes
+        self._within_s = within_s
+        self._arriving = 0
+
+    async def read(self, headers: Headers, receive: Receive, limit: int, keep: int | None = None) -> bytes:
+        """The body. `keep`: only so many bytes of it are wanted, and the rest may be of any size up to `limit`.
+
+        Raises TooLargeError, TooSlowError, Unavailable; ConnectionError when the client hung up."""
+        announced = _content_length(headers)
+        if announced > limit:
+            raise TooLargeError(_too_large(limit))
+        chunks: list[bytes] = []
+        counted = total = 0
+        try:
+            async with asyncio.timeout(self._within_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ConnectionResetError("the client hung up")
+                    chunk: bytes = message.get("body", b"")
+                    more = message.get("more_body", False)
+                    total += len(chunk)
+                    if total > limit:
+                        raise TooLargeError(_too_large(limit))
+                    if keep is not None:
+                        chunk = chunk[: max(0, keep - counted)]
+                    if self._arriving + len(chunk) > self._most_bytes:
+                        raise Unavailable("Too much is being sent at once; try again shortly")
+                    counted += len(chunk)
+                    self._arriving += len(chunk)
+                    chunks.append(chunk)
+        except TimeoutError:
+            raise TooSlowError(f"The body did not arrive within {self._within_s:g} s") from None
+        finally:
+            self._arriving -= counted
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is larger than {limit >> 20} MiB"
+
+
+def _content_length(headers: Headers) -> int:
+    value = next((value for name, value in headers if name == b"content-length"), b"0")
+    return int(value) if value.isdigit() else 0
+
+
+async def send_reply(send: Send, reply: Reply, request_id: str, *, close: bool = False) -> None:
+    """Send it whole, with the marks that every answer has. `close`: and end the connection."""
+    headers = [
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": close})
+
+
+async def drain_and_close(receive: Receive, send: Send) -> None:
+    """After `send_reply(close=True)`: read on for a moment, then let the connection end."""
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        left = 0
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
