@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import threading
+
 import click
 
 from cli.children import Child
