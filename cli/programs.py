@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from cli.logs import configure_logs
 from cli.up import run_up
 from model.settings import Settings
 
-_serving = [
+Command = Callable[..., Any]
+
+_serving: list[Callable[[Command], Command]] = [
     click.option("--host", help="Address to listen on (TRACER_HOST)."),
     click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (TRACER_PORT); 0: any free one."),
 ]
 _data_dir = click.option("--data-dir", type=click.Path(path_type=Path), help="TRACER_DATA_DIR.")
 
 
-def _with(options: list[Any]) -> Any:
-    def add(command: Any) -> Any:
+def _with(options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    def add(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
         return command

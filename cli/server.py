@@ -13,12 +13,14 @@ from contextlib import ExitStack
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from api.app import create_app
 from api.server import Server
 from migrations.upgrade import upgrade
 from model.settings import Settings
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
-from store.keyring import Keyring, KeyringError
+from store.key_material import KeyringError
+from store.keyring import Keyring
 from store.sessions import Database
 
 CANNOT_WORK = 2
@@ -37,11 +39,11 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
         with ExitStack() as parts:
             database, keyring, started = _open(settings, parts)
             duties = _scheduler(database, settings, parts) if scheduler else None
-            server = Server(database, keyring, settings, scheduler=duties) if api else None
-            if server is not None:
-                server.start()
-                parts.callback(server.stop)
-            _announce(server.address if server else None, started)
+            address = None
+            if api:
+                app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
+                address = parts.enter_context(Server(app, database, keyring, settings)).url
+            _announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, OperationalError, OSError) as error:
         _log.error("server.cannot_start", reason=str(error))
