@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 import msgspec
 
+from model.matching.json_text import NotJsonError, decode_json
 
-class Answer(msgspec.Struct, frozen=True):
+
+class Document(msgspec.Struct, frozen=True):
+    """A body read as JSON: its value, or why it has none (a sentence's end)."""
+
+    value: Any = None
+    problem: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, dict=True):
     """`headers` in order of arrival, names as sent; `body` is decoded and capped; `certificate_days` to expiry,
     fractional; `records` as in a zone file (CONTRACT, assertion `record`); `response` is what a tcp peer sent."""
 
@@ -19,3 +31,13 @@ class Answer(msgspec.Struct, frozen=True):
     records: tuple[str, ...] | None = None
     ttl: int | None = None
     response: str | None = None
+
+    @cached_property
+    def document(self) -> Document:
+        """The body as JSON, read once however many assertions ask."""
+        if self.body is None:
+            return Document(problem="was not read")
+        try:
+            return Document(decode_json(self.body))
+        except NotJsonError as error:
+            return Document(problem=str(error))

@@ -7,12 +7,13 @@ per field; nothing behind the API looks at unvalidated input again.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field, UrlConstraints, model_validator
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, UrlConstraints, field_validator, model_validator
 
 from model.assertions.registry import Assertion
 from model.fields import CheckId, Cron, Instant, LocationName, Name, Tag, Text, TimeZone
+from model.validation import FieldsError
 
 DEFAULT_INTERVAL_S = 60
 
@@ -31,7 +32,8 @@ class Retries(Strict):
 
 
 class CheckDefinition(Strict):
-    """Common fields. `type` is narrowed to a literal by each subclass; `kind` says who runs it."""
+    """Common fields. `type` is narrowed to a literal by each subclass; `kind` says who runs it; `assertion_types` names
+    the assertions its answers can be held against."""
 
     kind: ClassVar[Literal["network", "browser", "heartbeat"]] = "network"
     assertion_types: ClassVar[frozenset[str]] = frozenset()
@@ -53,10 +55,22 @@ class CheckDefinition(Strict):
     runbook_url: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"]), Field(strict=False)] | None = None
     depends_on: Annotated[tuple[CheckId, ...], Field(max_length=50, strict=False)] = ()
 
+    @field_validator("assertions", mode="after")
+    @classmethod
+    def _assertions_of_this_type(cls, assertions: tuple[Assertion, ...]) -> tuple[Assertion, ...]:
+        known = cls.assertion_types
+        wrong = [(index, given.type) for index, given in enumerate(assertions) if given.type not in known]
+        if wrong:
+            hint = f"it takes {', '.join(sorted(known))}" if known else "it takes no assertions"
+            raise FieldsError(
+                {f"{index}.type": f"{name} says nothing about this type of check: {hint}" for index, name in wrong}
+            )
+        return assertions
+
     @model_validator(mode="after")
-    def _one_schedule(self) -> CheckDefinition:
+    def _one_schedule(self) -> Self:
         if self.cron is not None and self.interval is not None:
-            raise ValueError("give either interval or cron, not both")
+            raise FieldsError({"cron": "give either interval or cron, not both"})
         return self
 
     @property

@@ -55,7 +55,8 @@ class Metrics(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AssertionResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One assertion held against the answer. `name` is the header's, `path` the JSONPath."""
+    """One assertion held against the answer. `name` is the header's, `path` the JSONPath; `reason`: why the answer
+    could not be judged at all."""
 
     type: str
     operator: str
@@ -64,6 +65,7 @@ class AssertionResult(msgspec.Struct, frozen=True, omit_defaults=True):
     passed: bool
     path: str | None = None
     name: str | None = None
+    reason: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):

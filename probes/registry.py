@@ -1,0 +1,63 @@
+"""Every check type there is: a new one is its file in probes/checks/ and one line here.
+
+The API takes its schemas and the command line its choices from here; a probe runs what has a runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from model.definition import CheckDefinition
+from model.heartbeat import HeartbeatCheck
+from model.outcome import Outcome
+from probes.checks import api, url
+from probes.context import RunContext
+
+Runner = Callable[[Any, RunContext], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckType:
+    """`run(definition, context)` makes one attempt and ends by the context's deadline, whatever the target does; None
+    for a type that waits to be called."""
+
+    definition: type[CheckDefinition]
+    run: Runner | None
+
+
+CHECK_TYPES: Mapping[str, CheckType] = {
+    "url": CheckType(url.UrlCheck, url.run),
+    "api": CheckType(api.ApiCheck, api.run),
+    "heartbeat": CheckType(HeartbeatCheck, None),
+}
+
+MONITORS: Mapping[str, type[CheckDefinition]] = {name: kind.definition for name, kind in CHECK_TYPES.items()}
+"""What `/v1/monitors` takes, by `type`."""
+
+
+class UnknownTypeError(LookupError):
+    """No check type of that name: this program is older than the definition."""
+
+
+def parse(definition: Mapping[str, Any] | bytes) -> CheckDefinition:
+    """A definition's JSON, or its plain values, as the frozen definition of its type.
+
+    Raises UnknownTypeError, or ValueError (pydantic's ValidationError, msgspec's DecodeError)."""
+    plain = msgspec.json.decode(definition, type=dict[str, Any]) if isinstance(definition, bytes) else definition
+    kind = plain.get("type")
+    known = CHECK_TYPES.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        raise UnknownTypeError(f"there is no check type {kind!r}")
+    return known.definition.model_validate(plain)
+
+
+async def run(check: CheckDefinition, context: RunContext) -> Outcome:
+    """One attempt of any check. Raises UnknownTypeError for a type that is not run by probes."""
+    known = CHECK_TYPES.get(check.type)
+    if known is None or known.run is None:
+        raise UnknownTypeError(f"checks of type {check.type!r} are not run by a probe")
+    return await known.run(check, context)
