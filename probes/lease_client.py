@@ -85,7 +85,7 @@ class LeaseClient:
         the API heard."""
         try:
             await self._exchange(capacity=0, wait_ms=0)
-        except (ApiAwayError, RequestRefusedError, KeyRefusedError, OutdatedError):
+        except (ApiAwayError, RequestRefusedError, KeyRefusedError, OutdatedError, WrongLocationError):
             return False
         return True
 

@@ -35,6 +35,7 @@ _QUIT = 130
 _DRAIN_S = 5.0
 _DRAIN_AWAY_S = 1.0
 _RENEW_S = 1.0
+_FIRST = asyncio.FIRST_COMPLETED
 _log = structlog.get_logger(__name__)
 
 
@@ -114,11 +115,18 @@ class Probe:
         quitting = asyncio.ensure_future(self._quitting.wait())
         everything = (leasing, reporting, stopping, quitting)
         try:
-            await asyncio.wait((leasing, reporting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((leasing, reporting, stopping), return_when=_FIRST)
             code = _code_of(leasing, reporting)
             _log.info("probe.stopping", running=worker.running)
+            if code:
+                # Nothing more can be said to this API; what waits stays on disk for a probe that can.
+                worker.stop()
+                idle = asyncio.ensure_future(worker.idle.wait())
+                await asyncio.wait((idle, quitting), return_when=_FIRST)
+                await _cancelled(idle)
+                return code, False
             ending = asyncio.ensure_future(_end(worker, reporter, lease, leasing, connection))
-            await asyncio.wait((ending, quitting), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((ending, quitting), return_when=_FIRST)
             if not ending.done():
                 await _cancelled(ending)
                 return _QUIT, False

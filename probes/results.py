@@ -10,6 +10,7 @@ from model.protocol import Result
 from probes.attempts import Execution
 from probes.held import HeldRun
 
+LARGEST_RESULT = 256 * 1024
 _encoder = msgspec.json.Encoder()
 _log = structlog.get_logger(__name__)
 
@@ -52,11 +53,16 @@ def never_ran(run: HeldRun, version: int, status: RunStatus, error: RunError | N
 
 
 def encode(result: Result) -> bytes:
-    """A result's JSON. A part that no JSON can hold (a runner's mistake) costs that part, never the result."""
+    """A result's JSON. A part that no JSON can hold, or none of this size should, costs that part, never the result:
+    both are a runner's mistake."""
     try:
-        return _encoder.encode(result)
+        line = _encoder.encode(result)
     except (TypeError, ValueError) as error:
         _log.error("result.not_encodable", run_id=result.run_id, reason=str(error))
+        return _encoder.encode(bare(result))
+    if len(line) <= LARGEST_RESULT:
+        return line
+    _log.error("result.too_large", run_id=result.run_id, bytes=len(line))
     return _encoder.encode(bare(result))
 
 

@@ -45,8 +45,9 @@ class FakeDispatch:
 class FakeApi:
     """Runs on loopback; `results` holds what was accepted, by run id. `away`: an HTTP status every request gets."""
 
-    def __init__(self, location: str = "eu-test") -> None:
+    def __init__(self, location: str = "eu-test", max_body: int = MAX_BODY) -> None:
         self.location = location
+        self.max_body = max_body
         self.definitions: dict[str, tuple[int, dict[str, Any]]] = {}
         self.dispatches: dict[str, FakeDispatch] = {}
         self.results: dict[str, Result] = {}
@@ -78,7 +79,7 @@ class FakeApi:
         await self.close()
 
     async def start(self) -> None:
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application(client_max_size=self.max_body)
         app.router.add_post("/v1/probe/lease", self._lease)
         app.router.add_post("/v1/probe/results", self._results)
         self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
