@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 
 class Wire:
-    """An HTTP proxy for the probe protocol. `acknowledged`: status by run id of every result the API said it has."""
+    """An HTTP proxy for the probe protocol. `acknowledged`: (status, duration) by run id of every result the API said
+    it has: the duration tells a stored result from one of a later try."""
 
     def __init__(self, api_url: str) -> None:
-        self.acknowledged: dict[str, str] = {}
+        self.acknowledged: dict[str, tuple[str, float | None]] = {}
         self.refused: dict[str, str] = {}
         self.cut = threading.Event()
         self._lock = threading.Lock()
@@ -74,7 +75,7 @@ class Wire:
             self.refused.update(refused)
             for result in sent["results"]:
                 if result["run_id"] not in refused:
-                    self.acknowledged[result["run_id"]] = result["status"]
+                    self.acknowledged[result["run_id"]] = result["status"], result.get("duration_ms")
 
     def close(self) -> None:
         self._server.shutdown()
