@@ -1,0 +1,229 @@
+"""What nobody runs ends with its reason, and a dead probe's work is given to others."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.ids import new_id, slot_run_id
+from model.protocol import LEASE_MS
+from scheduler.closing import close_and_rescue
+from scheduler.ticker import Ticker
+from store.dispatches import LOST_MS, OVERDUE_MS, NewDispatch, add_dispatches
+from store.service_clock import beat
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import ProbeInstance, Run
+from store.write_lock import Urgency
+from tests.scheduler.world import World
+
+
+def _serve(world: World, seconds: float) -> None:
+    """Time passes while the API serves."""
+    for _ in range(max(1, round(seconds))):
+        world.clock.advance(round(seconds * 1000) if seconds < 1 else 1_000)
+        with world.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            beat(session, world.clock.now_ms)
+
+
+def _dispatch(world: World, check: str, *, limit_ms: int = 10_000, trigger: str = "schedule", kind: str = "network"):
+    """One run due now, in a dispatch of its own; (dispatch id, run id)."""
+    due = world.clock.now_ms
+    run_id = slot_run_id(check, "eu", due) if trigger == "schedule" else new_id("run", due)
+    planned = [(run_id, check, due, due + limit_ms, trigger)]
+    with world.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        if trigger != "schedule":
+            session.add(
+                Run(
+                    id=run_id, organization_id=world.organization, check_id=check, check_version=1, location="eu",
+                    at_ms=due, trigger=trigger, status="queued", degraded=False, maintenance=False,
+                )
+            )  # fmt: skip
+            session.flush()
+        add_dispatches(session, [NewDispatch(world.organization, "eu", kind, planned)], due)
+    return next(each.id for each in world.dispatches() if each.runs[0][0] == run_id), run_id
+
+
+def _ends(world: World) -> list[tuple[str, str | None]]:
+    return [(run.status, run.error_code) for run in world.runs()]
+
+
+@pytest.fixture(autouse=True)
+def serving(world: World) -> None:
+    _serve(world, 10)
+
+
+def test_where_no_probe_was_ever_registered_it_is_unknown(world: World, database: Database) -> None:
+    _dispatch(world, world.check(10, from_ms=world.clock.now_ms - 1))
+    _serve(world, 9)
+    assert close_and_rescue(database) == 0
+    _serve(world, 1)
+    assert close_and_rescue(database) == 1
+    assert _ends(world) == [("unknown", "no_probe")]
+    assert world.dispatches()[0].closed_ms == world.clock.now_ms
+
+
+def test_where_all_probes_are_offline_it_is_missed(world: World, database: Database) -> None:
+    world.probe()
+    world.probe("us", lease_ms=60_000)
+    _dispatch(world, world.check(10, from_ms=world.clock.now_ms - 1))
+    _serve(world, 10)
+    close_and_rescue(database)
+    assert _ends(world) == [("missed", "probe_offline")]
+
+
+def test_where_a_probe_was_there_but_took_nothing_it_is_unknown(world: World, database: Database) -> None:
+    world.probe(lease_ms=60_000)
+    _dispatch(world, world.check(10, from_ms=world.clock.now_ms - 1))
+    _serve(world, 10)
+    close_and_rescue(database)
+    assert _ends(world) == [("unknown", "no_probe")]
+
+
+def test_a_probe_without_a_browser_is_no_probe_for_journeys(world: World, database: Database) -> None:
+    check = world.check(10, kind="browser", from_ms=world.clock.now_ms - 1)
+    world.probe(lease_ms=60_000)
+    _dispatch(world, check, kind="browser")
+    _serve(world, 10)
+    close_and_rescue(database)
+    world.probe(lease_ms=1_000, capabilities=("network", "browser"))
+    _serve(world, 5)
+    _dispatch(world, check, kind="browser")
+    _serve(world, 10)
+    close_and_rescue(database)
+    assert _ends(world) == [("unknown", "no_probe"), ("missed", "probe_offline")]
+
+
+def test_what_was_due_while_the_api_was_away_says_so(world: World, database: Database) -> None:
+    world.probe(lease_ms=60_000)
+    check = world.check(10, from_ms=world.clock.now_ms - 1)
+    _dispatch(world, check)
+    world.clock.advance(12_000)
+    close_and_rescue(database)
+    world.clock.advance(2_000)
+    _dispatch(world, check)
+    _serve(world, 11)
+    close_and_rescue(database)
+    assert _ends(world) == [("missed", "api_unreachable")] * 2
+
+
+def test_a_run_asked_for_by_hand_that_nobody_takes_is_unknown(world: World, database: Database) -> None:
+    world.probe()
+    _, run_id = _dispatch(world, world.check(10), limit_ms=60_000, trigger="manual")
+    _serve(world, 60)
+    close_and_rescue(database)
+    assert [(run.id, run.status, run.error_code) for run in world.runs()] == [(run_id, "unknown", "no_probe")]
+
+
+def test_a_check_paused_or_deleted_before_the_slot_was_due_cancels_it(world: World, database: Database) -> None:
+    paused, deleted = world.check(10), world.check(10)
+    world.edit(paused, None, world.clock.now_ms)
+    world.edit(deleted, None, world.clock.now_ms, deleted=True)
+    world.clock.advance(500)
+    _dispatch(world, paused)
+    _dispatch(world, deleted)
+    _dispatch(world, paused, trigger="manual", limit_ms=10_001)
+    _serve(world, 11)
+    close_and_rescue(database)
+    ends = {(run.check_id, run.trigger): run.status for run in world.runs()}
+    assert ends == {
+        (paused, "schedule"): "cancelled",
+        (deleted, "schedule"): "cancelled",
+        (paused, "manual"): "unknown",
+    }
+    assert all(dispatch.closed_ms for dispatch in world.dispatches())
+
+
+def test_a_dead_probes_runs_are_open_again_within_ten_seconds_of_its_death(world: World, database: Database) -> None:
+    check = world.check(10, from_ms=world.clock.now_ms - 1)
+    dispatch_id, _ = _dispatch(world, check)
+    asked_id, asked = _dispatch(world, world.check(10), trigger="manual", limit_ms=60_000)
+    instance = world.probe(lease_ms=LEASE_MS)
+    token = world.lease(dispatch_id, instance)
+    world.lease(asked_id, instance)
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        session.get_one(Run, asked).status = "running"
+    woken: list[str] = []
+    database.wakeups.subscribe(f"lease:{world.organization}", lambda: woken.append("lease"))
+    died = world.clock.now_ms
+    while any(dispatch.instance_id for dispatch in world.dispatches()):
+        _serve(world, 0.5)
+        close_and_rescue(database)
+        assert world.clock.now_ms - died <= 8_000
+    reopened = {dispatch.id: dispatch for dispatch in world.dispatches()}
+    assert reopened[dispatch_id].token == token, "the last holder's result counts until somebody else leases it"
+    assert reopened[dispatch_id].last_limit_ms == reopened[dispatch_id].runs[0][2] + LOST_MS
+    assert [run.status for run in world.runs()] == ["queued"]
+    if database.sqlite:
+        assert woken
+
+
+def test_a_lost_run_that_nobody_takes_within_a_minute_is_unknown(world: World, database: Database) -> None:
+    dispatch_id, _ = _dispatch(world, world.check(10, from_ms=world.clock.now_ms - 1))
+    world.lease(dispatch_id, world.probe(lease_ms=LEASE_MS))
+    for _ in range(59):
+        _serve(world, 1)
+        close_and_rescue(database)
+    assert world.runs() == []
+    _serve(world, 1)
+    close_and_rescue(database)
+    assert _ends(world) == [("unknown", "probe_lost")]
+
+
+def test_lease_time_counts_only_while_the_api_serves(world: World, database: Database) -> None:
+    check = world.check(10, from_ms=world.clock.now_ms - 1)
+    dispatch_id, _ = _dispatch(world, check)
+    world.lease(dispatch_id, world.probe(lease_ms=LEASE_MS))
+    gone = world.probe("us", lease_ms=-1)
+    for _ in range(120):
+        world.clock.advance(1_000)
+        close_and_rescue(database)
+    assert world.dispatches()[0].instance_id is not None
+    _serve(world, 1)
+    close_and_rescue(database)
+    assert world.dispatches()[0].instance_id is not None, "the return gives a fresh lease"
+    assert world.runs() == []
+    with database.read(EVERY_ORGANIZATION) as session:
+        until_ms = session.get_one(ProbeInstance, gone).lease_until_ms
+    assert until_ms < world.clock.now_ms, "but not to an instance that was dead before"
+    _serve(world, LEASE_MS / 1000 + 1)
+    close_and_rescue(database)
+    assert world.dispatches()[0].instance_id is None
+
+
+def test_a_result_that_never_comes_from_a_probe_that_lives_is_given_up(world: World, database: Database) -> None:
+    check = world.check(10, budget_ms=30_000, from_ms=world.clock.now_ms - 1)
+    dispatch_id, _ = _dispatch(world, check)
+    world.lease(dispatch_id, world.probe(lease_ms=600_000))
+    _serve(world, (30_000 + OVERDUE_MS) / 1000 - 1)
+    close_and_rescue(database)
+    assert world.runs() == []
+    _serve(world, 1)
+    close_and_rescue(database)
+    assert _ends(world) == [("unknown", "probe_lost")]
+    assert world.dispatches()[0].closed_ms is not None
+
+
+def test_a_location_that_never_has_a_probe_costs_no_row_a_slot(world: World, database: Database) -> None:
+    check = world.check(1)
+    ticker = Ticker(database, "one")
+    start = world.clock.now_ms
+    for _ in range(400):
+        ticker.tick()
+        _serve(world, 1)
+        close_and_rescue(database)
+    runs, gaps = world.runs(), world.gaps()
+    assert len(runs) <= 100
+    assert len(gaps) == 1
+    assert gaps[0].slots + len(runs) == world.scalar("SELECT sum(planned) FROM rollups_day")
+    assert gaps[0].slots + len(runs) >= (world.clock.now_ms - start) // 1_000 - 3
+    assert {run.check_id for run in runs} == {check}
+
+
+def test_the_runs_of_a_check_that_is_gone_for_good_close_their_dispatch(world: World, database: Database) -> None:
+    check = world.check(10)
+    _dispatch(world, check)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM checks")
+    _serve(world, 11)
+    close_and_rescue(database)
+    assert world.dispatches()[0].closed_ms is not None
+    assert close_and_rescue(database) == 0
