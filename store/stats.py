@@ -7,10 +7,11 @@ maintenance windows and runs by hand are in none of them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from model.histogram import Histogram
@@ -39,12 +40,11 @@ class Stats(msgspec.Struct):
         return {**fields, "avg_response_ms": self.avg_response_ms, "p95_response_ms": self.p95_response_ms}
 
 
-class Day(msgspec.Struct):
-    """One UTC day of a check, beginning at `day_ms`."""
+class Day(Counts, kw_only=True):
+    """One UTC day of a check, beginning at `day_ms`; `unmeasured` says how many runs were not measured, by reason."""
 
     day_ms: int
-    counts: Counts
-    unmeasured: dict[str, int]
+    unmeasured: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 def stats_of_checks(session: Session, check_ids: Sequence[str], now_ms: int) -> dict[str, Stats]:
@@ -62,20 +62,25 @@ def stats_of_checks(session: Session, check_ids: Sequence[str], now_ms: int) -> 
     return found
 
 
-def days_of_check(session: Session, check_id: str, now_ms: int, days: int = 90) -> list[Day]:
-    """The last `days` UTC days of a check, oldest first, today the last; a day with nothing planned has zeros."""
+def days_of_checks(session: Session, check_ids: Sequence[str], now_ms: int, days: int = 90) -> dict[str, list[Day]]:
+    """The last `days` UTC days of each check, oldest first, today the last; a day with nothing planned has zeros."""
     today_ms = now_ms - now_ms % DAY_MS
     first_ms = today_ms - (days - 1) * DAY_MS
-    series = {day_ms: Day(day_ms, Counts(), {}) for day_ms in range(first_ms, today_ms + 1, DAY_MS)}
-    wanted = select(
-        RollupDay.bucket_ms, RollupDay.planned, RollupDay.success, RollupDay.failed, RollupDay.unmeasured
-    ).where(RollupDay.check_id == check_id, RollupDay.bucket_ms >= first_ms, RollupDay.bucket_ms <= today_ms)
-    for day_ms, planned, success, failed, unmeasured in session.execute(wanted):
-        day = series[day_ms]
-        day.counts.add(planned, success, failed)
-        for reason, slots in (unmeasured or {}).items():
-            day.unmeasured[reason] = day.unmeasured.get(reason, 0) + slots
-    return list(series.values())
+    day_starts = range(first_ms, today_ms + 1, DAY_MS)
+    series = {check_id: [Day(day_ms=day_ms) for day_ms in day_starts] for check_id in check_ids}
+    reasons = func.aggregate_strings(cast(RollupDay.unmeasured, Text), "\n")
+    wanted = select(RollupDay.check_id, RollupDay.bucket_ms, reasons, *_sums(RollupDay)).where(
+        RollupDay.check_id.in_(check_ids), RollupDay.bucket_ms >= first_ms, RollupDay.bucket_ms <= today_ms
+    )
+    for check_id, day_ms, unmeasured, *counts in session.execute(
+        wanted.group_by(RollupDay.check_id, RollupDay.bucket_ms)
+    ):
+        day = series[check_id][(day_ms - first_ms) // DAY_MS]
+        day.add(*counts)
+        for of_a_location in unmeasured.splitlines() if unmeasured else ():
+            for reason, slots in json.loads(of_a_location).items():
+                day.unmeasured[reason] = day.unmeasured.get(reason, 0) + slots
+    return series
 
 
 def _add_response_times(session: Session, found: Mapping[str, Stats], now_ms: int) -> None:

@@ -11,7 +11,7 @@ from model.finished import Finished
 from model.histogram import RELATIVE_ERROR
 from model.times import DAY_MS, HOUR_MS
 from store.sessions import Database
-from store.stats import Stats, days_of_check, stats_of_checks
+from store.stats import Stats, days_of_checks, stats_of_checks
 from tests.alerts.recording import T0, add_check, manual, measured, not_run, record_all
 
 NOW = T0 + 20 * 60_000
@@ -113,7 +113,7 @@ def test_another_organizations_runs_are_not_seen(
     stranger = make_organization("Stranger")
     assert set(_fields(database, stranger, check).values()) == {None}
     with database.read(stranger) as session:
-        assert all(day.counts.planned == 0 for day in days_of_check(session, check, NOW))
+        assert all(day.planned == 0 for day in days_of_checks(session, [check], NOW)[check])
 
 
 def test_the_days_of_a_check_are_ninety_and_say_why_runs_are_missing(database: Database, organization: str) -> None:
@@ -131,9 +131,9 @@ def test_the_days_of_a_check_are_ninety_and_say_why_runs_are_missing(database: D
         ],
     )
     with database.read(organization) as session:
-        days = days_of_check(session, check, NOW)
+        days = days_of_checks(session, [check], NOW)[check]
     assert len(days) == 90
     assert [day.day_ms for day in days] == list(range(T0 - T0 % DAY_MS - 89 * DAY_MS, T0, DAY_MS))
-    assert (days[0].counts.uptime, days[1].counts.uptime, days[-1].counts.uptime) == (0.0, None, 100.0)
+    assert (days[0].uptime, days[1].uptime, days[-1].uptime) == (0.0, None, 100.0)
     assert days[-1].unmeasured == {"probe_offline": 1, "no_probe": 1}
-    assert days[-1].counts.coverage == 33.333
+    assert days[-1].coverage == 33.333
