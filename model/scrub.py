@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from model.matching.json_text import CUT
 from model.outcome import AssertionResult, RunError
 from model.protocol import Result
 from model.secrets import MASK
@@ -32,6 +33,8 @@ class Scrubber:
         forms = {form for secret in secrets for value in _values(secret) for form in _forms(value) if form}
         self._longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._longest_first))) if forms else None
+        beginnings = {form[:_SHORTEST_TAIL] for form in forms if len(form) > _SHORTEST_TAIL}
+        self._beginning = re.compile("|".join(map(re.escape, sorted(beginnings)))) if beginnings else None
 
     def __bool__(self) -> bool:
         return self._pattern is not None
@@ -40,7 +43,8 @@ class Scrubber:
         """The text with each form of each secret replaced by the mask, and a cut-off beginning of one at its end."""
         if self._pattern is None or not text:
             return text
-        return self._cut_tail(self._pattern.sub(MASK, text))
+        bare = text.removesuffix(CUT)
+        return self._cut_tail(self._pattern.sub(MASK, bare)) + text[len(bare) :]
 
     def tree(self, value: Any) -> Any:
         """JSON-like data with every string, key and number in it scrubbed; a number is masked when it is a secret."""
@@ -77,6 +81,7 @@ class Scrubber:
             assertion,
             expected=self.tree(assertion.expected),
             actual=self.tree(assertion.actual),
+            reason=None if assertion.reason is None else self.text(assertion.reason),
             path=None if assertion.path is None else self.text(assertion.path),
             name=None if assertion.name is None else self.text(assertion.name),
         )
@@ -89,13 +94,14 @@ class Scrubber:
         }
 
     def _cut_tail(self, text: str) -> str:
-        for form in self._longest_first:
-            beginning = form[:_SHORTEST_TAIL]
-            at = text.find(beginning, max(0, len(text) - len(form) + 1))
-            while at >= 0 and len(beginning) == _SHORTEST_TAIL:
-                if form.startswith(text[at:]):
-                    return text[:at] + MASK
-                at = text.find(beginning, at + 1)
+        if self._beginning is None:
+            return text
+        found = self._beginning.search(text, max(0, len(text) - len(self._longest_first[0])))
+        while found is not None:
+            at = found.start()
+            if any(form.startswith(text[at:]) for form in self._longest_first):
+                return text[:at] + MASK
+            found = self._beginning.search(text, at + 1)
         return text
 
 
