@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from probes.registry import MONITORS
 from pydantic import ValidationError
 
 from api.errors import Invalid
 from model.definition import DEFAULT_INTERVAL_S, CheckDefinition
 from model.secrets import MASK, join, split
 from model.validation import field_errors
+from probes.registry import MONITORS
 
+_SETS = ("locations", "tags", "depends_on")
+_MOST = 100
+"""More than any of them may hold: the definition refuses the rest."""
 READ_ONLY = (
     "id", "health", "location_states", "last_run", "stats", "created_at", "updated_at", "ping_url",
 )  # fmt: skip
@@ -29,16 +32,22 @@ def definition_of(document: Mapping[str, Any], default_locations: Sequence[str])
         raise Invalid({"type": [f"{said}: it is one of {', '.join(MONITORS)}"]})
     whole = dict(document)
     _refuse_read_only(whole)
+    _refuse_inner_names(known, whole)
     if known.kind != "heartbeat" and whole.get("locations") is None:
         if not default_locations:
             raise Invalid({"locations": ["name at least one: the organization has no default_locations"]})
         whole["locations"] = list(default_locations)
+    for name in _SETS:
+        if isinstance(whole.get(name), list):
+            whole[name] = _each_once(whole[name])
     if whole.get("cron") is None and whole.get("interval") is None:
         whole["interval"] = DEFAULT_INTERVAL_S
     try:
         definition = known.model_validate(whole)
     except ValidationError as error:
         raise Invalid(field_errors(error)) from None
+    if known.kind != "heartbeat" and not definition.locations:
+        raise Invalid({"locations": ["name at least one"]})
     _refuse_masks(plain(definition))
     return definition
 
@@ -73,10 +82,26 @@ def defaults_of(kind: str) -> Mapping[str, Any]:
     return blank.model_dump(mode="json", by_alias=True, exclude={"type", "name"}, warnings=False)
 
 
+def _each_once(values: list[Any]) -> list[Any]:
+    """Named twice is meant once: a location would be run twice, under one id."""
+    kept: list[Any] = []
+    for value in values[:_MOST]:
+        if value not in kept:
+            kept.append(value)
+    return kept + values[_MOST:]
+
+
 def _required(kind: str, name: str) -> bool:
     """Null for a required field is refused like a wrong value, not taken as "clear it"."""
     known = MONITORS[kind].model_fields.get(name)
     return known is not None and known.is_required()
+
+
+def _refuse_inner_names(known: type[CheckDefinition], document: Mapping[str, Any]) -> None:
+    """A field has one name outside, `json`; that it is called `json_body` inside is nobody's business."""
+    inner = [name for name, info in known.model_fields.items() if info.alias not in (None, name) and name in document]
+    if inner:
+        raise Invalid({name: ["is not a field that is known here"] for name in inner})
 
 
 def _refuse_read_only(document: Mapping[str, Any]) -> None:

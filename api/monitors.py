@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import Response
-from probes.registry import MONITORS
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
@@ -25,6 +23,7 @@ from api.services import services
 from api.warnings import warnings_for
 from model.fields import Name, Tag
 from model.outcome import Trigger
+from probes.registry import MONITORS
 from store.by_hand import ask_for_runs, lock_check_of
 from store.check_secrets import SecretWouldShowError, secrets_of
 from store.checks import create_check, delete_check, get_check, list_checks, update_check
@@ -40,9 +39,6 @@ else:
     MonitorType = Literal[tuple(MONITORS)]
 
 
-_Absent = SkipJsonSchema[None]
-
-
 class MonitorPath(PathModel):
     monitor_id: Annotated[str, Field(pattern=r"^mon_[0-9a-z]{6,40}$", description="The monitor's id")]
 
@@ -50,10 +46,10 @@ class MonitorPath(PathModel):
 class MonitorFilter(Page):
     """Which monitors."""
 
-    type: Annotated[MonitorType | _Absent, Field(description="Only of this type")] = None
-    status: Annotated[Literal["active", "paused"] | _Absent, Field(description="Only active or paused ones")] = None
-    tag: Annotated[Tag | _Absent, Field(description="Only with this tag")] = None
-    name: Annotated[Name | _Absent, Field(description="Only those whose name contains this, in any case")] = None
+    type: Annotated[MonitorType | None, Field(description="Only of this type")] = None
+    status: Annotated[Literal["active", "paused"] | None, Field(description="Only active or paused ones")] = None
+    tag: Annotated[Tag | None, Field(description="Only with this tag")] = None
+    name: Annotated[Name | None, Field(description="Only those whose name contains this, in any case")] = None
 
 
 @routes.get("/v1/monitors", needs=Scope.READ, answers=MonitorList)

@@ -53,10 +53,19 @@ class PathModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _without_nulls(schema: dict[str, Any]) -> None:
+    """A query parameter is there or not: nobody can send null, so the OpenAPI does not offer it."""
+    for described in schema.get("properties", {}).values():
+        given = [part for part in described.get("anyOf", ()) if part != {"type": "null"}]
+        if len(given) == 1:
+            del described["anyOf"], described["default"]
+            described |= {name: value for name, value in given[0].items() if name not in described}
+
+
 class QueryModel(BaseModel):
     """Base of query parameters: unknown names are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_nulls)
 
 
 class BodyModel(BaseModel):

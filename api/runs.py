@@ -6,7 +6,6 @@ from typing import Annotated
 
 from flask import Response
 from pydantic import AfterValidator, Field
-from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
@@ -28,9 +27,6 @@ from store.tables import Gap
 routes = Routes("Runs", "What each run found: phases, assertions, attempts, and why it failed.")
 
 
-_Absent = SkipJsonSchema[None]
-
-
 class RunPath(PathModel):
     run_id: Annotated[str, Field(pattern=r"^run_[0-9a-z]{6,40}$", description="The run's id")]
 
@@ -47,15 +43,15 @@ class RunsQuery(Page):
     """Which runs. `from` and `to` are about when they were due or asked for."""
 
     status: Annotated[
-        str | _Absent,
+        str | None,
         AfterValidator(lambda text: text and _statuses(text)),
         Field(max_length=80, description="Only with one of these statuses, comma-separated"),
     ] = None
-    from_: Annotated[Instant | _Absent, Field(alias="from", description="From then on, ISO 8601")] = None
-    to: Annotated[Instant | _Absent, Field(description="Before then, ISO 8601")] = None
-    location: Annotated[LocationName | _Absent, Field(description="Only there")] = None
+    from_: Annotated[Instant | None, Field(alias="from", description="From then on, ISO 8601")] = None
+    to: Annotated[Instant | None, Field(description="Before then, ISO 8601")] = None
+    location: Annotated[LocationName | None, Field(description="Only there")] = None
     cursor: Annotated[
-        str | _Absent, Field(max_length=200, description="`meta.next` of the page before, in place of `page`")
+        str | None, Field(max_length=200, description="`meta.next` of the page before, in place of `page`")
     ] = None
 
 

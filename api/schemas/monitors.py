@@ -7,15 +7,14 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from probes.registry import MONITORS
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
-from pydantic.json_schema import SkipJsonSchema
 
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.runs import Milliseconds, RunErrorShape, Status
 from model.definition import CheckDefinition
 from model.fields import LocationName
+from probes.registry import MONITORS
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 HealthName = Literal["up", "degraded", "down", "unknown", "paused", "maintenance"]
@@ -181,7 +180,6 @@ class RunRequest(BodyModel):
         json_schema_extra={"examples": [{"locations": ["us-east"]}]},
     )
 
-    locations: (
-        Annotated[list[LocationName], Field(min_length=1, max_length=50, description="Some of the monitor's locations")]
-        | SkipJsonSchema[None]
-    ) = None
+    locations: Annotated[
+        list[LocationName] | None, Field(min_length=1, max_length=50, description="Some of the monitor's locations")
+    ] = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
@@ -74,8 +73,8 @@ class OrganizationChange(BodyModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"default_locations": ["us-east", "eu-west"]}]})
 
-    name: Name | SkipJsonSchema[None] = None
-    default_locations: (
-        Annotated[list[LocationName], Field(max_length=50)]
-        | Annotated[None, Field(description="Clears them: every monitor then has to name its locations")]
-    ) = None
+    name: Name | None = None
+    default_locations: Annotated[
+        list[LocationName] | None,
+        Field(max_length=50, description="Null or empty: every monitor has to name its locations"),
+    ] = None
