@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
 
 from model.definition import CheckDefinition
-from model.errors import ErrorCode
+from model.errors import ErrorCode, status_for
 from model.outcome import Attempt, Outcome, RunError, RunStatus
 from probes.definitions import Definition
 from probes.held import HeldRun
@@ -124,7 +125,11 @@ class Execution:
 
     def _ended(self, task: asyncio.Task[Outcome]) -> None:
         if self._task is not task:
-            _log.info("run.came_back", run_id=self.run.run_id, error=None if task.cancelled() else task.exception())
+            _log.info(
+                "run.came_back",
+                run_id=self.run.run_id,
+                error=None if task.cancelled() else type(task.exception()).__name__,
+            )
             return
         self._task = None
         self._end(self._outcome_of(task))
@@ -136,16 +141,18 @@ class Execution:
             return _internal(f"the check {why}")
         error = task.exception()
         if error is not None:
-            _log.error("run.crashed", run_id=self.run.run_id, check_id=self.run.check_id, exc_info=error)
+            # As text: a traceback drawn with its local variables would show the definition, secrets and all.
+            trace = self.definition.scrubber.text("".join(traceback.format_exception(error)))
+            _log.error("run.crashed", run_id=self.run.run_id, check_id=self.run.check_id, trace=trace)
             return _internal(f"the probe failed, not the target: {type(error).__name__}")
         away_s = self._pulse.away_since(self.tried_at)
         if away_s > STANDSTILL_S:
             return _internal(f"this probe stood still for {away_s:.1f} s while the check ran")
         outcome = task.result()
-        if not isinstance(outcome, Outcome):
-            _log.error("run.no_outcome", run_id=self.run.run_id, check_id=self.run.check_id, got=type(outcome).__name__)
-            return _internal("the probe failed, not the target: its runner returned no outcome")
-        return outcome
+        if _consistent(outcome):
+            return outcome
+        _log.error("run.no_outcome", run_id=self.run.run_id, check_id=self.run.check_id, got=type(outcome).__name__)
+        return _internal("the probe failed, not the target: its runner returned no proper outcome")
 
     def _end(self, outcome: Outcome) -> None:
         self.ended_at = time.monotonic()
@@ -159,6 +166,18 @@ class Execution:
             )
         )
         self._on_attempt_ended(self, outcome)
+
+
+def _consistent(outcome: object) -> bool:
+    """Whether it is an outcome that the API will take: not a success, then with a code that goes with its status."""
+    if not isinstance(outcome, Outcome):
+        return False
+    if outcome.status is RunStatus.SUCCESS:
+        return True
+    try:
+        return outcome.error is not None and status_for(ErrorCode(outcome.error.code)) is outcome.status
+    except ValueError:
+        return False
 
 
 def _internal(message: str) -> Outcome:

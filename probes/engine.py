@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
 
-from model.settings import Settings
-from probes.attempts import CheckEngine
+from egress.door import Egress
+from egress.resolver import Resolver
+from model.addresses import AddressPolicy
+from model.definition import CheckDefinition
+from model.outcome import Outcome
+from probes import registry
+from probes.context import RunContext
+from probes.http.engine import HttpEngine
+
+
+class BadNetworkError(ValueError):
+    """TRACER_ALLOW_NETS names something that is no network; the text is for people."""
+
+
+class RegistryEngine:
+    """Every check type that probes run, with one way out for all of them."""
+
+    def __init__(self, egress: Egress, http: HttpEngine) -> None:
+        self.types = tuple(name for name, kind in registry.CHECK_TYPES.items() if kind.run is not None)
+        self._egress = egress
+        self._http = http
+
+    def parse(self, raw: bytes) -> CheckDefinition:
+        return registry.parse(raw, from_newer=True)
+
+    def run(self, check: CheckDefinition, run_id: str, deadline: float) -> Coroutine[Any, Any, Outcome]:
+        return registry.run(check, RunContext(deadline, self._egress, self._http, run_id))
+
+
+def address_policy(allow_nets: Iterable[str]) -> AddressPolicy:
+    """What this process may reach. Raises BadNetworkError."""
+    networks = []
+    for text in allow_nets:
+        try:
+            networks.append(ip_network(text, strict=False))
+        except ValueError:
+            raise BadNetworkError(f"TRACER_ALLOW_NETS: {text!r} is not a network such as 10.0.0.0/8") from None
+    return AddressPolicy(networks)
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[CheckEngine]:
-    """The engine of this process, closed at the end."""
-    raise NotImplementedError(settings)
-    yield
+async def open_engine(policy: AddressPolicy, resolver: Resolver) -> AsyncIterator[RegistryEngine]:
+    """The engine of this process and loop, closed at the end."""
+    http = HttpEngine()
+    try:
+        yield RegistryEngine(Egress(policy, resolver), http)
+    finally:
+        http.close()

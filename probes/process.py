@@ -19,11 +19,12 @@ import structlog
 import uvloop
 
 from egress.resolver import Resolver
+from model.addresses import AddressPolicy
 from model.settings import Settings
 from probes.attempts import CheckEngine
 from probes.canaries import NetworkGuard
 from probes.connection import AddressError, ApiConnection, KeyRefusedError, OutdatedError, vet_address
-from probes.engine import open_engine
+from probes.engine import BadNetworkError, address_policy, open_engine
 from probes.lease_client import Identity, LeaseClient, WrongLocationError
 from probes.report import Reporter
 from probes.soundings import BadCanaryError
@@ -45,17 +46,18 @@ def run_probe(settings: Settings, *, location: str, insecure: bool = False) -> i
     try:
         probe = Probe(settings, location=location, insecure=insecure)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_in_foreground(probe, open_engine(settings)))
-    except (AddressError, SpoolBusyError, BadCanaryError, OSError) as error:
+            return runner.run(_in_foreground(probe, address_policy(settings.allow_nets)))
+    except (AddressError, SpoolBusyError, BadCanaryError, BadNetworkError, OSError) as error:
         _log.error("probe.cannot_start", reason=str(error))
         return CANNOT_WORK
 
 
-async def _in_foreground(probe: Probe, opening: AbstractAsyncContextManager[CheckEngine]) -> int:
+async def _in_foreground(probe: Probe, policy: AddressPolicy) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, probe.stop)
-    return await probe.run(opening)
+    resolver = Resolver()
+    return await probe.run(open_engine(policy, resolver), resolver)
 
 
 class Probe:
@@ -85,12 +87,12 @@ class Probe:
         """Whether it has been told to stop."""
         return self._stopping.is_set()
 
-    async def run(self, opening: AbstractAsyncContextManager[CheckEngine]) -> int:
+    async def run(self, opening: AbstractAsyncContextManager[CheckEngine], resolver: Resolver) -> int:
         """Until stopped. Returns the exit code; raises SpoolBusyError, BadCanaryError, OSError at the start."""
         spool = Spool(self._directory, self.instance)
         finished = False
         try:
-            guard = NetworkGuard(self._canaries, Resolver(), self._directory / "canaries.json")
+            guard = NetworkGuard(self._canaries, resolver, self._directory / "canaries.json")
             async with opening as engine, ApiConnection(self._url, self._key, version("tracer")) as connection:
                 worker = Worker(engine, spool, guard)
                 reporter = Reporter(connection, spool, self.instance, worker.acknowledged)

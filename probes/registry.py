@@ -43,8 +43,9 @@ class UnknownTypeError(LookupError):
     """No check type of that name: this program is older than the definition."""
 
 
-def parse(definition: Mapping[str, Any] | bytes) -> CheckDefinition:
-    """A definition's JSON, or its plain values, as the frozen definition of its type.
+def parse(definition: Mapping[str, Any] | bytes, *, from_newer: bool = False) -> CheckDefinition:
+    """A definition's JSON, or its plain values, as the frozen definition of its type. `from_newer`: it was judged by
+    an API that may be newer than this program, so fields unknown here are passed over.
 
     Raises UnknownTypeError, or ValueError (pydantic's ValidationError, msgspec's DecodeError)."""
     plain = msgspec.json.decode(definition, type=dict[str, Any]) if isinstance(definition, bytes) else definition
@@ -52,7 +53,7 @@ def parse(definition: Mapping[str, Any] | bytes) -> CheckDefinition:
     known = CHECK_TYPES.get(kind) if isinstance(kind, str) else None
     if known is None:
         raise UnknownTypeError(f"there is no check type {kind!r}")
-    return known.definition.model_validate(plain)
+    return known.definition.model_validate(plain, extra="ignore" if from_newer else None)
 
 
 async def run(check: CheckDefinition, context: RunContext) -> Outcome:

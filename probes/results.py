@@ -68,12 +68,14 @@ def encode(result: Result) -> bytes:
 
 def bare(result: Result) -> Result:
     """The same verdict without what a target may have made large or strange."""
-    error = result.error
-    message = "" if error is None else error.message[:500].encode(errors="replace").decode()
     return msgspec.structs.replace(
         result,
-        error=None if error is None else RunError(error.code, message),
+        error=_bare_error(result.error),
         assertions=(),
-        attempts=(),
+        attempts=tuple(msgspec.structs.replace(one, error=_bare_error(one.error)) for one in result.attempts),
         response=None,
     )
+
+
+def _bare_error(error: RunError | None) -> RunError | None:
+    return None if error is None else RunError(error.code, error.message[:500].encode(errors="replace").decode())

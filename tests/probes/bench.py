@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import uvloop
 
+from egress.resolver import Resolver
 from model.definition import CheckDefinition
 from model.errors import ErrorCode
 from model.outcome import Metrics, Outcome, RunError, RunStatus
@@ -80,7 +81,7 @@ def probe_for(api: FakeApi, directory: Path, *, location: str = "eu-test", key: 
 async def running(api: FakeApi, directory: Path, engine: ScriptedEngine, **settings: Any) -> AsyncIterator[Probe]:
     """A probe that has introduced itself; stopped in order at the end, with exit code 0."""
     probe = probe_for(api, directory, **settings)
-    task = asyncio.ensure_future(probe.run(opened(engine)))
+    task = asyncio.ensure_future(probe.run(opened(engine), Resolver()))
     try:
         ready = asyncio.ensure_future(api.until(lambda: any(lease.instance == probe.instance for lease in api.leases)))
         await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)

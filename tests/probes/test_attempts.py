@@ -137,6 +137,7 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
             "crash": crash,
             "cancel": cancel_itself,
             "nothing": nothing,
+            "contradiction": contradiction,
             "unspeakable": unspeakable,
         }
         async with FakeApi() as api, running(api, tmp_path, ScriptedEngine(**scripts)):
@@ -149,8 +150,9 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
             _is_internal(results[0], "ZeroDivisionError")
             assert "secret" not in repr(results[0])
             _is_internal(results[1], "cancelled from within")
-            _is_internal(results[2], "no outcome")
-            assert [result.status for result in results[3:]] == [RunStatus.SUCCESS, RunStatus.SUCCESS]
+            _is_internal(results[2], "no proper outcome")
+            _is_internal(results[3], "no proper outcome")
+            assert [result.status for result in results[4:]] == [RunStatus.SUCCESS, RunStatus.SUCCESS]
 
     on_loop(scenario)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from egress.resolver import Resolver
 from model.outcome import RunStatus
 from model.protocol import Result
 from probes.connection import AddressError, Backoff, vet_address
@@ -112,7 +113,7 @@ def test_a_revoked_key_at_the_start_ends_the_probe_with_code_2_and_keeps_its_res
         async with FakeApi() as api:
             _leave_behind(tmp_path, Result("run_1", "dsp_1", 1, "mon_1", 1, RunStatus.SUCCESS))
             probe = probe_for(api, tmp_path, key="tprb_wrong")
-            assert await probe.run(opened(ScriptedEngine())) == 2
+            assert await probe.run(opened(ScriptedEngine()), Resolver()) == 2
             again = Spool(tmp_path / "probe" / "eu-test", "ins_3")
             assert [entry.run_id for entry in again.waiting] == ["run_1"]
             again.close()
@@ -140,7 +141,7 @@ def test_a_probe_of_another_location_than_its_keys_ends_with_code_2_before_it_ta
         async with FakeApi(location="us-east") as api:
             await api.define("mon_1", {})
             await api.dispatch(["mon_1"])
-            assert await probe_for(api, tmp_path).run(opened(ScriptedEngine())) == 2
+            assert await probe_for(api, tmp_path).run(opened(ScriptedEngine()), Resolver()) == 2
             assert all(lease.capacity == 0 for lease in api.leases)
             assert all(dispatch.instance is None for dispatch in api.dispatches.values())
 
@@ -151,7 +152,7 @@ def test_an_api_that_no_longer_speaks_this_protocol_ends_the_probe_with_code_2(t
     async def scenario() -> None:
         async with FakeApi() as api:
             api.away = 426
-            assert await probe_for(api, tmp_path).run(opened(ScriptedEngine())) == 2
+            assert await probe_for(api, tmp_path).run(opened(ScriptedEngine()), Resolver()) == 2
 
     on_loop(scenario)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from egress.resolver import Resolver
 from model.outcome import RunStatus
 from model.protocol import Result
 from probes import segments
@@ -290,7 +291,7 @@ def test_a_second_probe_in_one_directory_ends_with_a_clear_word_and_code_2(tmp_p
             probe = probe_for(api, tmp_path)
             holder = Spool(tmp_path / "probe" / "eu-test", "ins_1")
             with pytest.raises(SpoolBusyError):
-                await probe.run(None)  # type: ignore[arg-type]
+                await probe.run(None, Resolver())  # type: ignore[arg-type]
             holder.close()
 
     on_loop(scenario)
