@@ -1,0 +1,166 @@
+"""The whole scheduler in real time: threads, jobs and roles, on a clock that nobody winds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from model.settings import Settings
+from scheduler.jobs import Job
+from scheduler.scheduler import Scheduler
+from scheduler.ticker import Ticker
+from store.service_clock import beat
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.shards import SHARDS
+from store.write_lock import Urgency
+from tests.conftest import Clock
+from tests.scheduler.world import World, due_slots
+
+Start = Callable[..., Scheduler]
+
+
+class _Now(Clock):
+    """The host's clock, where the world expects one of the test's."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    @property
+    def now_ms(self) -> int:  # type: ignore[override]
+        return time.time_ns() // 1_000_000
+
+    @now_ms.setter
+    def now_ms(self, _value: int) -> None:
+        """It can't be set."""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return _Now()
+
+
+@pytest.fixture
+def start(database: Database) -> Iterator[Start]:
+    """A function that starts a scheduler; all are stopped in the end."""
+    started: list[Scheduler] = []
+
+    def begin(name: str, **more: object) -> Scheduler:
+        scheduler = Scheduler(database, Settings(), name, **more)  # type: ignore[arg-type]
+        started.append(scheduler)
+        scheduler.start()
+        return scheduler
+
+    yield begin
+    for scheduler in started:
+        if scheduler.alive():
+            scheduler.stop()
+
+
+def _until(condition: Callable[[], bool], what: str, seconds: float = 20) -> float:
+    begun = time.monotonic()
+    while not condition():
+        if time.monotonic() - begun > seconds:
+            pytest.fail(f"{what} did not happen in {seconds} s")
+        time.sleep(0.01)
+    return time.monotonic() - begun
+
+
+def test_slots_are_dispatched_ahead_of_their_time_once_it_has_started(world: World, start: Start) -> None:
+    checks = [world.check(1) for _ in range(5)]
+    scheduler = start("one")
+    _until(lambda: scheduler.figures.dispatched_slots > 0, "the first dispatch")
+    _until(lambda: len(world.dispatched()) >= 15, "three slots each")
+    late = [dispatch for dispatch in world.dispatches() if dispatch.created_ms > dispatch.runs[0][2]]
+    assert len(late) <= 1
+    assert {check for check, _ in world.dispatched()} == set(checks)
+    plain = scheduler.figures.plain()
+    assert (plain["shards_held"], plain["checks"], plain["failures_total"]) == (SHARDS, 5, 0)
+
+
+def test_unclaimed_runs_end_and_heartbeat_time_goes_by_its_own_jobs(
+    world: World, start: Start, database: Database
+) -> None:
+    world.check(1)
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        beat(session, database.now_ms(session) - 10_000)
+    start("one")
+    _until(lambda: bool(world.runs()), "the end of a run nobody took")
+    assert world.runs()[0].error_code == "api_unreachable"
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_killed_scheduler_is_replaced_within_three_seconds_and_nothing_is_dispatched_twice(
+    world: World, start: Start, database: Database
+) -> None:
+    checks = [world.check(1) for _ in range(60)]
+    first, second = start("first"), start("second")
+    _until(lambda: first.figures.shards_held == second.figures.shards_held == SHARDS // 2, "sharing")
+    begun = world.clock.now_ms + 1_500
+    _until(lambda: world.clock.now_ms > begun + 1_000, "a second of work")
+    first.stop(release=False)
+    killed = world.clock.now_ms
+    took_s = _until(lambda: second.figures.shards_held == SHARDS, "the take-over", 5)
+    assert took_s <= 3
+    end = world.clock.now_ms
+    _until(lambda: (second.figures.checkpoint_ms or 0) > end + 1_000, "two more seconds")
+    assert max(world.dispatched_ids().values()) == 1
+    dispatched = set(world.dispatched())
+    for check in checks:
+        slots = due_slots(check, 1_000, begun, killed) + due_slots(check, 1_000, end, end + 1_000)
+        assert {(check, due) for due in slots} <= dispatched
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_scheduler_that_stops_hands_over_at_once(world: World, start: Start) -> None:
+    world.check(1)
+    first, second = start("first"), start("second")
+    _until(lambda: first.figures.shards_held + second.figures.shards_held == SHARDS, "sharing")
+    first.stop()
+    assert _until(lambda: second.figures.shards_held == SHARDS, "the take-over", 5) <= 1.6
+
+
+def test_a_job_runs_only_where_its_role_is_held(database: Database, start: Start) -> None:
+    calls: list[str] = []
+    seen = threading.Event()
+
+    def job(name: str) -> Job:
+        def work(_database: Database) -> None:
+            calls.append(name)
+            seen.set()
+
+        return Job("shared", 0.05, work)
+
+    first = start("first", jobs=[job("first")])
+    assert seen.wait(10)
+    start("second", jobs=[job("second")])
+    asked = len(calls)
+    _until(lambda: len(calls) > asked + 10, "more work")
+    assert set(calls) == {"first"}
+    first.stop()
+    _until(lambda: "second" in calls, "the other to take over", 5)
+
+
+def test_it_outlives_a_database_that_fails_and_a_mistake_of_its_own(
+    world: World, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.check(1)
+    told: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(args.exc_type.__name__))
+    real = Ticker.tick
+    failures = iter([OperationalError("SELECT 1", {}, Exception("gone")), ZeroDivisionError("a mistake")])
+
+    def tick(ticker: Ticker) -> None:
+        for failure in failures:
+            raise failure
+        real(ticker)
+
+    monkeypatch.setattr(Ticker, "tick", tick)
+    scheduler = start("one")
+    _until(lambda: len(world.dispatched()) > 2, "dispatches all the same")
+    assert scheduler.alive()
+    assert scheduler.figures.failures == 2
+    assert told == ["ZeroDivisionError"]
