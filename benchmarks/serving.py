@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.serving [--seconds 6] [--python OTHER] [CANDIDATE ...]
 
-Candidates that are not dependencies of Tracer are skipped when the interpreter that serves (`--python`) lacks them.
+Candidates that are not dependencies of Tracer are skipped when the interpreter that serves (`--python`) lacks them:
+an environment with all of them is `uv venv OTHER`, then `uv pip install -e . a2wsgi granian gunicorn waitress` in it.
 CPU is what the kernel says of the server's processes (user and system), so the load generator and its core do not
 count. Ratios are to the first candidate that ran. Needs wrk.
 """
@@ -27,13 +28,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _APP = "benchmarks.serving_app"
 
 CANDIDATES: dict[str, list[str]] = {
-    "uvicorn + a2wsgi": ["-m", "uvicorn", f"{_APP}:asgi", "--port", "{port}", "--log-level", "error", "--loop", "uvloop"],
-    "granian ASGI + a2wsgi": ["-m", "granian", f"{_APP}:asgi", "--port", "{port}", "--interface", "asgi", "--no-log"],
+    "tracer (uvicorn, own bridge)": ["-m", _APP, "{port}"],
+    "uvicorn + a2wsgi": ["-m", "uvicorn", f"{_APP}:asgi", "--port", "{port}", "--log-level", "error",
+                         "--loop", "uvloop", "--lifespan", "off"],
+    "granian ASGI + a2wsgi": ["-m", "granian", f"{_APP}:asgi", "--port", "{port}", "--interface", "asginl", "--no-log"],
     "granian WSGI": ["-m", "granian", f"{_APP}:wsgi", "--port", "{port}", "--interface", "wsgi", "--no-log",
                      "--blocking-threads", str(THREADS), "--backpressure", str(THREADS)],
     "gunicorn gthread": ["-m", "gunicorn", f"{_APP}:wsgi", "-b", "127.0.0.1:{port}", "-k", "gthread",
                          "--threads", str(THREADS), "--log-level", "error"],
-    "waitress": ["-m", "waitress", f"--listen=127.0.0.1:{{port}}", f"--threads={THREADS}", "--connection-limit=2000",
+    "waitress": ["-m", "waitress", "--listen=127.0.0.1:{port}", f"--threads={THREADS}", "--connection-limit=2000",
                  f"{_APP}:wsgi"],
 }  # fmt: skip
 
@@ -108,6 +111,7 @@ class Waiting:
     def __init__(self, port: int) -> None:
         self._port = port
         self.streams = self.polls = 0
+        self.all_held = asyncio.Event()
 
     async def hold(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -116,12 +120,17 @@ class Waiting:
             for number in range(POLLS):
                 group.create_task(self._poll(number))
 
+    def _tell(self) -> None:
+        if self.streams >= STREAMS and self.polls >= POLLS:
+            self.all_held.set()
+
     async def _stream(self, number: int) -> None:
         await asyncio.sleep(number / 500)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         writer.write(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b": \n\n")
         self.streams += 1
+        self._tell()
         while await reader.read(4096):
             pass
 
@@ -132,6 +141,7 @@ class Waiting:
             writer.write(b"POST /poll HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
             head = await reader.readuntil(b"\r\n\r\n")
             self.polls += 1
+            self._tell()
             length = re.search(rb"content-length: (\d+)", head.lower())
             await (reader.readexactly(int(length[1])) if length else reader.readuntil(b"0\r\n\r\n"))
 
@@ -147,7 +157,8 @@ async def _wrk(port: int, seconds: int) -> tuple[int, float, float]:
         raise RuntimeError(text)
     value, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", text)[0]
     p99_ms = float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
-    return int(re.findall(r"(\d+) requests in", text)[0]), float(re.findall(r"Requests/sec:\s+([\d.]+)", text)[0]), p99_ms
+    per_s = float(re.findall(r"Requests/sec:\s+([\d.]+)", text)[0])
+    return int(re.findall(r"(\d+) requests in", text)[0]), per_s, p99_ms
 
 
 async def measure(served: Served, seconds: int) -> Figures:
@@ -161,8 +172,7 @@ async def measure(served: Served, seconds: int) -> Figures:
     held = asyncio.create_task(waiting.hold())
     try:
         async with asyncio.timeout(20):
-            while waiting.streams < STREAMS or waiting.polls < POLLS:
-                await asyncio.sleep(0.1)
+            await waiting.all_held.wait()
     except TimeoutError:
         print(f"  only {waiting.streams} streams and {waiting.polls} polls were held", file=sys.stderr)
     before = served.cpu_s()
@@ -189,14 +199,14 @@ def main() -> None:
         served = Served(given.python, CANDIDATES[name])
         try:
             if not served.ready():
-                print(f"{name:24} not installed, or did not start")
+                print(f"{name:30} not installed, or did not start")
                 continue
             got = asyncio.run(measure(served, given.seconds))
         finally:
             served.stop()
         first = first or got
         print(
-            f"{name:24}{got.cpu_us:8.0f}{got.cpu_us / first.cpu_us:7.2f}{got.bare_cpu_us:7.0f}{got.per_s:8.0f}"
+            f"{name:30}{got.cpu_us:8.0f}{got.cpu_us / first.cpu_us:7.2f}{got.bare_cpu_us:7.0f}{got.per_s:8.0f}"
             f"{got.p99_ms:8.1f}{got.idle_cpu:10.1%}{got.memory_mb:6.0f}{got.memory_mb / first.memory_mb:7.2f}"
         )
 
