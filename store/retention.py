@@ -9,19 +9,13 @@ delete is read outside the lock; only the deletion itself, by primary key, is a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
-
-from sqlalchemy.orm import Session
 
 from model.settings import Settings
 from model.times import DAY_MS
 from store.retention_size import runs_over_budget
-from store.retention_walk import BATCH, check_chunks, delete_runs, expired_runs
+from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.statements import rows, run, run_many
-from store.write_lock import Urgency
 
 HOURS_KEPT_MS = 100 * DAY_MS
 """Rollups by hour serve reports of a quarter; older days have their rollup by day. Kept as long as those they would be
@@ -64,12 +58,13 @@ class Retention:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self._deleting = Deleting(database)
         self._pass: Iterator[int] | None = None
         self._passing_gone_ms = 0
 
     def step(self) -> bool:
-        """Delete one batch, BATCH rows or fewer in one short write of housekeeping. True: there may be more; pause,
-        then call again. False: the pass is over, nothing that is too old was left; the next call begins a new one."""
+        """Delete one batch, 500 rows or fewer, in one write of some 5 ms. True: there may be more; pause, then call
+        again. False: the pass is over, nothing that is too old was left; the next call begins a new one."""
         current, self._pass = self._pass or self._everything(), None
         deleted = next(current, None)  # whatever it raises ends the pass: the next call begins a new one
         if deleted is None:
@@ -82,8 +77,8 @@ class Retention:
             now_ms = self._database.now_ms(session)
         horizons = Horizons.at(now_ms, self._settings)
         yield from self._runs_and_gaps(horizons.runs)
-        yield from self._rollups("rollups_hour", horizons.hours)
-        yield from self._rollups("rollups_day", horizons.days)
+        yield from self._rollups("rollups_hour", "bucket_ms < ?", horizons.hours)
+        yield from self._rollups("rollups_day", "bucket_ms < ?", horizons.days)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
         yield from self._instances(horizons.closed)
@@ -92,49 +87,39 @@ class Retention:
             yield from self._by_size(now_ms)
 
     def _runs_and_gaps(self, before_ms: int) -> Iterator[int]:
-        gaps = "SELECT id FROM gaps WHERE check_id IN ? AND to_ms < ? LIMIT ?"
         for chunk in check_chunks(self._database):
-            while ids := expired_runs(self._database, chunk, before_ms):
-                yield delete_runs(self._database, ids)
-            while ids := self._found(gaps, chunk, before_ms, BATCH):
-                yield self._delete("DELETE FROM gaps WHERE id IN ?", ids)
+            yield from self._by_id("runs", "check_id IN ? AND at_ms < ?", chunk, before_ms)
+            yield from self._by_id("gaps", "check_id IN ? AND to_ms < ?", chunk, before_ms)
 
-    def _rollups(self, table: Literal["rollups_hour", "rollups_day"], before_ms: int) -> Iterator[int]:
-        old = f"SELECT check_id, bucket_ms, location FROM {table} WHERE bucket_ms < ? LIMIT ?"  # noqa: S608
-        yield from self._rollups_found(table, old, before_ms)
+    def _by_id(self, table: str, condition: str, *values: object) -> Iterator[int]:
+        query = f"SELECT id FROM {table} WHERE {condition} LIMIT ?"  # noqa: S608
+        while ids := self._deleting.find_ids(query, *values):
+            yield self._deleting.delete(f"DELETE FROM {table} WHERE id IN ?", ids)  # noqa: S608
 
-    def _rollups_found(self, table: str, query: str, value: int | str) -> Iterator[int]:
+    def _rollups(self, table: str, condition: str, value: int | str) -> Iterator[int]:
+        query = f"SELECT check_id, bucket_ms, location FROM {table} WHERE {condition} LIMIT ?"  # noqa: S608
         one = f"DELETE FROM {table} WHERE check_id = ? AND bucket_ms = ? AND location = ?"  # noqa: S608
-        while True:
-            with self._database.read(EVERY_ORGANIZATION) as session:
-                keys = [tuple(row) for row in rows(session, query, value, BATCH)]
-            if not keys:
-                return
-            with self._write() as session:
-                run_many(session, one, keys)
-            yield len(keys)
+        while keys := self._deleting.find(query, value):
+            yield self._deleting.delete_each(one, [tuple(key) for key in keys])
 
     def _changes(self, before_ms: int) -> Iterator[int]:
         """Numbers rise with time, so the old ones are the first."""
         while True:
-            with self._database.read(EVERY_ORGANIZATION) as session:
-                first = rows(session, "SELECT seq, at_ms FROM changes ORDER BY seq LIMIT ?", BATCH)
+            first = self._deleting.find("SELECT seq, at_ms FROM changes ORDER BY seq LIMIT ?")
             old = [seq for seq, at_ms in first if at_ms < before_ms]
             if not old:
                 return
-            yield self._delete("DELETE FROM changes WHERE seq <= ?", max(old))
+            yield self._deleting.delete("DELETE FROM changes WHERE seq <= ?", max(old))
 
     def _dispatches(self, before_ms: int) -> Iterator[int]:
         """Ids sort by age, so the walk ends at the first that was made too lately to be old."""
         after = ""
         query = "SELECT id, created_ms, closed_ms FROM dispatches WHERE id > ? ORDER BY id LIMIT ?"
-        while True:
-            with self._database.read(EVERY_ORGANIZATION) as session:
-                found = rows(session, query, after, BATCH)
+        while found := self._deleting.find(query, after):
             old = [row[0] for row in found if row[2] is not None and row[2] < before_ms]
             if old:
-                yield self._delete("DELETE FROM dispatches WHERE id IN ?", old)
-            if len(found) < BATCH or found[-1][1] >= before_ms:
+                yield self._deleting.delete("DELETE FROM dispatches WHERE id IN ?", old)
+            if found[-1][1] >= before_ms:
                 return
             after = found[-1][0]
 
@@ -145,8 +130,9 @@ class Retention:
             "(p.deleted_ms IS NOT NULL OR EXISTS (SELECT 1 FROM probe_instances n WHERE n.probe_id = i.probe_id "
             "AND n.seen_ms > i.seen_ms)) LIMIT ?"
         )
-        while ids := self._found(query, before_ms, BATCH):
-            yield self._delete("DELETE FROM probe_instances WHERE id IN ? AND lease_until_ms < ?", ids, before_ms)
+        while ids := self._deleting.find_ids(query, before_ms):
+            statement = "DELETE FROM probe_instances WHERE id IN ? AND lease_until_ms < ?"  # one may have come back
+            yield self._deleting.delete(statement, ids, before_ms)
 
     def _removed_checks(self, before_ms: int) -> Iterator[int]:
         """A check that was deleted goes for good when its last run has gone, and takes its history of counts along."""
@@ -154,28 +140,16 @@ class Retention:
             "SELECT c.id FROM checks c WHERE c.deleted_ms < ? AND NOT EXISTS "
             "(SELECT 1 FROM runs r WHERE r.check_id = c.id) LIMIT ?"
         )
-        while ids := self._found(query, before_ms, BATCH):
+        while ids := self._deleting.find_ids(query, before_ms):
             for check_id in ids:
-                for table in ("rollups_hour", "rollups_day"):
-                    own = f"SELECT check_id, bucket_ms, location FROM {table} WHERE check_id = ? LIMIT ?"  # noqa: S608
-                    yield from self._rollups_found(table, own, check_id)
-                while gaps := self._found("SELECT id FROM gaps WHERE check_id = ? LIMIT ?", check_id, BATCH):
-                    yield self._delete("DELETE FROM gaps WHERE id IN ?", gaps)
-                yield self._delete("DELETE FROM checks WHERE id = ?", check_id)
+                yield from self._rollups("rollups_hour", "check_id = ?", check_id)
+                yield from self._rollups("rollups_day", "check_id = ?", check_id)
+                yield from self._by_id("gaps", "check_id = ?", check_id)
+                yield self._deleting.delete("DELETE FROM checks WHERE id = ?", check_id)
 
     def _by_size(self, now_ms: int) -> Iterator[int]:
         budget = round(self._settings.retention_gb * 1_000_000_000)
-        for deleted, passing_gone_ms in runs_over_budget(self._database, budget, now_ms, self._passing_gone_ms):
+        steps = runs_over_budget(self._database, self._deleting, budget, now_ms, self._passing_gone_ms)
+        for deleted, passing_gone_ms in steps:
             self._passing_gone_ms = passing_gone_ms
             yield deleted
-
-    def _found(self, query: str, *values: object) -> list[str]:
-        with self._database.read(EVERY_ORGANIZATION) as session:
-            return [row[0] for row in rows(session, query, *values)]
-
-    def _delete(self, statement: str, *values: object) -> int:
-        with self._write() as session:
-            return run(session, statement, *values)
-
-    def _write(self) -> AbstractContextManager[Session]:
-        return self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING)

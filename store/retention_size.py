@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model.times import HOUR_MS
-from store.retention_walk import BATCH, check_chunks, delete_runs
+from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import rows
 
@@ -30,7 +30,7 @@ def used_bytes(database: Database) -> int:
 
 
 def runs_over_budget(
-    database: Database, budget_bytes: int, now_ms: int, passing_gone_ms: int
+    database: Database, deleting: Deleting, budget_bytes: int, now_ms: int, passing_gone_ms: int
 ) -> Iterator[tuple[int, int]]:
     """Deletes a batch at each step until the database is within its budget, or only the newest hour is left.
 
@@ -42,7 +42,7 @@ def runs_over_budget(
             if first is None or first >= now_ms - KEPT_MS:
                 break
             hour = (first, min(first - first % HOUR_MS + HOUR_MS, now_ms - KEPT_MS))
-            for deleted in _delete_hour(database, query, hour):
+            for deleted in _delete_hour(database, deleting, query, hour):
                 yield deleted, passing_gone_ms
                 if used_bytes(database) <= budget_bytes:
                     return
@@ -57,11 +57,7 @@ def _first_run(database: Database, from_ms: int) -> int | None:
     return first
 
 
-def _delete_hour(database: Database, query: str, hour: tuple[int, int]) -> Iterator[int]:
+def _delete_hour(database: Database, deleting: Deleting, query: str, hour: tuple[int, int]) -> Iterator[int]:
     for chunk in check_chunks(database):
-        while True:
-            with database.read(EVERY_ORGANIZATION) as session:
-                ids = [row[0] for row in rows(session, query, chunk, *hour, BATCH)]
-            if not ids:
-                break
-            yield delete_runs(database, ids)
+        while ids := deleting.find_ids(query, chunk, *hour):
+            yield deleting.delete("DELETE FROM runs WHERE id IN ?", ids)

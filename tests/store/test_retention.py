@@ -16,7 +16,7 @@ from store.checks import create_check, delete_check, get_check
 from store.keyring import Keyring
 from store.retention import Retention
 from store.retention_size import used_bytes
-from store.retention_walk import BATCH
+from store.retention_walk import FEWEST_ROWS, MOST_ROWS, WRITE_MS, Deleting
 from store.sessions import EVERY_ORGANIZATION, Database, Scope
 from store.tables import (
     Base,
@@ -134,18 +134,37 @@ def test_the_days_are_those_of_the_setting(yard: Yard) -> None:
 def test_each_write_is_small_and_gives_way_to_all_others(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     check_id, removed = yard.check(), yard.check()
     yard.delete_check(removed)
-    yard.runs(check_id, *(yard.ago(40 * DAY_MS + each) for each in range(2 * BATCH + 10)))
+    yard.runs(check_id, *(yard.ago(40 * DAY_MS + each) for each in range(3 * MOST_ROWS)))
     rollup = {"check_id": removed, "location": "local", "planned": 1, "success": 1, "failed": 0, "maintenance": 0}
-    hours = [{**rollup, "bucket_ms": yard.ago(each * HOUR_MS), "duration_sum_ms": 1.0} for each in range(BATCH + 1)]
+    hours = [{**rollup, "bucket_ms": yard.ago(each * HOUR_MS), "duration_sum_ms": 1.0} for each in range(MOST_ROWS + 1)]
     yard.add(RollupHour, *hours)
     yard.clock.advance(DAY_MS + 1)
     with watched_writes(yard.database, monkeypatch) as writes:
         steps = yard.sweep()
-    assert [deleted for _, deleted in writes][:3] == [BATCH, BATCH, 10]
-    assert all(urgency is Urgency.HOUSEKEEPING and deleted <= BATCH for urgency, deleted in writes)
+    assert all(urgency is Urgency.HOUSEKEEPING and deleted <= MOST_ROWS for urgency, deleted in writes)
     assert len(writes) == steps
     assert yard.left(RollupHour.bucket_ms) == []
     assert yard.left(Check.id) == [check_id]
+
+
+def test_a_batch_is_as_many_rows_as_the_disk_takes_in_a_few_milliseconds(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([])  # type: ignore[var-annotated]
+    monkeypatch.setattr("store.retention_walk.time.perf_counter", lambda: next(now))
+    deleting = Deleting(database)
+
+    def after(writes: int, took_ms: float) -> int:
+        nonlocal now
+        now = iter([moment for _ in range(writes) for moment in (0.0, took_ms / 1000)])
+        for _ in range(writes):
+            deleting.delete("DELETE FROM changes WHERE seq = ?", 0)
+        return deleting.rows
+
+    assert after(50, WRITE_MS + 1) == FEWEST_ROWS
+    assert after(1, WRITE_MS - 1) > FEWEST_ROWS
+    assert after(50, WRITE_MS - 1) == MOST_ROWS
+    assert MOST_ROWS / 2 < after(1, 100 * WRITE_MS) < MOST_ROWS
 
 
 def test_a_pass_with_nothing_too_old_writes_nothing(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +184,7 @@ def test_what_grows_old_later_goes_in_a_later_pass(yard: Yard) -> None:
 
 
 def test_a_pass_that_failed_begins_again(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    yard.runs(yard.check(), *(yard.ago(40 * DAY_MS + each) for each in range(BATCH + 1)))
+    yard.runs(yard.check(), *(yard.ago(40 * DAY_MS + each) for each in range(MOST_ROWS + 1)))
     assert yard.retention.step()
 
     def fail(*_: object) -> None:
@@ -224,7 +243,9 @@ def test_closed_dispatches_live_a_day_and_open_ones_stay(yard: Yard) -> None:
     }  # fmt: skip
     rows = [
         {**dispatch, "id": f"dsp_{number:04}", "created_ms": yard.ago(3 * day) + number, "closed_ms": closed}
-        for number, closed in enumerate([None, yard.ago(day + 1), yard.ago(day)] + [yard.ago(2 * day)] * (2 * BATCH))
+        for number, closed in enumerate(
+            [None, yard.ago(day + 1), yard.ago(day)] + [yard.ago(2 * day)] * (2 * MOST_ROWS)
+        )
     ]
     yard.add(Dispatch, *rows)
     yard.sweep()
@@ -312,7 +333,7 @@ class TestBySize:
         assert len(self.times(yard, "failed")) == 800
         gone = len(passed) - len(kept)
         assert 0.25 * 4000 < gone < 0.5 * 4000
-        hour_of_the_last = 2 * 20 + BATCH
+        hour_of_the_last = 2 * 20 + MOST_ROWS
         assert kept[0] >= passed[gone - hour_of_the_last]
         assert kept[hour_of_the_last:] == passed[gone + hour_of_the_last :]
 
