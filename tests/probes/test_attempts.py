@@ -132,6 +132,9 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
         async def huge(check: ScriptedCheck, run_id: str) -> Outcome:
             return msgspec.structs.replace(PASSED, response={"body": "x" * 400_000})
 
+        async def contradiction(check: ScriptedCheck, run_id: str) -> Outcome:
+            return failed(ErrorCode.PROBE_LOST)
+
         scripts = {
             "huge": huge,
             "crash": crash,
