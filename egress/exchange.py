@@ -102,10 +102,9 @@ class UdpExchange:
         del self._waiting[identity]
         self.replies[asked] = reply
         self.finished = time.perf_counter()
-        if reply.rcode == wire.NXDOMAIN:
-            # The name does not exist, so neither does its other family.
-            self._waiting.clear()
-        elif reply.addresses and self._waiting and self._grace is None:
+        # "No such name" for one family is not the last word: some servers say so of AAAA where A exists (RFC 4074).
+        settled = reply.addresses or reply.rcode == wire.NXDOMAIN
+        if settled and self._waiting and self._grace is None:
             self._grace = self._loop.call_later(_GRACE_S, self._end)
 
 

@@ -7,6 +7,7 @@ costs a socket and a timer. Nothing is cached: a check measures the look-up, and
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -81,10 +82,15 @@ class Resolver:
         """Whether any nameserver answers at all (asked for the root): tells a dead resolver from a dead domain."""
         asked = b"\x00" + wire.A.to_bytes(2) + b"\x00\x01"
         loop = asyncio.get_running_loop()
-        for server in self._by_trust(self.options, loop.time()):
-            replies = await self._exchange(loop, server, [asked], max(deadline - loop.time(), 0.0))
-            if replies[0]:
-                return True
+        wait_s = max(deadline - loop.time(), 0.0)
+        asking = [asyncio.create_task(self._exchange(loop, server, [asked], wait_s)) for server in self.by_trust(0.0)]
+        try:
+            for answer in asyncio.as_completed(asking):
+                if (await answer)[0]:
+                    return True
+        finally:
+            for task in asking:
+                task.cancel()
         return False
 
     async def _ask(self, name: str, options: ResolverOptions, deadline: float) -> tuple[tuple[Address, ...], float]:
@@ -97,7 +103,7 @@ class Resolver:
         answered: Replies = {}
         last_rcode: int | None = None
         finished = 0.0
-        turns = [server for _ in range(options.attempts) for server in self._by_trust(options, loop.time())]
+        turns = [server for _ in range(options.attempts) for server in self.by_trust(loop.time())]
         for turn, server in enumerate(turns):
             left = deadline - loop.time()
             if left <= 0:
@@ -111,7 +117,7 @@ class Resolver:
                 if reply.rcode in _FINAL:
                     answered[asked] = reply
                     waiting.remove(asked)
-            if not waiting or last_rcode == wire.NXDOMAIN or any(reply.addresses for reply in answered.values()):
+            if not waiting or any(reply.addresses or reply.rcode == wire.NXDOMAIN for reply in answered.values()):
                 break
         return _judged(name, answered, complete=not waiting, last_rcode=last_rcode), finished
 
@@ -123,7 +129,9 @@ class Resolver:
         try:
             exchange = UdpExchange(loop, server, asked)
         except OSError as error:
-            _log.warning("resolver.socket_failed", nameserver=server.shown, reason=str(error))
+            self._trust(server, False, loop.time())
+            if error.errno != errno.ECONNREFUSED:
+                _log.warning("resolver.socket_failed", nameserver=server.shown, reason=str(error))
             return {}, 0.0
         replies = await exchange.run(wait_s)
         self._trust(server, bool(replies), loop.time())
@@ -142,11 +150,12 @@ class Resolver:
         self._trust(server, any(found), loop.time())
         return {q: reply for q, reply in zip(asked, found, strict=True) if reply is not None}, time.perf_counter()
 
-    def _by_trust(self, options: ResolverOptions, now: float) -> list[Nameserver]:
-        """In the file's order, those lately silent last."""
+    def by_trust(self, now: float) -> list[Nameserver]:
+        """The nameservers in the file's order, those lately silent last."""
+        servers = self.options.nameservers
         if not self._silent_until:
-            return list(options.nameservers)
-        return sorted(options.nameservers, key=lambda server: self._silent_until.get(server, 0.0) > now)
+            return list(servers)
+        return sorted(servers, key=lambda server: self._silent_until.get(server, 0.0) > now)
 
     def _trust(self, server: Nameserver, answered: bool, now: float) -> None:
         if answered:

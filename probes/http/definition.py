@@ -63,6 +63,15 @@ class ClientPair(Strict):
     certificate: Annotated[Pem, AfterValidator(_is_certificate)]
     key: Annotated[Pem, AfterValidator(_is_key)]
 
+    @model_validator(mode="after")
+    def _belong_together(self) -> ClientPair:
+        if self.key != MASK:
+            key = load_pem_private_key(self.key.encode(), password=None)
+            first = x509.load_pem_x509_certificates(self.certificate.encode())[0]
+            if key.public_key() != first.public_key():
+                raise ValueError("the key does not belong to the (first) certificate")
+        return self
+
 
 class HttpCheck(CheckDefinition):
     """One request and its redirects, over a fresh connection."""

@@ -9,7 +9,7 @@ import certifi
 
 from model.errors import ErrorCode
 from probes.http.exchange import Exchange, Failure, Request, Shape
-from probes.http.handle import Handle
+from probes.http.handle import Handle, Room
 from probes.http.transfers import Transfers
 
 _MAX_POOLED = 1_024
@@ -21,11 +21,12 @@ class HttpEngine:
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ca_file = ca_file or certifi.where()
+        self.ca_file = ca_file or certifi.where()
         self._transfers = Transfers(self._loop, _ended)
         self._pool: dict[Shape, list[Handle]] = {}
         self._pooled = 0
         self._serial = 0
+        self._room = Room()
         self._running: set[Handle] = set()
 
     async def fetch(self, request: Request, addresses: tuple[str, ...], deadline: float) -> Exchange:
@@ -73,7 +74,7 @@ class HttpEngine:
             self._pooled -= 1
             return idle.pop()
         self._serial += 1
-        return Handle(shape, self._ca_file, self._serial)
+        return Handle(shape, self.ca_file, self._serial, self._room)
 
     def _give_back(self, handle: Handle) -> None:
         # A client certificate's key is a secret of leased work: it is not kept beyond the hop.

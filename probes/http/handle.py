@@ -10,7 +10,7 @@ from typing import Any
 import pycurl
 
 from model.errors import ErrorCode
-from model.hosts import address_of
+from model.hosts import Target, address_of
 from probes.http.exchange import MAX_BODY, Exchange, Failure, Request, Shape
 from probes.http.failures import failure_of
 
@@ -25,6 +25,27 @@ _GROUPS = "X25519:X25519MLKEM768:secp256r1:secp384r1:secp521r1"
 """The first one's key is sent unasked. OpenSSL's own default sends a post-quantum key beside it, 85 us of CPU a check;
 a server that insists on one may still ask for it."""
 _REFUSED_SOCKET = -1
+_FREE_ROOM = 65_536
+"""Bytes of a body that are kept without asking for room."""
+
+
+class Room:
+    """The memory that large bodies share, in bytes: sixty hostile servers at once must not fill the machine."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, size: int = 48 * 1024 * 1024) -> None:
+        self._left = size
+
+    def take(self, size: int) -> bool:
+        """Whether there was room."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def give(self, size: int) -> None:
+        self._left += size
 
 
 class _Lent:
@@ -47,14 +68,17 @@ class Handle:
 
     __slots__ = (
         "_blocked",
-        "_curl_pins",
+        "_crowded",
+        "_held",
         "_keep",
         "_kept",
         "_lines",
         "_os_errno",
         "_pin_name",
         "_pins",
+        "_redirected",
         "_request",
+        "_room",
         "_size",
         "_stop_at_redirect",
         "_stopped",
@@ -63,14 +87,17 @@ class Handle:
         "shape",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape, ca_file: str, serial: int) -> None:
+    def __init__(self, shape: Shape, ca_file: str, serial: int, room: Room) -> None:
         self.shape = shape
         self.ended: asyncio.Future[tuple[int, str]] | None = None
         self._pin_name = f"pin-{serial}.invalid"
-        self._curl_pins: str | None = None
+        self._redirected = False
         self._lines: list[bytes] = []
         self._kept: list[bytes] = []
         self._size = self._keep = self._os_errno = 0
+        self._room = room
+        self._held = 0
+        self._crowded = False
         self._blocked: str | None = None
         self._stopped = self._stop_at_redirect = False
         self._pins: tuple[str, ...] = ()
@@ -92,7 +119,7 @@ class Handle:
         self._keep = request.keep
         self._stop_at_redirect = request.stop_at_redirect
         self._blocked = None
-        self._stopped = False
+        self._stopped = self._crowded = False
         setopt = self.curl.setopt
         setopt(pycurl.URL, target.url)
         setopt(pycurl.HTTPHEADER, request.headers)
@@ -103,28 +130,24 @@ class Handle:
             # Over TLS it is agreed on; in the clear both must know it beforehand.
             known = pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
             setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS if target.scheme == "https" else known)
-        self._pin(request, addresses)
+        self._pin(target, addresses)
 
-    def _pin(self, request: Request, addresses: tuple[str, ...]) -> None:
+    def _pin(self, target: Target, addresses: tuple[str, ...]) -> None:
         """Where the name leads, for libcurl: one address directly; several under a name of this handle's own, so
-        that its table of names neither grows nor mixes two checks' answers."""
-        target = request.target
+        that no two checks' answers mix. "+" lets libcurl forget them by itself."""
         setopt = self.curl.setopt
         if target.address is not None:
-            if self._curl_pins is not None:
+            if self._redirected:
                 setopt(pycurl.CONNECT_TO, [])
-            self._curl_pins = None
+            self._redirected = False
             return
+        self._redirected = True
         if len(addresses) == 1:
             place = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
             setopt(pycurl.CONNECT_TO, [f"::{place}:{target.port}"])
-            self._curl_pins = self._curl_pins or ""
             return
-        entry = f"{self._pin_name}:{target.port}"
-        forget = [f"-{self._curl_pins}"] if self._curl_pins else []
-        setopt(pycurl.RESOLVE, [*forget, f"{entry}:{','.join(addresses)}"])
-        setopt(pycurl.CONNECT_TO, [f"::{entry}"])
-        self._curl_pins = entry
+        setopt(pycurl.RESOLVE, [f"+{self._pin_name}:{target.port}:{','.join(addresses)}"])
+        setopt(pycurl.CONNECT_TO, [f"::{self._pin_name}:{target.port}"])
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """The last word before a packet leaves: only an address that was vetted for this hop."""
@@ -150,6 +173,10 @@ class Handle:
             return -1
         self._size += len(data)
         if self._keep > 0:
+            if self._size > _FREE_ROOM and not self._room.take(len(data)):
+                self._crowded = True
+                return -1
+            self._held += len(data) if self._size > _FREE_ROOM else 0
             self._kept.append(data[: self._keep])
             self._keep -= len(data)
         return -1 if self._size > MAX_BODY else None
@@ -179,12 +206,21 @@ class Handle:
             exchange.first_byte_ms = first_us / 1000
         if number and not self._stopped:
             exchange.failure = self._failure(number, detail, exchange, secured=bool(tls_us))
-        self._request = None
+        self._let_go()
         return exchange
+
+    def _let_go(self) -> None:
+        """Nothing of an exchange outlives it."""
+        self._request = None
+        self._kept.clear()
+        self._room.give(self._held)
+        self._held = 0
 
     def _failure(self, number: int, detail: str, exchange: Exchange, *, secured: bool) -> Failure:
         if self._blocked is not None:
             return Failure(ErrorCode.BLOCKED_ADDRESS, f"the connection would have gone to {self._blocked}")
+        if self._crowded:
+            return Failure(ErrorCode.INTERNAL, "too many large answers came at once for this probe's memory")
         if self._size > MAX_BODY:
             return Failure(ErrorCode.BODY_TOO_LARGE, f"the body is longer than {MAX_BODY // 2**20} MiB once decoded")
         target = self._request.target if self._request is not None else None
@@ -201,6 +237,7 @@ class Handle:
 
     def close(self) -> None:
         """Frees libcurl's side, and the circle of references."""
+        self._let_go()
         del self.curl.handle
         self.curl.close()
 

@@ -46,11 +46,14 @@ class Transfers:
         self._multi.add_handle(curl)
 
     def remove(self, curl: Any) -> None:
-        """Breaks off a transfer; `on_ended` does not hear of it."""
-        self._multi.remove_handle(curl)
+        """Breaks off a transfer; `on_ended` does not hear of it. Nothing to do once closed."""
+        if not self._closed:
+            self._multi.remove_handle(curl)
 
     def close(self) -> None:
-        """Lets go of the loop. Every transfer must have ended or been removed."""
+        """Lets go of the loop. Every transfer must have ended or been removed. A second call does nothing."""
+        if self._closed:
+            return
         self._closed = True
         self._loop.remove_reader(self._epoll.fileno())
         if self._timer is not None:

@@ -113,6 +113,8 @@ def _phases(exchange: Exchange, dns_ms: float | None) -> tuple[Metrics, float]:
 
 
 def _wrong_version(plan: Plan, exchange: Exchange) -> Failure | None:
+    if exchange.http_version is None:
+        return Failure(ErrorCode.PROTOCOL_ERROR, "the server speaks an unknown version of HTTP")
     if plan.http_version == "2" and exchange.http_version != "2":
         said = f"the server speaks HTTP/{exchange.http_version}, the check wants HTTP/2"
         return Failure(ErrorCode.PROTOCOL_ERROR, said)

@@ -61,6 +61,15 @@ class Server:
     scheme: str = "http"
     seen: list[Connection] = field(default_factory=list)
 
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, count: int, within_s: float = 5.0) -> None:
+        """Waits for so many connections."""
+        async with asyncio.timeout(within_s):
+            while len(self.seen) < count:
+                self.news.clear()
+                await self.news.wait()
+
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
@@ -95,6 +104,7 @@ async def serving(
             tasks.add(task)
         connection = Connection(reader, writer)
         server.seen.append(connection)
+        server.news.set()
         try:
             await answer(connection)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError):
@@ -102,15 +112,13 @@ async def serving(
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
-            writer.transport.abort() if not writer.is_closing() and task in tasks and ended.is_set() else writer.close()
+            writer.close()
 
-    ended = asyncio.Event()
     listening = await asyncio.start_server(handle, host, 0, ssl=tls, backlog=1024)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
-        ended.set()
         listening.close()
         for task in tasks:
             task.cancel()
