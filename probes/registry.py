@@ -14,7 +14,7 @@ import msgspec
 from model.definition import CheckDefinition
 from model.heartbeat import HeartbeatCheck
 from model.outcome import Outcome
-from probes.checks import api, url
+from probes.checks import api, tcp, url
 from probes.context import RunContext
 
 Runner = Callable[[Any, RunContext], Awaitable[Outcome]]
@@ -32,6 +32,7 @@ class CheckType:
 CHECK_TYPES: Mapping[str, CheckType] = {
     "url": CheckType(url.UrlCheck, url.run),
     "api": CheckType(api.ApiCheck, api.run),
+    "tcp": CheckType(tcp.TcpCheck, tcp.run),
     "heartbeat": CheckType(HeartbeatCheck, None),
 }
 

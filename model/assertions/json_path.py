@@ -41,7 +41,7 @@ class JsonPath(AssertionBase):
         document = answer.document
         if document.problem is not None:
             raise UnreadableError(f"the body {document.problem}")
-        found = path_of(self.path).values(document.value)
+        found = path_of(self.path).values(document.value, len(answer.body or ""))
         if not found:
             return ABSENT
         return found[0] if len(found) == 1 else found

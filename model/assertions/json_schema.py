@@ -41,4 +41,4 @@ class JsonSchema(AssertionBase):
         document = answer.document
         if document.problem is not None:
             raise UnreadableError(f"the body {document.problem}")
-        return self.schema_of_body.complaint(document.value) or FITS
+        return self.schema_of_body.complaint(document.value, len(answer.body or "")) or FITS

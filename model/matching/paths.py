@@ -24,6 +24,8 @@ MAX_PATH = 1_000
 """Characters of a path."""
 MAX_STEPS = 500_000
 """Nodes looked at and filters asked: some 0.5 s, and enough for a filtered descent through 1 MB of JSON."""
+_FEWEST_STEPS = 50_000
+"""What a small body may take, on the loop."""
 _REMEMBERED = 2_048
 _BYTES_PER_STEP = 64
 _COMPILE_STEPS = 500
@@ -58,9 +60,11 @@ class Path:
             raise PathError("is not a JSONPath (RFC 9535): one path, without | and &")
         self._segments = compiled.segments
 
-    def values(self, document: Any) -> list[Any]:
-        """Every value the path leads to, in the library's order. Raises TooMuchWorkError, RecursionError."""
-        _STEPS.begin(MAX_STEPS, f"the path takes more than {MAX_STEPS} steps through this body")
+    def values(self, document: Any, size: int = 2 * MAX_STEPS) -> list[Any]:
+        """Every value the path leads to, in the library's order; `size`, in characters, of the document's text decides
+        how many steps it may take. Raises TooMuchWorkError, RecursionError."""
+        steps = min(_FEWEST_STEPS + size // 2, MAX_STEPS)
+        _STEPS.begin(steps, f"the path takes more than {steps} steps through this body")
         nodes: Iterable[JSONPathMatch] = [_root(document)]
         for segment in self._segments:
             nodes = segment.resolve(nodes)

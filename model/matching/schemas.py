@@ -24,6 +24,8 @@ from model.matching.work import Steps, TooMuchWorkError
 
 MAX_STEPS = 100_000
 """Keywords held against values: some 0.5 s."""
+_FEWEST_STEPS = 10_000
+"""What a small body may take, on the loop."""
 MAX_SCHEMA_NODES = 5_000
 MAX_SCHEMA_DEPTH = 50
 _STEPS = Steps()
@@ -64,11 +66,13 @@ class Schema:
         self._validator = kind(_brief(plain), registry=referencing.jsonschema.EMPTY_REGISTRY)
         _resolve_references(plain, draft)
 
-    def complaint(self, document: Any) -> str | None:
+    def complaint(self, document: Any, size: int = 8 * MAX_STEPS) -> str | None:
         """The first thing that does not fit, as `$.items[0].price: 'x' is not of type 'number'`; None when all fits.
+        `size`, in characters, of the document's text decides how many steps it may take.
 
         Raises TooMuchWorkError, RecursionError (a document or a circle of references that goes too deep)."""
-        _STEPS.begin(MAX_STEPS, f"it takes more than {MAX_STEPS} steps to hold this body against the schema")
+        steps = min(_FEWEST_STEPS + size // 8, MAX_STEPS)
+        _STEPS.begin(steps, f"it takes more than {steps} steps to hold this body against the schema")
         try:
             error = next(self._validator.iter_errors(_brief(document)), None)
         except referencing.exceptions.Unresolvable as unresolvable:
