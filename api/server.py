@@ -4,8 +4,7 @@
     server.start()          accepts from here on; server.url says where
     server.stop()           refuses newcomers, ends long polls at once, lets requests finish
 
-Thread pools: Flask gets 16, more than two cores can keep busy and less than the database's connections (40) can feed;
-probes' work has 6 and pings' 2 of their own, so neither waits for people. Each queue holds about a second's work.
+Flask, probes' work and pings each have threads of their own, so none waits for another's.
 """
 
 from __future__ import annotations
@@ -41,6 +40,11 @@ from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 
+PEOPLE_THREADS, PEOPLE_WAITING = 16, 128
+"""More threads than two cores keep busy, and all of them together fewer than the database's connections (40). A queue
+holds about a second's work: who comes later is told to come back, and does not wait for what nobody wants by then."""
+PROBE_THREADS, PROBE_WAITING = 6, 512
+PING_THREADS, PING_WAITING = 2, 64
 RESULTS_BYTES = 8 << 20
 PING_BYTES = 16 << 20
 """What a job posts with its ping is cut, not refused: an answer other than OK would be a false alarm."""
@@ -59,9 +63,9 @@ class Server:
         """ValueError when TRACER_TRUSTED_PROXIES can't be understood."""
         self._address = (settings.host, settings.port)
         self._database = database
-        self._people = Pool("people", threads=16, waiting=128)
-        self._for_probes = Pool("probes", threads=6, waiting=512)
-        self._for_pings = Pool("pings", threads=2, waiting=64)
+        self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING)
+        self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
+        self._for_pings = Pool("pings", PING_THREADS, PING_WAITING)
         self.probes = ProbeProtocol(database, keyring, self._for_probes)
         pings = Pings(database, keyring, self._for_pings)
         self._entrance = Entrance(
