@@ -68,7 +68,7 @@ class Egress:
         if known is not None and known[0] > now:
             return known[1]
         reason = self.policy.refusal(address)
-        if reason is None and not self.policy.allows_loopback() and is_own(address):
+        if reason is None and not self.policy.allows_own(address) and is_own(address):
             reason = "is an address of this very machine"
         if len(self._verdicts) >= _KEPT_VERDICTS:
             self._verdicts.clear()

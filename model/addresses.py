@@ -28,6 +28,7 @@ _METADATA = (
 )
 """Where clouds hand out credentials: AWS (instance, ECS, EKS), Alibaba, Oracle, Azure, Google."""
 
+_LOOPBACK: dict[int, Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
 _METADATA_ADDRESSES: frozenset[Address] = frozenset(ip_address(text) for text in _METADATA.split())
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _LAST_32_BITS = (_MAPPED, IPv6Network("::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("64:ff9b::/96"))
@@ -112,11 +113,14 @@ class AddressPolicy:
                 return "is not a public address" if form == address else f"leads to {form}, which is not public"
         return None
 
-    def allows_loopback(self) -> bool:
-        """Whether this process may reach its own machine: then its other own addresses are no further away."""
-        return self._allowed(IPv4Address("127.0.0.1"))
+    def names(self, address: Address) -> bool:
+        """Whether a network of the allow list holds it."""
+        return any(address in network for network in self.allow if network.version == address.version)
+
+    def allows_own(self, address: Address) -> bool:
+        """Whether this machine's own address may be reached: where it is named, or where loopback is, since the same
+        services listen there."""
+        return self.names(address) or self.names(_LOOPBACK[address.version])
 
     def _allowed(self, address: Address) -> bool:
-        if int(address) not in _DENIED[address.version]:
-            return True
-        return any(address in network for network in self.allow if network.version == address.version)
+        return int(address) not in _DENIED[address.version] or self.names(address)
