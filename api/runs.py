@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from flask import Response
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
@@ -39,14 +39,13 @@ def _statuses(text: str) -> str:
     return text
 
 
+Statuses = Annotated[str, StringConstraints(max_length=80), AfterValidator(_statuses)]
+
+
 class RunsQuery(Page):
     """Which runs. `from` and `to` are about when they were due or asked for."""
 
-    status: Annotated[
-        str | None,
-        AfterValidator(lambda text: text and _statuses(text)),
-        Field(max_length=80, description="Only with one of these statuses, comma-separated"),
-    ] = None
+    status: Annotated[Statuses | None, Field(description="Only with one of these statuses, comma-separated")] = None
     from_: Annotated[Instant | None, Field(alias="from", description="From then on, ISO 8601")] = None
     to: Annotated[Instant | None, Field(description="Before then, ISO 8601")] = None
     location: Annotated[LocationName | None, Field(description="Only there")] = None

@@ -93,7 +93,7 @@ class GapShape(Shape):
     status: Literal["missed", "unknown"]
     location: str
     slots: Annotated[int, Field(ge=1)]
-    from_: Annotated[Time, Field(serialization_alias="from")]
+    from_: Annotated[Time, Field(alias="from")]
     to: Time
     error: RunErrorShape
 
