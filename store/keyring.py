@@ -56,6 +56,7 @@ class Keyring:
         current = next(iter(self._ciphers))
         self.head = bytes((_FORMAT, len(current))) + current
         """What every blob that this keyring encrypts begins with."""
+        self.older_keys = tuple(keys)[1:]
 
     @classmethod
     def load(cls, settings: Settings, database: Database) -> Keyring:
@@ -115,11 +116,17 @@ class Keyring:
             session.execute(insert(KeyringCheck).values(rows).on_conflict_do_nothing())
         return _stored(database)
 
-    def renew_proof(self, session: Session) -> None:
-        """Put the known text and the pepper under the first key: from then on the older keys are needed no more."""
-        for row in session.scalars(select(KeyringCheck).with_for_update()):
-            if not row.secret.startswith(self.head):
-                row.secret = self.encrypt(self.decrypt(row.secret, _cell(row.name)), _cell(row.name))
+    def renew_proof(self, session: Session) -> bool:
+        """Put the known text and the pepper under the first key: from then on the older keys are needed no more.
+        False when they lie there already."""
+        older = [
+            row
+            for row in session.scalars(select(KeyringCheck).with_for_update())
+            if not row.secret.startswith(self.head)
+        ]
+        for row in older:
+            row.secret = self.encrypt(self.decrypt(row.secret, _cell(row.name)), _cell(row.name))
+        return bool(older)
 
 
 def _stored(database: Database) -> dict[str, bytes]:
