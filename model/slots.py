@@ -123,6 +123,17 @@ class SlotIndex:
         """How many slots come due in a second on average, cron left out."""
         return sum(len(pace.phases) * 1000 / interval_ms for interval_ms, pace in self._paces.items())
 
+    def any_due(self, after_ms: int, until_ms: int) -> bool:
+        """Whether `due` may find something in the window; a stream not in force yet counts as well. Changes nothing."""
+        if self._cron and self._cron[0][0] <= until_ms:
+            return True
+        for interval_ms, pace in self._paces.items():
+            start = bisect_right(pace.phases, after_ms % interval_ms)
+            following = pace.phases[start] if start < len(pace.phases) else pace.phases[0] + interval_ms
+            if after_ms - after_ms % interval_ms + following <= until_ms:
+                return True
+        return False
+
     def due(self, after_ms: int, until_ms: int) -> list[Due]:
         """The slots due in (after_ms, until_ms], by time. Windows may be asked for again, but `after_ms` never falls:
         cron streams forget what lies before it."""

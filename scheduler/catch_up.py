@@ -40,10 +40,12 @@ EXTRA_RATE = 0.15
 LEAST_EXTRA_PER_S = 5.0
 """A few late runs a second are let through however slow the steady rate is."""
 ROWS = 100
-SHORT_S, LONG_S = 0.010, 0.025
-"""Transactions are sized to take between these."""
+SHORT_S, LONG_S = 0.010, 0.030
+"""Transactions are sized to take between these before their commit, if one check is not too much already."""
+MOST_AT_ONCE = 200
 _ALL = "~"
 """Sorts after every id: this pass is through."""
+_CLOSE, _OFFER = "close", "offer"
 _MESSAGE = "Tracer was not running when this was due"
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +59,7 @@ class CatchUp:
         self._figures = figures
         self._owed: list[ArrearsRow] = []
         self._ids: dict[int, list[str]] = {}
-        self._checks_at_once = 20
+        self._at_once = {_CLOSE: 1, _OFFER: 20}
         self._extra = Ration()
 
     def work(self, until_s: float) -> None:
@@ -71,9 +73,9 @@ class CatchUp:
             self._look()
         owed = next((row for row in self._owed if row.offered_to != _ALL and self._may_offer(row)), None)
         if owed is not None:
-            return self._pass(owed, self._offer)
+            return self._pass(owed, _OFFER)
         owed = next((row for row in self._owed if row.closed_to != _ALL), None)
-        return owed is not None and self._pass(owed, self._close)
+        return owed is not None and self._pass(owed, _CLOSE)
 
     def _look(self) -> None:
         with self._database.read(EVERY_ORGANIZATION) as session:
@@ -93,32 +95,33 @@ class CatchUp:
     def _steady_rate(self) -> float:
         return self._ticker.definitions.slots_per_second(set(self._ticker.held))
 
-    def _pass(self, owed: ArrearsRow, work: Callable[[Session, ArrearsRow, list[str], int], ArrearsRow]) -> bool:
-        """One transaction of `work` on the next checks of a shard."""
+    def _pass(self, owed: ArrearsRow, name: str) -> bool:
+        """One transaction of a pass over the checks of a shard."""
         shard = self._ticker.held.get(owed.shard_id)
-        begun_s = time.monotonic()
-        done_to = owed.offered_to if work == self._offer else owed.closed_to
+        work, done_to = (self._offer, owed.offered_to) if name == _OFFER else (self._close, owed.closed_to)
         ids = self._ids[owed.shard_id]
         first = bisect_right(ids, done_to) if done_to is not None else 0
-        some = ids[first : first + self._checks_at_once]
+        some = ids[first : first + self._at_once[name]]
         with self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
+            begun_s = time.monotonic()
             now_ms = self._database.now_ms(session)
             after = work(session, owed, some, now_ms) if shard is not None and holds_shard(session, shard) else None
-            if after is not None and after.closed_to == after.offered_to == _ALL:
-                end_arrears(session, after)
-            elif after is not None:
-                keep_arrears(session, after)
+            through = after is not None and after.closed_to == after.offered_to == _ALL
+            if after is not None:
+                (end_arrears if through else keep_arrears)(session, after)
+            took_s = time.monotonic() - begun_s
         rest = [row for row in self._owed if row is not owed]
-        through = after is None or after.closed_to == after.offered_to == _ALL
         self._owed = rest if after is None or through else [after, *rest]
-        self._resize(time.monotonic() - begun_s)
+        if some:
+            self._resize(name, len(some), took_s)
         return True
 
-    def _resize(self, took_s: float) -> None:
+    def _resize(self, name: str, done: int, took_s: float) -> None:
+        """How many checks the next transaction of this pass takes."""
         if took_s > LONG_S:
-            self._checks_at_once = max(1, self._checks_at_once // 2)
+            self._at_once[name] = max(1, done // 2)
         elif took_s < SHORT_S:
-            self._checks_at_once = min(500, self._checks_at_once * 2)
+            self._at_once[name] = min(MOST_AT_ONCE, max(self._at_once[name], done * 2))
 
     def _close(self, session: Session, owed: ArrearsRow, ids: list[str], now_ms: int) -> ArrearsRow:
         """Account for the older slots of these checks."""

@@ -78,6 +78,10 @@ class Definitions:
         """The slots of one shard due in (after_ms, until_ms], by time; `after_ms` never falls."""
         return self._indexes[shard].due(after_ms, until_ms)
 
+    def any_due(self, shard: int, after_ms: int, until_ms: int) -> bool:
+        """Whether `due` may find something: never False when it would."""
+        return self._indexes[shard].any_due(after_ms, until_ms)
+
     def slots_per_second(self, shards: set[int]) -> float:
         """The steady rate of these shards, cron left out."""
         return sum(self._indexes[shard].per_second() for shard in shards)

@@ -96,7 +96,7 @@ class Ticker:
                 self._seize or any_claimable(session, self._owner, now_ms, self.held)
             )
         renew = not 0 <= now_ms - self._renewed_ms < RENEW_MS
-        if not (claim or renew or self._plan(list(self.held.values()), now_ms).due):
+        if not (claim or renew or self._anything_due(now_ms)):
             return
         try:
             self._write(claim=claim, renew=renew)
@@ -165,6 +165,13 @@ class Ticker:
     def _claim(self, session: Session, now_ms: int, kept: int) -> list[HeldShard]:
         most = self._share - kept
         return claim_shards(session, self._owner, now_ms, most, held=self.held, seize=self._seize)
+
+    def _anything_due(self, now_ms: int) -> bool:
+        until_ms = now_ms + LEAD_MS
+        return any(
+            shard.checkpoint_ms is None or self.definitions.any_due(shard.id, shard.checkpoint_ms, until_ms)
+            for shard in self.held.values()
+        )
 
     def _plan(self, shards: Sequence[HeldShard], now_ms: int) -> _Plan:
         plan = _Plan(now_ms + LEAD_MS, [], [], [], [])

@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy.orm import Session
 
 from model.schedule import Schedule
-from store.changes import changes_since
 from store.statements import from_json, rows
 
 _log = structlog.get_logger(__name__)
@@ -71,12 +70,10 @@ def _schedule(check_id: str, stored: object) -> Schedule | None:
 
 
 def changed_checks(session: Session, seen: int) -> tuple[int, set[str]]:
-    """The newest number of the feed, and the checks that changed after number `seen`."""
-    changed: set[str] = set()
-    while batch := changes_since(session, seen):
-        seen = batch[-1].seq
-        changed |= {change.entity_id for change in batch if change.kind == "check"}
-    return seen, changed
+    """The newest number of the feed, and the checks that changed after number `seen`. Asked four times a second, so it
+    goes past the ORM."""
+    found = rows(session, "SELECT seq, kind, entity_id FROM changes WHERE seq > ? ORDER BY seq", seen)
+    return (found[-1][0] if found else seen), {row[2] for row in found if row[1] == "check"}
 
 
 def check_digest(session: Session) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from model.ids import phase_ms
+from model.ids import phase_ms, slot_run_id
 from model.schedule import Schedule, slots_between
 from model.slots import FOREVER, SlotIndex, Stream, streams_of
 
@@ -65,7 +66,9 @@ def test_windows_side_by_side_hold_every_slot_once(made: list[Stream], lengths: 
         index.add(stream)
     after, together = START_MS, []
     for length in lengths:
+        maybe = index.any_due(after, after + length)
         part = _plain(index.due(after, after + length))
+        assert maybe or not part
         assert part == _brute(made, after, after + length)
         assert part == _plain(index.due(after, after + length)), "asking again gives the same answer"
         together += part
@@ -126,6 +129,7 @@ TestEdits = _Edits.TestCase
 TestEdits.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([None, 5_000, 7_000])), min_size=1, max_size=6))
 def test_a_slot_belongs_to_the_highest_version_that_began_before_it(
     given_versions: list[tuple[int, int | None]],
@@ -145,6 +149,12 @@ def test_a_slot_belongs_to_the_highest_version_that_began_before_it(
         if schedule is not None and due % schedule.interval_ms == phase_ms("mon_aaaaaa", "eu", schedule.interval_ms):
             expected.append((due, "mon_aaaaaa", begun[-1][0]))
     assert found == expected
+
+
+@given(st.from_regex(r"mon_[0-9a-z]{6,22}", fullmatch=True), st.integers(0, 1 << 45))
+def test_the_id_of_a_slots_run_is_the_uuid_of_its_name(check_id: str, due_ms: int) -> None:
+    namespace = uuid.UUID("6d0c2f0e-7a43-4d0e-9a0e-5f9f1d2b7c11")
+    assert slot_run_id(check_id, "eu", due_ms) == "run_" + uuid.uuid5(namespace, f"{check_id}/eu/{due_ms}").hex
 
 
 def test_removing_what_was_never_added_is_an_error() -> None:
