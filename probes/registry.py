@@ -14,7 +14,7 @@ import msgspec
 from model.definition import CheckDefinition
 from model.heartbeat import HeartbeatCheck
 from model.outcome import Outcome
-from probes.checks import api, tcp, url
+from probes.checks import api, dns, tcp, url
 from probes.context import RunContext
 
 Runner = Callable[[Any, RunContext], Awaitable[Outcome]]
@@ -33,6 +33,7 @@ CHECK_TYPES: Mapping[str, CheckType] = {
     "url": CheckType(url.UrlCheck, url.run),
     "api": CheckType(api.ApiCheck, api.run),
     "tcp": CheckType(tcp.TcpCheck, tcp.run),
+    "dns": CheckType(dns.DnsCheck, dns.run),
     "heartbeat": CheckType(HeartbeatCheck, None),
 }
 

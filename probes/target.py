@@ -51,7 +51,7 @@ def _tcp(target: str) -> dict[str, Any]:
     tls["verify"] = _flag(options, "verify", default=True)
     if "server_name" in options:
         tls["server_name"] = options["server_name"]
-    spoken = {name: options[name] for name in ("send", "expect") if name in options}
+    spoken: dict[str, Any] = {name: options[name] for name in ("send", "expect") if name in options}
     return {"type": "tcp", "host": parts.hostname, "port": parts.port, "tls": tls, **spoken}
 
 
