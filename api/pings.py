@@ -14,6 +14,7 @@ from api.errors import NotFound, RateLimited
 from api.serving_pools import Pool
 from api.serving_requests import Reply, Request
 from model.heartbeat import Signal
+from store.heartbeat_rows import heartbeat_of_token
 from store.heartbeats import ping
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -53,6 +54,9 @@ class Pings:
 
     def _ping(self, token: str, signal: Signal, body: bytes) -> bool:
         token_hash = self._keyring.hash_key(token)
+        with self._database.read(EVERY_ORGANIZATION) as session:
+            if heartbeat_of_token(session, self._keyring, token) is None:
+                return False  # guesses never take the writer's turn
         with self._database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             now_ms = self._database.now_ms(session)
             pinged = ping(session, token_hash, signal, now_ms, body)
