@@ -14,7 +14,6 @@ from api.errors import Conflict
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.protocol import PROTOCOL, LeaseAnswer, LeasedBatch, LeasedCheck, LeasedRun, LeaseRequest
-from store.changes import newest_change
 from store.keyring import Keyring
 from store.leased_checks import check_rows_for_lease
 from store.leases import (
@@ -25,6 +24,7 @@ from store.leases import (
     end_lease_of,
     give_back,
     lost_with_an_answer,
+    newest_change_number,
     renew_instance,
     revoked,
 )
@@ -87,7 +87,7 @@ class Leasing:
         """Whether there is something now, by a read; if so, the second transaction."""
         with self._database.read(EVERY_ORGANIZATION) as session:
             now_ms = self._database.now_ms(session)
-            until = newest_change(session)
+            until = newest_change_number(session)
             found = revoked(session, holder, request, until)
             worth_it = found.changed or found.cancelled or anything_to_claim(session, holder, request, now_ms)
         return self._in_transaction(holder, request, None) if worth_it else None
@@ -100,7 +100,7 @@ class Leasing:
             if first is not None:
                 first(session, holder, request, now_ms)
             # The number is read before the definitions: what changes in between is told again, never left out.
-            until = newest_change(session)
+            until = newest_change_number(session)
             changes = revoked(session, holder, request, until)
             batches = lost_with_an_answer(session, holder, request) if first is not None else []
             claimed = claim(session, holder, request, now_ms)

@@ -195,6 +195,11 @@ def lost_with_an_answer(session: Session, holder: Holder, request: LeaseRequest)
     return [claimed for claimed in again if claimed.runs]
 
 
+def newest_change_number(session: Session) -> int:
+    """What `seen` is told as."""
+    return int(rows(session, "SELECT value FROM counters WHERE name = ?", "changes")[0][0])
+
+
 class Revoked(msgspec.Struct, frozen=True):
     """Checks of runs already held that are not what they were when they were leased."""
 
@@ -230,20 +235,30 @@ def _choose(session: Session, holder: Holder, request: LeaseRequest, now_ms: int
             holder.organization_id, holder.location, request.capabilities, _PAGE, page * _PAGE,
         )  # fmt: skip
         waiting = [_open(row) for row in found if row[0] not in known]
-        room = _take(session, waiting, request.types, room, now_ms)
-        chosen += [dispatch for dispatch in waiting if dispatch.take or dispatch.cancel]
+        while waiting and room > 0:
+            batch = _enough(waiting, room)
+            room = _take(session, batch, request.types, room, now_ms)
+            chosen += [dispatch for dispatch in batch if dispatch.take or dispatch.cancel]
         if len(found) < _PAGE or room <= 0:
             break
     return chosen
 
 
-def _take(session: Session, waiting: list[_Open], types: Collection[str], room: int, now_ms: int) -> int:
+def _enough(waiting: list[_Open], room: int) -> list[_Open]:
+    """Off the front of the list: as many dispatches as fill the room if all of their runs can be taken."""
+    batch: list[_Open] = []
+    runs = 0
+    while waiting and runs < room:
+        batch.append(waiting.pop(0))
+        runs += len(batch[-1].runs)
+    return batch
+
+
+def _take(session: Session, batch: list[_Open], types: Collection[str], room: int, now_ms: int) -> int:
     """Decide what to take of these dispatches, in order, while there is room; the room that is left."""
-    if not waiting:
-        return room
-    facts = _facts(session, {planned[1] for dispatch in waiting for planned in dispatch.runs})
-    ended = _ended(session, [planned[0] for dispatch in waiting for planned in dispatch.runs])
-    for dispatch in waiting:
+    facts = _facts(session, {planned[1] for dispatch in batch for planned in dispatch.runs})
+    ended = _ended(session, [planned[0] for dispatch in batch for planned in dispatch.runs])
+    for dispatch in batch:
         if room <= 0:
             break
         _sort_out(dispatch, facts, ended, types, now_ms)
