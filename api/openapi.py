@@ -9,6 +9,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic.json_schema import models_json_schema
 
+from api import openapi_outside
 from api.routes import Described, Routes
 from api.schemas.envelope import ErrorAnswer
 
@@ -44,9 +45,12 @@ class DocumentedApp(OpenAPI):
             "openapi": self.openapi_version,
             "info": self.info.model_dump(mode="json", exclude_none=True),
             "servers": [{"url": "/"}],
-            "tags": [tag.model_dump(mode="json", exclude_none=True) for tag in self.tags],
-            "paths": paths,
-            "components": {"schemas": _schemas(self._models), "securitySchemes": _SECURITY},
+            "tags": [*(tag.model_dump(mode="json", exclude_none=True) for tag in self.tags), *openapi_outside.TAGS],
+            "paths": {**paths, **openapi_outside.paths()},
+            "components": {
+                "schemas": {**_schemas(self._models), **openapi_outside.schemas()},
+                "securitySchemes": {**_SECURITY, **openapi_outside.SECURITY},
+            },
         }
 
 

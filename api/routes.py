@@ -40,6 +40,7 @@ _PHRASES: Mapping[int, str] = {
     404: "There is no such thing (or it belongs to another organization)",
     409: "It conflicts with what is there",
     413: "The body is larger than 1 MiB",
+    426: "The probe is too old for this version of Tracer",
     415: "The body is not declared as application/json",
     422: "A field is not acceptable; `error.fields` says which, and why",
     429: "Too many requests; `Retry-After` says when to come back",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -32,8 +36,10 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
+sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 15
+NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def operations() -> list[str]:
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("operation_id", operations())
-@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@sqlite_only
 def test_whatever_fits_the_document_or_does_not_is_answered_as_it_says(
     app: Flask, owner: Client, known_ids: dict[str, str], operation_id: str, mode: GenerationMode
 ) -> None:
@@ -74,7 +80,7 @@ def test_whatever_fits_the_document_or_does_not_is_answered_as_it_says(
 
     @given(case=operation.as_strategy(mode, path_parameters=ids or None))
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=settings().max_examples if settings.get_current_profile_name() == "large" else EXAMPLES,
         deadline=None,
         derandomize=True,
         database=None,
@@ -86,3 +92,61 @@ def test_whatever_fits_the_document_or_does_not_is_answered_as_it_says(
         case.validate_response(response, checks=[check for check in CHECKS if not unready or check in AT_503])
 
     answered_as_described()
+
+
+@sqlite_only
+def test_the_document_is_sound_and_covers_every_route(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").get_json()
+    assert document["openapi"] == "3.1.0"
+    for name, schema in document["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert not schema.get("$defs"), name
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert references <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            named = {given["name"] for given in operation.get("parameters", []) if given["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path)), path
+    ids = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    assert len(ids) == len(set(ids))
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    for rule in app.url_map.iter_rules():
+        if rule.rule in NOT_DESCRIBED:
+            continue
+        path = rule.rule.replace("<", "{").replace(">", "}")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert (method, path) in described
+
+
+@sqlite_only
+def test_every_example_is_true_to_its_schema(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").get_json()
+    shown = 0
+    for item in document["paths"].values():
+        for operation in item.values():
+            for answer in operation["responses"].values():
+                for content in answer.get("content", {}).values():
+                    if "example" in content:
+                        shown += 1
+                        assert_fits(document, content["schema"], content["example"])
+    for schema in document["components"]["schemas"].values():
+        for example in schema.get("examples", []):
+            shown += 1
+            assert_fits(document, schema, example)
+    assert shown > 50
+
+
+def assert_fits(document: Any, schema: Any, value: Any) -> None:
+    """With `$ref`s resolved within the document."""
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+@sqlite_only
+def test_the_reference_page_names_every_path_and_every_status(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").get_json()
+    page = (Path(__file__).parents[2] / "docs/reference/api.md").read_text(encoding="utf-8")
+    for path, item in document["paths"].items():
+        assert f"`{path}`" in page, path
+        for operation in item.values():
+            for status in operation["responses"]:
+                assert status.startswith(("2", "304", "426")) or status in page, status
