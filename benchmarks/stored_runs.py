@@ -4,7 +4,8 @@
 
 500 checks at 2 locations over 90 days, with their rollups, in the schema of the migrations: 5 GB on SQLite and 6 GB on
 PostgreSQL in a temporary directory, removed at the end; some ten minutes. `--runs 20000` is a trial of seconds. Each
-call takes a random check (or 50) in a session of its own, as a request does. The goal is 20 ms for each.
+call takes a random check (or 50) in a session of its own, as a request does. The goal is 20 ms for each. CPU is this
+process's: all there is on SQLite, the client's share on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -216,18 +217,21 @@ def questions(database: Database, world: World) -> dict[str, Callable[[random.Ra
 
 
 def measure(name: str, database: Database, world: World, calls: int) -> None:
-    print(f"\n{name}\n{'':52}{'median ms':>10}{'p99 ms':>9}")
+    print(f"\n{name}\n{'':48}{'median ms':>10}{'p99 ms':>9}{'best ms':>9}{'CPU ms':>9}")
     for question, ask in questions(database, world).items():
         chosen = random.Random(7)
         for _ in range(5):
             ask(chosen)
         took: list[float] = []
+        cpu = time.process_time()
         for _ in range(calls):
             began = time.perf_counter()
             ask(chosen)
             took.append((time.perf_counter() - began) * 1000)
-        median, p99 = percentile(took, 50), percentile(took, 99)
-        print(f"{question:52}{median:10.2f}{p99:9.2f}{'' if p99 <= GOAL_MS else '   over 20 ms'}", flush=True)
+        cpu_ms = (time.process_time() - cpu) / calls * 1000
+        median = percentile(took, 50)
+        figures = f"{median:10.2f}{percentile(took, 99):9.2f}{min(took):9.2f}{cpu_ms:9.2f}"
+        print(f"{question:48}{figures}{'' if median <= GOAL_MS else '   over 20 ms'}", flush=True)
 
 
 def main() -> None:

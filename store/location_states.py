@@ -65,7 +65,7 @@ def lock_states(session: Session, streams: Iterable[Stream]) -> dict[Stream, Str
     """Lock and read the state of each stream until the transaction ends, making rows that are not there yet. A check
     that no longer exists has no state: its streams are missing from the answer."""
     by_location: dict[str, list[str]] = {}
-    for check_id, location in sorted(set(streams)):
+    for check_id, location in set(streams):
         by_location.setdefault(location, []).append(check_id)
     ordered = sorted(by_location.items())
     seen = _seen.setdefault(session.get_bind(), set())

@@ -230,9 +230,15 @@ def _wanted_gaps(check_id: str, wanted: RunFilter) -> list[ColumnElement[bool]] 
 
 
 def _count(session: Session, check_id: str, wanted: RunFilter) -> int:
-    """Runs and gaps together, at most a little over COUNTED."""
+    """Runs and gaps together, at most a little over COUNTED.
+
+    Ten thousand rows would be read for the ORM's filter by organization alone; the index holds all else. So whose
+    check it is is asked once, and the rows are counted without the ORM."""
+    if session.scalar(select(Check.id).where(Check.id == check_id)) is None:
+        return 0
     some = [select(Run.at_ms).where(*_wanted_runs(check_id, wanted)).limit(COUNTED + 1)]
     gap_terms = _wanted_gaps(check_id, wanted)
     if gap_terms is not None:
         some.append(select(Gap.to_ms).where(*gap_terms).limit(COUNTED + 1))
-    return sum(session.scalar(select(func.count()).select_from(rows.subquery())) or 0 for rows in some)
+    connection = session.connection()
+    return sum(connection.scalar(select(func.count()).select_from(rows.subquery())) or 0 for rows in some)

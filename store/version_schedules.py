@@ -21,13 +21,14 @@ _QUERY = "SELECT check_id, version, schedule FROM check_versions WHERE check_id 
 
 
 def schedules_of_versions(session: Session, versions: Iterable[Version]) -> dict[Version, Schedule]:
-    """The schedules of at least these versions; a version that is paused or gone is missing. One query for all that
-    are not in memory."""
+    """The schedules of these versions; a version that is paused or gone is missing. One query for all that are not in
+    memory."""
     kept = _kept.setdefault(session.get_bind(), {})
+    versions = set(versions)
     missing = sorted({check_id for check_id, version in versions if (check_id, version) not in kept})
     if missing:
         if len(kept) > _KEPT:
             kept.clear()
         for check_id, version, schedule in rows(session, _QUERY, missing):
             kept[check_id, version] = msgspec.convert(from_json(schedule), Schedule)
-    return kept
+    return {version: kept[version] for version in versions if version in kept}
