@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -38,9 +39,10 @@ def milliseconds(text: str) -> int:
 
 
 class Target:
-    """A web server that answers 200 and remembers the run id of every hit."""
+    """A web server that answers 200 and remembers the run id of every hit. `delay_s`: how long it thinks."""
 
     def __init__(self) -> None:
+        self.delay_s = 0.0
         self.hits: Counter[str] = Counter()
         self._lock = threading.Lock()
         target = self
@@ -50,6 +52,7 @@ class Target:
 
             def do_GET(self) -> None:
                 target.saw(self.headers.get("X-Tracer-Run", "none"))
+                time.sleep(target.delay_s)
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()

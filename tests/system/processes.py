@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 OWNER_KEY = "owner-key-of-the-system-tests-0123456789"
-PROBE_KEY = "tprb_" + "system-tests-probe-key-0123456789abcdef"
 SECRET_KEYS = "k1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -38,15 +39,18 @@ def wake_a_zombie(stack: Stack, target: Target) -> list[str]:
         zombie = stack.add_probe("probe-1", wire.url)
         monitors = [stack.monitor(target.url, name=f"check {number}", interval=2) for number in range(10)]
         wait_for(lambda: all(newest_success(stack, monitor["id"]) for monitor in monitors), "first results")
+        target.delay_s = 1.5
+        seen = target.hits.total()
+        wait_for(lambda: target.hits.total() > seen + 5, "runs in flight")
         zombie.signal(signal.SIGSTOP)
         stopped_ms = now_ms()
+        target.delay_s = 0
         stack.add_probe("probe-2", stack.url)
         wait_for(lambda: all(newest_success(stack, m["id"]) > stopped_ms + 9_000 for m in monitors), "the other probe")
         before = {m["id"]: {e["id"]: e for e in stack.api.history(m["id"]) if "id" in e} for m in monitors}
         told = len(wire.acknowledged)
         zombie.signal(signal.SIGCONT)
-        wait_for(lambda: wire.refused or len(wire.acknowledged) > told, "the zombie's results", 20)
-        zombie.stop()
+        wait_for(lambda: len(wire.acknowledged) > told + 10, "the zombie at work again", 20)
     finally:
         wire.close()
     faults = [] if wire.refused else ["the zombie's results were believed"]
@@ -72,7 +76,6 @@ def test_a_build_without_fencing_is_caught(make_stack: Callable[[str], Stack], t
 def monitors_that_never_ran(stack: Stack, target: Target) -> int:
     """Created by several people at once, half of them by slow transactions; how many were not heard of in 8 s."""
     stack.add_probe("probe-1")
-    wait_for(lambda: any(p["status"] == "online" for p in stack.api("GET", "/v1/probes")["data"]), "a probe")
     with ThreadPoolExecutor(4) as people:
         monitors = list(people.map(lambda n: stack.monitor(target.url, name=f"m{n}", interval=1), range(12)))
     created = time.monotonic()
@@ -175,11 +178,15 @@ def test_two_days_asleep_and_right_again_within_ten_seconds(stack: Stack, target
     sample = monitors[:: count // 20]
     wait_for(lambda: all(newest_success(stack, m["id"]) > woken_ms - 10_000 for m in sample), "fresh results", 25)
     for monitor in sample:
-        entries = stack.api("GET", f"/v1/monitors/{monitor['id']}/runs?per_page=100")["data"]
-        gaps = [entry for entry in entries if entry.get("slots", 0) > 10_000]
+        gaps = wait_for(lambda monitor=monitor: long_gaps(stack, monitor["id"]), "the gap", 10)
         assert len(gaps) == 1, "two days are one gap"
         assert abs(gaps[0]["slots"] - TWO_DAYS_MS // 10_000) < 30
         assert gaps[0]["error"]["code"] == "api_unreachable"
+
+
+def long_gaps(stack: Stack, check_id: str) -> list[dict[str, Any]]:
+    entries = stack.api("GET", f"/v1/monitors/{check_id}/runs?per_page=100")["data"]
+    return [entry for entry in entries if entry.get("slots", 0) > 10_000]
 
 
 def _sleep_two_days(stack: Stack) -> None:
@@ -206,7 +213,6 @@ def test_a_probe_replaced_gracefully_leaves_no_gap(stack: Stack, target: Target)
     monitors = [stack.monitor(target.url, name=f"check {number}", interval=1) for number in range(10)]
     wait_for(lambda: all(newest_success(stack, monitor["id"]) for monitor in monitors), "first results")
     stack.add_probe("probe-2")
-    wait_for(lambda: sum(p["status"] == "online" for p in stack.api("GET", "/v1/probes")["data"]), "the second")
     assert first.stop() == 0
     stack.processes.pop("probe-1")
     stopped_ms = now_ms()
@@ -219,7 +225,6 @@ def test_a_probe_replaced_gracefully_leaves_no_gap(stack: Stack, target: Target)
 def test_a_run_asked_for_by_hand_reaches_the_target_at_once(stack: Stack, target: Target) -> None:
     stack.add_probe("probe-1")
     monitor = stack.monitor(target.url, interval=3600)
-    wait_for(lambda: any(p["status"] == "online" for p in stack.api("GET", "/v1/probes")["data"]), "a probe")
     delays = []
     for _ in range(5):
         asked = time.monotonic()
