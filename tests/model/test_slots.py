@@ -129,7 +129,7 @@ TestEdits = _Edits.TestCase
 TestEdits.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([None, 5_000, 7_000])), min_size=1, max_size=6))
 def test_a_slot_belongs_to_the_highest_version_that_began_before_it(
     given_versions: list[tuple[int, int | None]],

@@ -206,7 +206,7 @@ def test_a_location_that_never_has_a_probe_costs_no_row_a_slot(world: World, dat
     check = world.check(1)
     ticker = Ticker(database, "one")
     start = world.clock.now_ms
-    for _ in range(400):
+    for _ in range(150):
         ticker.tick()
         _serve(world, 1)
         close_and_rescue(database)

@@ -70,7 +70,7 @@ def _until(condition: Callable[[], bool], what: str, seconds: float = 20) -> flo
 
 
 def test_slots_are_dispatched_ahead_of_their_time_once_it_has_started(world: World, start: Start) -> None:
-    checks = [world.check(1) for _ in range(5)]
+    checks = world.checks(5, 1)
     scheduler = start("one")
     _until(lambda: scheduler.figures.dispatched_slots > 0, "the first dispatch")
     _until(lambda: len(world.dispatched()) >= 15, "three slots each")
@@ -96,7 +96,7 @@ def test_unclaimed_runs_end_and_heartbeat_time_goes_by_its_own_jobs(
 def test_a_killed_scheduler_is_replaced_within_three_seconds_and_nothing_is_dispatched_twice(
     world: World, start: Start, database: Database
 ) -> None:
-    checks = [world.check(1) for _ in range(60)]
+    checks = world.checks(60, 1)
     first, second = start("first"), start("second")
     _until(lambda: first.figures.shards_held == second.figures.shards_held == SHARDS // 2, "sharing")
     begun = world.clock.now_ms + 1_500

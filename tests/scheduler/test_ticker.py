@@ -129,7 +129,7 @@ def test_a_definition_that_cannot_be_read_does_not_stop_the_others(world: World,
 
 
 def test_two_schedulers_share_the_shards_and_nothing_is_dispatched_twice(world: World, database: Database) -> None:
-    checks = [world.check(1) for _ in range(40)]
+    checks = world.checks(40, 1)
     start = world.clock.now_ms
     first, second = Ticker(database, "first"), Ticker(database, "second")
     _ticks(world, first, seconds=1)
@@ -143,7 +143,7 @@ def test_two_schedulers_share_the_shards_and_nothing_is_dispatched_twice(world: 
 
 
 def test_when_one_dies_the_other_has_its_shards_within_three_seconds(world: World, database: Database) -> None:
-    checks = [world.check(1) for _ in range(40)]
+    checks = world.checks(40, 1)
     start = world.clock.now_ms
     first, second = Ticker(database, "first"), Ticker(database, "second")
     _ticks(world, first, second, seconds=5)
@@ -163,8 +163,7 @@ def test_when_one_dies_the_other_has_its_shards_within_three_seconds(world: Worl
 def test_a_zombie_with_an_old_token_moves_no_checkpoint_and_dispatches_nothing(
     world: World, database: Database
 ) -> None:
-    for _ in range(40):
-        world.check(1)
+    world.checks(40, 1)
     zombie, heir = Ticker(database, "zombie"), Ticker(database, "heir")
     _ticks(world, zombie, seconds=2)
     _ticks(world, heir, seconds=6)
@@ -183,8 +182,7 @@ def test_a_zombie_with_an_old_token_moves_no_checkpoint_and_dispatches_nothing(
 def test_a_commit_whose_answer_was_lost_is_not_done_again(
     world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(20):
-        world.check(1)
+    world.checks(20, 1)
     ticker = Ticker(database, "one")
     _ticks(world, ticker, seconds=2)
     with monkeypatch.context() as patch:

@@ -34,22 +34,32 @@ class World:
         budget_ms: int = 30_000,
     ) -> str:
         """A new check, due from `from_ms` on (default: now)."""
-        now = self.clock.now_ms
-        check_id = new_id("mon", now)
         interval_ms = None if cron else round((interval_s or 60) * 1000)
-        schedule = Schedule(kind, locations, budget_ms, interval_ms, cron)
+        return self._checks(1, Schedule(kind, locations, budget_ms, interval_ms, cron), from_ms)[0]
+
+    def checks(self, count: int, interval_s: float = 10) -> list[str]:
+        """So many checks alike, due from now on."""
+        return self._checks(count, Schedule("network", ("eu",), 30_000, round(interval_s * 1000)), None)
+
+    def _checks(self, count: int, schedule: Schedule, from_ms: int | None) -> list[str]:
+        now = self.clock.now_ms
+        begins = now if from_ms is None else from_ms
+        ids = [new_id("mon", now) for _ in range(count)]
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-            session.add(
+            session.add_all(
                 Check(
-                    id=check_id, organization_id=self.organization, type="url", kind=kind, name=check_id,
-                    status="active", version=1, definition={}, secrets=None, locations=list(locations),
-                    created_ms=now if from_ms is None else from_ms, updated_ms=now, deleted_ms=None,
+                    id=check_id, organization_id=self.organization, type="url", kind=schedule.kind, name=check_id,
+                    status="active", version=1, definition={}, secrets=None, locations=list(schedule.locations),
+                    created_ms=begins, updated_ms=now, deleted_ms=None,
                 )
+                for check_id in ids
             )  # fmt: skip
             session.flush()
-            self._version(session, check_id, 1, schedule, now if from_ms is None else from_ms)
-            append_change(session, self.organization, "check", check_id, now)
-        return check_id
+            for check_id in ids:
+                self._version(session, check_id, 1, schedule, begins)
+            for check_id in ids:
+                append_change(session, self.organization, "check", check_id, now)
+        return ids
 
     def edit(self, check_id: str, schedule: Schedule | None, from_ms: int, *, deleted: bool = False) -> None:
         """A new version: another schedule, or None for a pause or deletion."""
