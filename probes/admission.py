@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
+from functools import lru_cache
 
 from probes.held import HeldRun
 
@@ -33,19 +34,24 @@ class Admission:
 
     def enter(self, run: HeldRun) -> bool:
         """Whether the run may start now; if not, it is queued and a `leave` will name it."""
-        if self._full(run.target):
-            self._for_a_target.setdefault(run.target, deque()).append(run)
-        elif self.exhausted:
+        target = run.target
+        here = self._per_target.get(target, 0)
+        if here >= self._per_target_limit and not is_loopback(target):
+            self._for_a_target.setdefault(target, deque()).append(run)
+            return False
+        if self.in_flight >= self._limit:
             self._for_a_slot.append(run)
-        else:
-            self._count(run.target)
-            return True
-        return False
+            return False
+        self.in_flight += 1
+        self._per_target[target] = here + 1
+        return True
 
     def leave(self, run: HeldRun) -> HeldRun | None:
         """The run's attempt has ended. Returns the waiting run that has entered in its place, if any."""
         self.in_flight -= 1
         self._uncount(run.target)
+        if not (self._for_a_slot or self._for_a_target):
+            return None
         for_target = self._for_a_target.get(run.target)
         if for_target:
             successor = _next(for_target)
@@ -85,6 +91,7 @@ def _next(waiting: deque[HeldRun]) -> HeldRun | None:
     return None
 
 
+@lru_cache(maxsize=4_096)
 def is_loopback(target: str) -> bool:
     """Whether a host, as written in a definition, is this machine's loopback."""
     if target == "localhost" or target.endswith(".localhost"):

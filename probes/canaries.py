@@ -46,6 +46,7 @@ _RECENT_S = 1.0
 _SLOW_S = 2.0
 """An attempt without an answer for this long makes the guard look while it waits: a network that is back by the time
 the attempt ends would hide that it was gone."""
+_NOTE_EVERY_S = 0.02
 _LOOK_EVERY_S = 60.0
 _REMEMBER_S = 24 * 3_600
 _RESOLVERS = Canary("resolvers", (53,))
@@ -76,6 +77,7 @@ class NetworkGuard:
         self._names = Rounds(self._sound_names)
         self._success_began = self._private_success_began = self._name_success_began = float("-inf")
         self._armed = False
+        self._noted_until = float("-inf")
         self._dead_at = float("-inf")
         self._watching: asyncio.Task[None] | None = None
 
@@ -85,10 +87,13 @@ class NetworkGuard:
         return "on" if self._armed else "off"
 
     def passed(self, execution: Execution, outcome: Outcome) -> None:
-        """A run succeeded: from its beginning on the way to its target was there."""
+        """A run succeeded: from its beginning on the way to its target was there. Of many at once, one is enough."""
+        if execution.tried_at < self._noted_until:
+            return
         target = execution.definition.target
         if is_loopback(target):
             return
+        self._noted_until = execution.tried_at + _NOTE_EVERY_S
         said = (outcome.response or {}).get("remote_ip")
         address = said if isinstance(said, str) else None
         if is_private(address or target):

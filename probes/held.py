@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 
@@ -24,10 +23,10 @@ class HeldDispatch:
 
 
 class HeldRun:
-    """A leased run. `due_at` is on the monotonic clock; `timer` is set while it waits for that moment, `target` (the
-    host it goes to) when it has come; `gone` once it was given back or cancelled."""
+    """A leased run. `due_at` is on the monotonic clock; `target` (the host it goes to) is set when that moment has
+    come; `gone` once it was given back or cancelled."""
 
-    __slots__ = ("check_id", "dispatch", "due_at", "gone", "run_id", "target", "timer", "trigger")
+    __slots__ = ("check_id", "dispatch", "due_at", "gone", "run_id", "target", "trigger")
 
     def __init__(self, leased: LeasedRun, dispatch: HeldDispatch, due_at: float) -> None:
         self.run_id = leased.run_id
@@ -36,7 +35,6 @@ class HeldRun:
         self.dispatch = dispatch
         self.due_at = due_at
         self.target = ""
-        self.timer: asyncio.TimerHandle | None = None
         self.gone = False
 
 

@@ -11,19 +11,20 @@ import ipaddress
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+
+from probes.admission import is_loopback
 
 ANSWER_WITHIN_S = 1.5
 WORKED_FOR_S = 3_600.0
 _WORKED_KEPT = 256
 _GATEWAY_PORTS = (53, 80, 443)
 _DEFAULT_PORT = 443
-_V = TypeVar("_V")
 
 
 class BadCanaryError(ValueError):
@@ -71,37 +72,31 @@ def gateways(route_table: Path = Path("/proc/net/route")) -> list[Canary]:
 
 
 class WorkedHosts:
-    """Hosts that a check reached lately: by address to connect to, by name to look up."""
+    """Hosts that a check reached lately: by address to connect to, by name to look up. Noting one is done for every
+    passing run and so only writes down; what it amounts to is worked out when a canary is needed."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[str, tuple[float, Canary]] = OrderedDict()
-        self._names: OrderedDict[str, float] = OrderedDict()
-        self._networks: OrderedDict[str, str] = OrderedDict()
+        self._latest: OrderedDict[str, tuple[float, str, int | None]] = OrderedDict()
 
     def note(self, target: str, address: str | None, port: int | None) -> None:
         """A check of `target` passed, at that address and port where they are known."""
-        now = time.monotonic()
-        literal = _literal(target)
-        if literal is None and target:
-            _remember(self._names, target, now)
-        ip = literal or (_literal(address) if address else None)
-        if ip is None or ip.is_loopback:
-            return
-        _remember(self._networks, target, network_of(ip))
-        if port is not None:
-            _remember(self._places, str(ip), (now, Canary(str(ip), (port,), network_of(ip), worked=True)))
+        self._latest[target] = (time.monotonic(), address or target, port)
+        self._latest.move_to_end(target)
+        if len(self._latest) > _WORKED_KEPT:
+            self._latest.popitem(last=False)
 
     def network(self, target: str) -> str:
         """The network that a target was in when it last worked; empty when it is not known."""
-        literal = _literal(target)
-        return network_of(literal) if literal is not None else self._networks.get(target, "")
+        known = self._latest.get(target)
+        return network_of(target if known is None else known[1])
 
     def places(self, limit: int) -> list[Canary]:
         """The latest, each in another network."""
         unrelated: dict[str, Canary] = {}
-        for at, canary in reversed(self._places.values()):
-            if at > time.monotonic() - WORKED_FOR_S and canary.network not in unrelated:
-                unrelated[canary.network] = canary
+        for _, address, port in self._recent():
+            network = network_of(address)
+            if network and port is not None and not is_loopback(address) and network not in unrelated:
+                unrelated[network] = Canary(address.strip("[]"), (port,), network, worked=True)
             if len(unrelated) == limit:
                 break
         return list(unrelated.values())
@@ -109,17 +104,26 @@ class WorkedHosts:
     def names(self, limit: int) -> list[str]:
         """The latest, each in another domain."""
         unrelated: dict[str, str] = {}
-        for name, at in reversed(self._names.items()):
-            if at > time.monotonic() - WORKED_FOR_S:
-                unrelated.setdefault(domain_of(name), name)
+        for target, _, _ in self._recent():
+            if target and not is_literal(target):
+                unrelated.setdefault(domain_of(target), target)
             if len(unrelated) == limit:
                 break
         return list(unrelated.values())
 
+    def _recent(self) -> Iterator[tuple[str, str, int | None]]:
+        oldest = time.monotonic() - WORKED_FOR_S
+        for target, (at, address, port) in reversed(self._latest.items()):
+            if at < oldest:
+                return
+            yield target, address, port
 
-def network_of(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-    """The /16 (IPv6: /32) an address is in: hosts of two of them rarely fail for one reason of their own."""
-    return str(ipaddress.ip_network((ip, 16 if ip.version == 4 else 32), strict=False))
+
+def network_of(host: str) -> str:
+    """The /16 (IPv6: /32) a literal address is in: hosts of two of them rarely fail for one reason of their own. Empty
+    for a name."""
+    ip = _literal(host)
+    return "" if ip is None else str(ipaddress.ip_network((ip, 16 if ip.version == 4 else 32), strict=False))
 
 
 def domain_of(name: str) -> str:
@@ -133,6 +137,7 @@ def is_public(host: str) -> bool:
     return ip is not None and ip.is_global
 
 
+@lru_cache(maxsize=4_096)
 def is_private(host: str) -> bool:
     """Whether it is a literal address of a network of one's own."""
     ip = _literal(host)
@@ -179,10 +184,3 @@ def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return None
-
-
-def _remember(kept: OrderedDict[str, _V], key: str, value: _V) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > _WORKED_KEPT:
-        kept.popitem(last=False)

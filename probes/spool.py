@@ -27,7 +27,7 @@ from model.protocol import Result
 from probes.segments import Entry, Segments
 
 FULL_BYTES = 16 * 1024 * 1024
-GROUP_S = 0.005
+GROUP_S = 0.01
 _RETRY_S = 1.0
 _FORMER_INSTANCES = 100
 _log = structlog.get_logger(__name__)

@@ -17,12 +17,12 @@ from model.outcome import Outcome, RunError, RunStatus
 from model.protocol import LEASE_MS, RENEW_MS, LeaseAnswer, LeasedBatch, Result
 from probes.admission import IN_FLIGHT, IN_FLIGHT_PER_TARGET, Admission
 from probes.attempts import CheckEngine, Execution
-from probes.definitions import Definitions
+from probes.definitions import Definition, Definitions
 from probes.held import HeldDispatch, HeldRun, Holdings
 from probes.results import encode, ended, never_ran
 from probes.segments import Entry
 from probes.spool import Spool
-from probes.timers import Pulse, RoundTrip
+from probes.timers import Agenda, Pulse, RoundTrip
 
 HELD_RUNS = 4 * IN_FLIGHT
 """Runs leased and not yet reported, those that pause before a retry not counted: enough for a second of lead at full
@@ -61,20 +61,16 @@ class Worker:
         self.on_result: Callable[[bool], None] = _nobody
         self.stopping = False
         self.idle = asyncio.Event()
-        self.idle.set()
         self._engine = engine
         self._spool = spool
         self._guard = guard
         self._admission = admission or Admission(IN_FLIGHT, IN_FLIGHT_PER_TARGET)
+        self._agenda = Agenda(self._due)
         self._definitions = Definitions(engine.parse)
         self._unstarted: dict[str, HeldRun] = {}
         self._executions: dict[str, Execution] = {}
         self._pausing = 0
         self._judgements: set[asyncio.Task[None]] = set()
-        self._clock_offset = asyncio.get_running_loop().time() - time.monotonic()
-        if abs(self._clock_offset) < 0.01:
-            # uvloop counts the same clock in whole ms; only another clock's base needs translating.
-            self._clock_offset = 0.0
 
     @property
     def running(self) -> int:
@@ -117,10 +113,9 @@ class Worker:
         self._note_idle()
 
     def _hold(self, batch: LeasedBatch, dispatch: HeldDispatch, received_at: float) -> None:
-        loop = asyncio.get_running_loop()
-        self.idle.clear()
+        at_the_api = received_at - self.round_trip.half_s
         for leased in batch.runs:
-            run = HeldRun(leased, dispatch, self.round_trip.due_at(received_at, leased.due_in_ms))
+            run = HeldRun(leased, dispatch, at_the_api + leased.due_in_ms / 1000)
             self._definitions.need(run.check_id)
             self._unstarted[run.run_id] = run
             if self.stopping:
@@ -128,35 +123,40 @@ class Worker:
             elif run.due_at <= received_at:
                 self._due(run)
             else:
-                run.timer = loop.call_at(run.due_at + self._clock_offset, self._due, run)
+                self._agenda.add(run)
         self._note_idle()
 
     def _due(self, run: HeldRun) -> None:
-        run.timer = None
-        self._after_standstill(self.pulse.away_s())
+        away_s = self.pulse.away_s(time.monotonic())
+        if away_s:
+            self._after_standstill(away_s)
         if run.gone:
             return
         definition = self._definitions.get(run.check_id)
         if definition is None:
-            self._unstarted.pop(run.run_id, None)
             self._never_ran(run, RunStatus.UNKNOWN, RunError(ErrorCode.INTERNAL, "leased without its definition"))
             return
         run.target = definition.target
         if self._admission.enter(run):
-            self._entered(run)
+            self._begin(run, definition)
+
+    def _begin(self, run: HeldRun, definition: Definition) -> None:
+        del self._unstarted[run.run_id]
+        execution = Execution(run, definition, self._engine, self.pulse, self._attempt_ended)
+        self._executions[run.run_id] = execution
+        execution.attempt()
 
     def _entered(self, run: HeldRun) -> None:
-        """The run has a place in flight: for its first attempt (with the definition of now, so that an edit since the
-        lease counts) or for another one."""
+        """A run that waited has a place in flight: for its first attempt (with the definition of now, so that an edit
+        since the lease counts) or for another one."""
         execution = self._executions.get(run.run_id)
-        if execution is None:
-            definition = self._definitions.get(run.check_id)
-            if definition is None:
-                raise LookupError(f"{run.check_id} is held without its definition")
-            del self._unstarted[run.run_id]
-            execution = Execution(run, definition, self._engine, self.pulse, self._attempt_ended)
-            self._executions[run.run_id] = execution
-        execution.attempt()
+        if execution is not None:
+            execution.attempt()
+            return
+        definition = self._definitions.get(run.check_id)
+        if definition is None:
+            raise LookupError(f"{run.check_id} is held without its definition")
+        self._begin(run, definition)
 
     def _attempt_ended(self, execution: Execution, outcome: Outcome) -> None:
         successor = self._admission.leave(execution.run)
@@ -212,14 +212,12 @@ class Worker:
     def _hand_in(self, result: Result, run: HeldRun) -> None:
         self._spool.add(result, encode(result))
         self._definitions.release(run.check_id)
-        self._note_idle()
+        if self.stopping:
+            self._note_idle()
         self.on_result(run.trigger != "schedule")
 
     def _give_back(self, run: HeldRun) -> None:
         """The run is not done here; the API hears of it with the next lease request."""
-        if run.timer is not None:
-            run.timer.cancel()
-            run.timer = None
         self._unstarted.pop(run.run_id, None)
         self._executions.pop(run.run_id, None)
         self.holdings.give_back(run)
@@ -241,19 +239,17 @@ class Worker:
         """Paused or deleted: their scheduled runs that have not started never will. What was asked for by hand runs,
         a paused check may be tried out."""
         for run in [run for run in self._unstarted.values() if run.check_id in check_ids and run.trigger in _PLANNED]:
-            if run.timer is not None:
-                run.timer.cancel()
-                run.timer = None
             self._never_ran(run, RunStatus.CANCELLED, None)
 
     def _after_standstill(self, away_s: float) -> None:
-        if away_s > 0:
-            _log.warning("probe.stood_still", seconds=round(away_s, 1), running=self.running)
+        _log.warning("probe.stood_still", seconds=round(away_s, 1), running=self.running)
         if away_s > _LEASE_LOST_AFTER_S:
             self._give_back_unstarted()
 
     def _tick(self, now: float) -> None:
-        self._after_standstill(self.pulse.note(now))
+        away_s = self.pulse.note(now)
+        if away_s:
+            self._after_standstill(away_s)
         oldest: float | None = None
         for execution in list(self._executions.values()):
             execution.look_after(now)
@@ -262,7 +258,5 @@ class Worker:
         self._guard.tick(now, oldest)
 
     def _note_idle(self) -> None:
-        if self._executions or self._unstarted:
-            self.idle.clear()
-        else:
+        if self.stopping and not self._executions and not self._unstarted:
             self.idle.set()

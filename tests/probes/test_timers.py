@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from model.errors import ErrorCode
 from model.outcome import Outcome, RunStatus
-from probes.timers import Pulse, RoundTrip
+from model.protocol import LeasedRun
+from probes.held import HeldDispatch, HeldRun
+from probes.timers import Agenda, Pulse, RoundTrip
 from tests.probes.bench import PASSED, ScriptedCheck, ScriptedEngine, on_loop, running
 from tests.probes.fake_api import FakeApi
 
@@ -24,34 +27,61 @@ class Clock:
 
 def test_half_the_round_trip_is_taken_off_but_not_the_time_the_api_let_us_wait() -> None:
     round_trip = RoundTrip()
-    assert round_trip.due_at(10.0, 500) == 10.5
+    assert round_trip.half_s == 0.0
     round_trip.learn(elapsed_s=2.08, held_ms=2_000)
-    assert round_trip.due_at(10.0, 500) == pytest.approx(10.46)
+    assert round_trip.half_s == pytest.approx(0.04)
 
 
 def test_the_shortest_of_the_latest_round_trips_counts() -> None:
     round_trip = RoundTrip()
     for elapsed_s in (0.3, 0.1, 0.5):
         round_trip.learn(elapsed_s, 0)
-    assert round_trip.due_at(0.0, 0) == pytest.approx(-0.05)
+    assert round_trip.half_s == pytest.approx(0.05)
     for _ in range(16):
         round_trip.learn(0.4, 0)
-    assert round_trip.due_at(0.0, 0) == pytest.approx(-0.2)
+    assert round_trip.half_s == pytest.approx(0.2)
 
 
 def test_a_standstill_is_seen_by_whoever_asks_first_and_counts_for_what_overlaps_it() -> None:
     clock = Clock()
     pulse = Pulse(lambda now: None, clock)
     clock.now += 0.5
-    assert pulse.away_s() == 0.0
+    pulse.note(clock.now)
+    assert pulse.away_s(clock.now) == 0.0
     before = clock.now
     clock.now += 5.1
-    assert pulse.away_s() == pytest.approx(5.0)
-    assert pulse.away_s() == 0.0
+    assert pulse.away_s(clock.now) == pytest.approx(5.0)
+    assert pulse.away_s(clock.now) == 0.0
     after = clock.now
     clock.now += 0.3
     assert pulse.away_since(before) == pytest.approx(5.0)
     assert pulse.away_since(after) == 0.0
+
+
+def test_runs_come_at_their_due_time_to_the_ms_and_in_a_crowd_a_few_ms_later_never_before() -> None:
+    async def scenario() -> None:
+        came: dict[str, float] = {}
+        everybody = asyncio.Event()
+
+        def on_due(run: HeldRun) -> None:
+            came[run.run_id] = time.monotonic() - run.due_at
+            if len(came) == 400:
+                everybody.set()
+
+        agenda = Agenda(on_due)
+        now = time.monotonic()
+        dispatch = HeldDispatch("dsp_1", 1, 401)
+        for number in range(400):
+            agenda.add(HeldRun(LeasedRun(f"run_{number}", "mon_1", 0), dispatch, now + 0.05 + number * 0.0007))
+        gone = HeldRun(LeasedRun("run_gone", "mon_1", 0), dispatch, now + 0.06)
+        agenda.add(gone)
+        gone.gone = True
+        await asyncio.wait_for(everybody.wait(), 5)
+        assert "run_gone" not in came
+        assert min(came.values()) > -0.0015
+        assert sorted(came.values())[200] < 0.02
+
+    on_loop(scenario)
 
 
 def test_a_check_during_which_this_process_stood_still_is_unknown(tmp_path: Path) -> None:
