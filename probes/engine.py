@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
 from typing import Any
 
 from egress.door import Egress
 from egress.resolver import Resolver
-from model.addresses import AddressPolicy
+from model.addresses import AddressPolicy, networks_of
 from model.definition import CheckDefinition
 from model.outcome import Outcome
 from probes import registry
@@ -38,13 +37,10 @@ class RegistryEngine:
 
 def address_policy(allow_nets: Iterable[str]) -> AddressPolicy:
     """What this process may reach. Raises BadNetworkError."""
-    networks = []
-    for text in allow_nets:
-        try:
-            networks.append(ip_network(text, strict=False))
-        except ValueError:
-            raise BadNetworkError(f"TRACER_ALLOW_NETS: {text!r} is not a network such as 10.0.0.0/8") from None
-    return AddressPolicy(networks)
+    try:
+        return AddressPolicy(networks_of(allow_nets))
+    except ValueError as error:
+        raise BadNetworkError(f"TRACER_ALLOW_NETS: {error}") from None
 
 
 @asynccontextmanager
@@ -52,6 +48,7 @@ async def open_engine(policy: AddressPolicy, resolver: Resolver) -> AsyncIterato
     """The engine of this process and loop, closed at the end."""
     http = HttpEngine()
     try:
+        await http.warm()
         yield RegistryEngine(Egress(policy, resolver), http)
     finally:
         http.close()

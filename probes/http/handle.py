@@ -24,6 +24,8 @@ _VERSIONS = {
 _GROUPS = "X25519:X25519MLKEM768:secp256r1:secp384r1:secp521r1"
 """The first one's key is sent unasked. OpenSSL's own default sends a post-quantum key beside it, 85 us of CPU a check;
 a server that insists on one may still ask for it."""
+_CA_CACHE_TIMEOUT = 321
+"""CURLOPT_CA_CACHE_TIMEOUT, which pycurl has no name for."""
 _REFUSED_SOCKET = -1
 _FREE_ROOM = 65_536
 """Bytes of a body that are kept without asking for room."""
@@ -263,6 +265,7 @@ def _configured(shape: Shape, ca_file: str) -> Any:
     setopt(pycurl.SSL_SESSIONID_CACHE, 0)  # a whole handshake each time, as a new visitor has it
     setopt(pycurl.SSL_EC_CURVES, _GROUPS)
     setopt(pycurl.CAINFO, ca_file)
+    setopt(_CA_CACHE_TIMEOUT, -1)  # read once in the engine's life
     setopt(pycurl.SSL_VERIFYPEER, int(shape.verify_tls))
     setopt(pycurl.SSL_VERIFYHOST, 2 if shape.verify_tls else 0)
     setopt(pycurl.OPT_CERTINFO, 1)
