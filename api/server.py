@@ -15,6 +15,7 @@ import resource
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -59,8 +60,16 @@ _log = structlog.get_logger(__name__)
 class Server:
     """Serves one Flask app, the probe protocol and heartbeat addresses. Start it once."""
 
-    def __init__(self, app: Flask, database: Database, keyring: Keyring, settings: Settings) -> None:
-        """ValueError when TRACER_TRUSTED_PROXIES can't be understood."""
+    def __init__(
+        self,
+        app: Flask,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_failure` is called when it has stopped serving though nobody told it to: the program should end.
+        SettingRefusedError when TRACER_TRUSTED_PROXIES can't be understood."""
         self._address = (settings.host, settings.port)
         self._database = database
         self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING)
@@ -83,6 +92,7 @@ class Server:
         self._serving = threading.Event()
         self._stopping = threading.Event()
         self._uvicorn = PartUvicorn(self._entrance, self._serving.set, self.probes.close)
+        self._on_failure = on_failure
         self._failure: BaseException | None = None
 
     @property
@@ -153,6 +163,8 @@ class Server:
         finally:
             listener.close()
             self._serving.set()
+            if not self._stopping.is_set():
+                self._on_failure()
 
     def _beat(self) -> None:
         """Say every second that the API serves, while it does: leases and deadlines count only then."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from store.bootstrap import SettingRefusedError
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -15,13 +17,15 @@ class Proxies:
     """The proxies in front of this server, as addresses or networks."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
-        """ValueError with a sentence when one is no address and no network."""
+        """SettingRefusedError when one is no address and no network."""
         self._networks: list[Network] = []
         for text in trusted:
             try:
                 self._networks.append(ipaddress.ip_network(text, strict=False))
             except ValueError:
-                raise ValueError(f"TRACER_TRUSTED_PROXIES: {text!r} is no address such as 10.0.0.0/8") from None
+                raise SettingRefusedError(
+                    f"TRACER_TRUSTED_PROXIES: {text!r} is no address such as 10.0.0.0/8"
+                ) from None
 
     def trusts(self, address: str) -> bool:
         """Whether this is one of our proxies."""

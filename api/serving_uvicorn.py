@@ -58,12 +58,17 @@ class PartUvicorn(uvicorn.Server):
         """Until told to stop. Once a second: the Date header, and the sign that the loop lives."""
         self._loop = asyncio.get_running_loop()
         self._on_serving()
-        while not self.should_exit:
-            await self.on_tick(0)
-            self.ticked_at = time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
-                    await self._told.wait()
+        try:
+            while not self.should_exit:
+                await self.on_tick(0)
+                self.ticked_at = time.monotonic()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_S):
+                        await self._told.wait()
+        except BaseException:
+            for server in self.servers:  # nobody may knock at a door behind which nobody is
+                server.close()
+            raise
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Newcomers first: whoever is answered early now must not come back to this door."""

@@ -42,7 +42,8 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
-                address = parts.enter_context(Server(app, database, keyring, settings)).url
+                server = Server(app, database, keyring, settings, on_failure=stopping.set)
+                address = parts.enter_context(server).url
             _announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, OperationalError, OSError) as error:

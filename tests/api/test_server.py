@@ -13,7 +13,9 @@ import api.server
 from api.server import Server
 from api.serving_protocol import HEADER_BYTES, LimitedProtocol
 from api.serving_requests import Bodies
+from api.serving_uvicorn import PartUvicorn
 from model.settings import Settings
+from store.bootstrap import SettingRefusedError
 from store.keyring import Keyring
 from store.service_clock import service
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -373,7 +375,7 @@ def test_forwarded_addresses_count_from_trusted_proxies_only(start: StartServer)
 
 
 def test_a_proxy_setting_that_is_no_address_is_said_at_start(start: StartServer) -> None:
-    with pytest.raises(ValueError, match="TRACER_TRUSTED_PROXIES: 'nginx'"):
+    with pytest.raises(SettingRefusedError, match="TRACER_TRUSTED_PROXIES: 'nginx'"):
         start(trusted_proxies=("nginx",))
 
 
@@ -442,6 +444,23 @@ def test_stopping_twice_and_an_unstarted_server_does_no_harm(
     server.stop()
     with Server(people.app, database, keyring, Settings(port=0)) as started:
         started.stop()
+
+
+def test_a_server_that_stops_serving_by_itself_says_so(
+    database: Database, keyring: Keyring, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+
+    async def broken(self: PartUvicorn, counter: int) -> bool:
+        raise OSError("out of everything")
+
+    server = Server(people.app, database, keyring, Settings(port=0), failed.set)
+    server.start()
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(PartUvicorn, "on_tick", broken)
+    assert failed.wait(5)
+    wait_until(lambda: not server.alive, "it is not alive")
+    server.stop()
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
