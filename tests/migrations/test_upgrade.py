@@ -121,13 +121,23 @@ def test_doing_it_twice_does_nothing(empty: Database) -> None:
 
 def test_processes_that_start_together_migrate_once(make_empty_database: MakeUrl) -> None:
     url = make_empty_database()
-    program = "import sys; from migrations.upgrade import upgrade; upgrade(sys.argv[1])"
-    started = [
-        subprocess.Popen([sys.executable, "-W", "error", "-c", program, url], stderr=subprocess.PIPE) for _ in range(4)
-    ]
+    program = (
+        "import sys, alembic.command; from migrations.upgrade import upgrade; print(flush=True); "
+        "sys.stdin.readline(); upgrade(sys.argv[1])"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, url]
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()  # all are ready
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
     for process in started:
         _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said.decode()
+        assert process.returncode == 0, said
     database = Database(url)
     try:
         with transaction(database) as connection:
