@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from api.errors import Unauthorized
 from store.keyring import Keyring
-from store.leases import Holder
+from store.open_dispatches import Holder
 from store.probes import authenticate_probe
 from store.sessions import EVERY_ORGANIZATION, Database
 

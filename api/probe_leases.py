@@ -14,13 +14,10 @@ from api.errors import Conflict
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.protocol import PROTOCOL, LeaseAnswer, LeasedBatch, LeasedCheck, LeasedRun, LeaseRequest
+from store.claims import Claimed, anything_to_claim, claim
 from store.keyring import Keyring
 from store.leased_checks import check_rows_for_lease
 from store.leases import (
-    Claimed,
-    Holder,
-    anything_to_claim,
-    claim,
     end_lease_of,
     give_back,
     lost_with_an_answer,
@@ -28,6 +25,7 @@ from store.leases import (
     renew_instance,
     revoked,
 )
+from store.open_dispatches import Holder
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 

@@ -16,7 +16,7 @@ from model.finished import Finished
 from model.outcome import Attempt, Metrics, RunError, RunStatus, Trigger
 from model.protocol import PROTOCOL, RENEW_MS, LeaseRequest, Refusal, Result
 from store.fencing import LeasedSlot
-from store.leases import Holder
+from store.open_dispatches import Holder
 
 OLDEST_PROTOCOL = max(1, PROTOCOL - 1)
 _LARGEST = 2**31 - 1

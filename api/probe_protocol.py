@@ -22,7 +22,8 @@ from api.serving_pools import Pool
 from api.serving_requests import Reply, Request
 from model.protocol import LeaseRequest, ResultAnswer
 from store.keyring import Keyring
-from store.leases import Holder, lease_topic
+from store.leases import lease_topic
+from store.open_dispatches import Holder
 from store.sessions import Database
 
 LOOK_S = 1.0

@@ -12,7 +12,7 @@ from api.probe_messages import finished_of
 from model.finished import Finished
 from model.protocol import Refusal, Result, ResultAnswer
 from store.fencing import fenced_dispatches
-from store.leases import Holder
+from store.open_dispatches import Holder
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 

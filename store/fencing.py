@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy.orm import Session
 
-from store.leases import Holder
+from store.open_dispatches import Holder
 from store.statements import from_json, rows
 
 _QUERY = (

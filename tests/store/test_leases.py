@@ -10,20 +10,11 @@ from sqlalchemy import select, update
 
 from model.protocol import LEASE_MS, LeaseRequest, ReleasedRuns
 from store.changes import append_change, newest_change
+from store.claims import Claimed, anything_to_claim, claim
 from store.dispatches import LOST_MS, NewDispatch, PlannedRun, add_dispatches, reopen_lost
 from store.fencing import fenced_dispatches
-from store.leases import (
-    Claimed,
-    Holder,
-    Revoked,
-    anything_to_claim,
-    claim,
-    end_lease_of,
-    give_back,
-    lost_with_an_answer,
-    renew_instance,
-    revoked,
-)
+from store.leases import Revoked, end_lease_of, give_back, lost_with_an_answer, renew_instance, revoked
+from store.open_dispatches import Holder
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, Dispatch, Probe, ProbeInstance, Run
 from store.write_lock import Urgency
