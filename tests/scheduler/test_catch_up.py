@@ -152,6 +152,19 @@ def test_after_a_short_absence_everything_overdue_is_run_at_once(world: World, d
     assert late == {(check, at) for check in checks for at in due_slots(check, 10_000, checkpoint, back)}
 
 
+@pytest.mark.parametrize("away_s", [2, 4.5, 20])
+def test_no_check_is_run_more_than_once_for_what_it_has_missed(world: World, database: Database, away_s: float) -> None:
+    world.checks(5, 1)
+    crew = _Crew(world, database)
+    crew.go(2)
+    checkpoint = world.clock.now_ms - 250 + LEAD_MS
+    world.clock.advance(round(away_s * 1000))
+    back = world.clock.now_ms
+    crew.go(15)
+    late = Counter(check for check, due in world.dispatched() if checkpoint < due <= back)
+    assert set(late.values()) <= {1}
+
+
 def test_catching_up_goes_on_where_a_killed_scheduler_left_it(world: World, database: Database) -> None:
     checks = world.checks(80, 10)
     start = world.clock.now_ms
