@@ -12,7 +12,6 @@ from api.services import services
 from store.heartbeat_rows import ping_tokens
 from store.location_states import states_of_checks
 from store.runs import last_runs
-from store.stats import stats_of_checks
 from store.tables import Check
 
 
@@ -23,7 +22,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
     ids = [check.id for check in checks]
     states = states_of_checks(session, ids)
     newest = last_runs(session, ids)
-    stats = stats_of_checks(session, ids, now_ms)
+    stats = state.recent_stats.of(session, ids, now_ms)
     heartbeats = [check.id for check in checks if check.kind == "heartbeat"]
     tokens = ping_tokens(session, state.keyring, heartbeats) if heartbeats else {}
     return [
@@ -31,7 +30,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
             check,
             states=states[check.id],
             newest=newest.get(check.id),
-            stats=stats[check.id].as_fields(),
+            stats=stats[check.id],
             now_ms=now_ms,
             ping_url=f"{state.public_url}/ping/{tokens[check.id]}" if check.id in tokens else None,
         )

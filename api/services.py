@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
 
+from api.recent_stats import RecentStats
 from model.settings import Settings
 from store.sessions import Database
 
@@ -28,6 +29,7 @@ class Services:
     keyring: Keyring
     settings: Settings
     scheduler_figures: SchedulerFigures | None = None
+    recent_stats: RecentStats = field(default_factory=RecentStats)
 
     @property
     def public_url(self) -> str:

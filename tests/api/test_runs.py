@@ -240,3 +240,18 @@ def test_every_error_code_can_be_shown(
         answer = owner("GET", f"/v1/runs/{done.run_id}").get_json()
         RunAnswer.model_validate(answer)
         assert answer["data"]["error"]["code"] == code.value
+
+
+def test_stats_are_kept_for_ten_seconds_and_no_longer(
+    owner: Client, database: Database, organization: str, check_id: str, clock: Any
+) -> None:
+    finish(database, organization, check_id, clock.now_ms)
+    path = f"/v1/monitors/{check_id}"
+    assert owner.data("GET", path)["stats"]["uptime_24h"] == 100
+    failed = RunError("timeout", "x")
+    finish(database, organization, check_id, clock.now_ms + 1, status=RunStatus.FAILED, error=failed)
+    clock.advance(9_999)
+    kept = owner.data("GET", path)
+    assert (kept["stats"]["uptime_24h"], kept["health"]) == (100, "down")
+    clock.advance(1)
+    assert owner.data("GET", path)["stats"]["uptime_24h"] == 50
