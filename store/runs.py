@@ -65,12 +65,10 @@ def list_runs(session: Session, check_id: str, wanted: RunFilter, *, page: int, 
     """A page of the runs and gaps of a check, newest first; `page` counts from 1."""
     offset = (page - 1) * per_page
     gaps = _gaps(session, check_id, wanted, limit=offset + per_page + 1)
-    # With g gaps that could come before it, the page lies among the runs from place offset - g on.
+    # With g gaps that could stand before it, the page has none of the first offset - g runs: all those come earlier.
     skipped = max(0, offset - len(gaps))
     runs = _runs(session, check_id, wanted, offset=skipped, limit=offset + per_page + 1 - skipped)
-    passed = sum(_place(gap) > _place(runs[0]) for gap in gaps) if skipped and runs else 0
-    merged = _merged(runs, gaps[passed:])
-    return _page(merged[offset - skipped - passed :], per_page, _count(session, check_id, wanted))
+    return _page(_merged(runs, gaps)[offset - skipped :], per_page, _count(session, check_id, wanted))
 
 
 def list_runs_after(session: Session, check_id: str, wanted: RunFilter, *, cursor: str, per_page: int) -> RunPage:

@@ -188,6 +188,15 @@ def test_an_absence_closed_late_leaves_the_newer_verdict_alone(database: Databas
     assert _state(database)["status"] == "success"
 
 
+def test_an_absence_closed_late_leaves_the_newer_gap_open(database: Database, organization: str) -> None:
+    check = add_check(database, organization, interval_ms=PACE_MS)
+    slots = _slots(organization, check, 30, first=300)
+    record_all(database, [slots[:20]])
+    _record_gaps(database, [_stretch(organization, check, T0, 200)])
+    record_all(database, [slots[20:]])
+    assert sorted(gap["slots"] for gap in rows_of(database, Gap)) == [23, 200]
+
+
 def test_the_cost_of_a_stretch_is_that_of_its_hours(database: Database, organization: str) -> None:
     """A thousand million slots: whoever went through them one by one would not be back before the test is stopped."""
     check = add_check(database, organization, interval_ms=PACE_MS)

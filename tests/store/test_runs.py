@@ -101,6 +101,12 @@ def test_many_gaps_do_not_upset_the_pages(database: Database, organization: str)
     assert len(expected) == 25
     with database.read(organization) as session:
         for per_page in (1, 2, 4):
+            found = list_runs(session, check, RunFilter(), page=1, per_page=per_page)
+            by_cursor = _places(found.entries)
+            while found.next is not None:
+                found = list_runs_after(session, check, RunFilter(), cursor=found.next, per_page=per_page)
+                by_cursor += _places(found.entries)
+            assert by_cursor == expected
             pages = [list_runs(session, check, RunFilter(), page=page, per_page=per_page) for page in range(1, 30)]
             assert _places([entry for page in pages for entry in page.entries]) == expected
             assert [page.next is None for page in pages].index(True) == (25 - 1) // per_page
