@@ -138,6 +138,10 @@ class Ticker:
             roles = self._renew(session, now_ms) if renew else None
             kept = self._kept(session)
             claimed = self._claim(session, now_ms, len(kept)) if claim else []
+            if any((shard.checkpoint_ms or 0) > now_ms + WRONG_BEFORE_MS for shard in (*kept, *claimed)):
+                # The clock was far ahead and is right again: rather account for slots twice than stand still.
+                _log.error("scheduler.clock_was_ahead", now_ms=now_ms)
+                self.definitions.load(session, now_ms)
             self.definitions.follow(session, now_ms)
             plan = self._plan([*kept, *claimed], now_ms)
             self._store(session, plan, now_ms)
@@ -178,8 +182,7 @@ class Ticker:
         for shard in shards:
             after_ms = now_ms if shard.checkpoint_ms is None else shard.checkpoint_ms
             if after_ms > now_ms + WRONG_BEFORE_MS:
-                _log.error("shards.ahead", shard=shard.id, by_ms=after_ms - now_ms)
-                after_ms = now_ms  # the clock was far ahead and is right again: rather account twice than stand still
+                after_ms = now_ms
             if after_ms >= plan.checkpoint_ms:
                 plan.waiting.append(shard)
                 continue

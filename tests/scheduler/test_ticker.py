@@ -198,6 +198,32 @@ def test_a_commit_whose_answer_was_lost_is_not_done_again(
     assert len(ticker.held) == SHARDS
 
 
+@pytest.mark.parametrize("back_s", [30, 3_000])
+def test_when_the_clock_is_set_back_nothing_is_dispatched_twice(world: World, database: Database, back_s: int) -> None:
+    world.checks(10, 10)
+    ticker = Ticker(database, "one")
+    _ticks(world, ticker, seconds=12)
+    world.clock.advance(-back_s * 1000)
+    _ticks(world, ticker, seconds=20)
+    _ticks(world, Ticker(database, "two"), seconds=10)
+    assert max(world.dispatched_ids().values()) == 1
+
+
+def test_when_the_clock_was_hours_ahead_checks_run_on_all_the_same(world: World, database: Database) -> None:
+    steady, cron = world.check(1), world.check(None, cron="* * * * *")
+    ticker = Ticker(database, "one")
+    _ticks(world, ticker, seconds=2)
+    world.clock.advance(7_200_000)
+    _ticks(world, ticker, seconds=2)
+    world.clock.advance(-7_200_000)
+    back = world.clock.now_ms
+    before = len(world.dispatched())
+    _ticks(world, ticker, seconds=70, step_ms=1_000)
+    since = world.dispatched()
+    assert len(since) - before >= 70
+    assert {check for check, due in since if back < due <= back + 70_000} == {steady, cron}
+
+
 def test_a_released_shard_is_claimed_at_once(world: World, database: Database) -> None:
     first, second = Ticker(database, "first"), Ticker(database, "second")
     _ticks(world, first, seconds=1)
