@@ -119,4 +119,9 @@ def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(context.get("error"))
     known = _SENTENCES.get(details["type"])
-    return known.format_map(context) if known is not None else details["msg"]
+    return known.format_map({name: _plain(value) for name, value in context.items()}) if known else details["msg"]
+
+
+def _plain(value: object) -> object:
+    """A limit as people write it: 120, not 120.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -13,21 +13,35 @@ from model.outcome import AssertionResult, RunError
 MAX_QUOTED = 200
 """Characters of a value quoted in a sentence."""
 
-_WORDS = {
-    "equals": "should equal",
-    "not_equals": "should not equal",
-    "contains": "should contain",
-    "not_contains": "should not contain",
-    "matches": "should match",
-    "not_matches": "should not match",
-    "less_than": "should be less than",
-    "less_or_equal": "should be at most",
-    "greater_than": "should be more than",
-    "greater_or_equal": "should be at least",
-    "in": "should be one of",
-    "not_in": "should be none of",
-    "exists": "should exist",
-    "not_exists": "should not exist",
+_SUBJECTS = {
+    "status_code": "the status code",
+    "response_time": "the response time in ms",
+    "body": "the body",
+    "json_path": "the value at",
+    "json_schema": "the body",
+    "header": "the header",
+    "certificate_expiry": "the days left of the certificate",
+    "http_version": "the HTTP version",
+    "redirects": "the number of redirects",
+    "record": "the records",
+    "ttl": "the TTL",
+    "response": "the response",
+}
+_WISHES = {
+    "equals": "to be",
+    "not_equals": "not to be",
+    "contains": "to contain",
+    "not_contains": "not to contain",
+    "matches": "to match",
+    "not_matches": "not to match",
+    "less_than": "to be less than",
+    "less_or_equal": "to be at most",
+    "greater_than": "to be more than",
+    "greater_or_equal": "to be at least",
+    "in": "to be one of",
+    "not_in": "to be none of",
+    "exists": "to exist",
+    "not_exists": "not to exist",
 }
 
 
@@ -47,16 +61,21 @@ def assertion_error(results: Sequence[AssertionResult]) -> RunError | None:
 
 
 def _sentence(result: AssertionResult) -> str:
-    about = f"{result.type} {result.path or result.name}" if result.path or result.name else result.type
-    if result.type == "json_schema":
-        return f"{about}: {_quoted(result.reason or result.actual)}"
-    value = "" if result.operator in ("exists", "not_exists") else f" {_quoted(result.expected)}"
-    wish = f"{about} {_WORDS.get(result.operator, result.operator)}{value}"
+    """`expected the status code to be 200, got 503`."""
+    if result.type == "json_schema" and result.reason is None:
+        return f"the body does not fit the schema: {_quoted(result.actual)}"
+    words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, _WISHES.get(result.operator))
+    value = "" if result.operator in ("exists", "not_exists") else f" {_quoted(_expected(result))}"
+    wish = f"expected {' '.join(filter(None, words))}{value}"
     if result.reason is not None:
         return f"{wish}, but {result.reason}"
-    if result.actual is None and result.operator != "not_exists":
-        return f"{wish}, but there is none"
-    return f"{wish}, but it is {_quoted(result.actual)}"
+    if result.actual is None and result.operator == "exists":
+        return f"{wish}, but it does not"
+    return f"{wish}, got {'none' if result.actual is None else _quoted(result.actual)}"
+
+
+def _expected(result: AssertionResult) -> object:
+    return "the schema" if result.type == "json_schema" else result.expected
 
 
 def _quoted(value: object) -> str:

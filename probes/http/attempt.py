@@ -13,7 +13,7 @@ from probes.http.certificates import CertificateFacts, facts_of
 from probes.http.definition import KEPT_OF_A_BODY, HttpCheck
 from probes.http.exchange import Exchange
 from probes.http.visit import Visit, visit
-from probes.judging import first_failure
+from probes.judging import first_failure, judge
 
 _CHARSET = re.compile(
     r"charset\s*=\s*[\"']?(us-ascii|utf-(?:8|16|32)(?:[lb]e)?|iso-8859-\d\d?|windows-125\d|cp125\d|koi8-[ru]|shift_jis"
@@ -33,7 +33,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
     exchange = seen.exchange if seen.exchange is not None and seen.exchange.answered else None
     facts = facts_of(exchange.certificates) if exchange is not None else None
     answer = _answer(check, seen, exchange, facts) if exchange is not None and seen.failure is None else None
-    results = (*_implied(implied, answer), *(assertion.evaluate(answer) for assertion in check.assertions))
+    results = (*_implied(implied, answer), *(await judge(check.assertions, answer)))
     if seen.failure is not None:
         error: RunError | None = RunError(seen.failure.code, seen.failure.message)
         status = status_for(seen.failure.code)
