@@ -93,10 +93,10 @@ class Handle:
         self.shape = shape
         self.ended: asyncio.Future[tuple[int, str]] | None = None
         self._pin_name = f"pin-{serial}.invalid"
-        self._redirected = False
         self._lines: list[bytes] = []
         self._kept: list[bytes] = []
         self._size = self._keep = self._os_errno = 0
+        self._redirected = False
         self._room = room
         self._held = 0
         self._crowded = False
@@ -140,7 +140,7 @@ class Handle:
         setopt = self.curl.setopt
         if target.address is not None:
             if self._redirected:
-                setopt(pycurl.CONNECT_TO, [])
+                self.curl.unsetopt(pycurl.CONNECT_TO)  # an empty list would leave the last one in force
             self._redirected = False
             return
         self._redirected = True
