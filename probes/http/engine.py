@@ -55,7 +55,8 @@ class HttpEngine:
             try:
                 number, detail = await handle.ended
             except asyncio.CancelledError:
-                self._transfers.remove(handle.curl)
+                if handle.ended.cancelled():  # else it had just ended by itself, and has left
+                    self._transfers.remove(handle.curl)
                 raise
             exchange = handle.result(number, detail)
         except BaseException:

@@ -124,7 +124,10 @@ class Handle:
         self._stopped = self._crowded = False
         setopt = self.curl.setopt
         setopt(pycurl.URL, target.url)
-        setopt(pycurl.HTTPHEADER, request.headers)
+        if request.headers:
+            setopt(pycurl.HTTPHEADER, request.headers)
+        else:
+            self.curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave the last one in force
         setopt(pycurl.TIMEOUT_MS, max(1, round(timeout_s * 1000)))
         if self.shape.has_body:
             setopt(pycurl.POSTFIELDS, request.body or b"")

@@ -143,6 +143,36 @@ def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def test_a_cancellation_in_the_instant_of_the_end_is_a_cancellation() -> None:
+    async def work() -> None:
+        http = HttpEngine()
+        async with serving(answering(OK)) as server:
+            task = asyncio.create_task(fetch(http, server.url(), "127.0.0.1"))
+            await server.until(1)
+            (handle,) = http._running
+            assert handle.ended is not None
+            handle.ended.add_done_callback(lambda _: task.cancel())
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert (await fetch(http, server.url(), "127.0.0.1")).failure is None
+        http.close()
+
+    run(work())
+
+
+def test_headers_of_one_request_do_not_reach_the_next() -> None:
+    async def work() -> None:
+        http = HttpEngine()
+        async with serving(answering(OK)) as server:
+            target, soon = parse_url(server.url()), asyncio.get_running_loop().time() + 5
+            for headers in ((b"A: secret",), (), (b"B: c",)):
+                await http.fetch(Request(target, headers=headers), ("127.0.0.1",), soon)
+            assert [connection.header("a") for connection in server.seen] == ["secret", None, None]
+        http.close()
+
+    run(work())
+
+
 def test_closing_the_engine_ends_what_runs() -> None:
     async def work() -> None:
         async def never(connection: Connection) -> None:
