@@ -20,6 +20,7 @@ from alerts.record import record
 from model.errors import ErrorCode, status_for
 from model.finished import Finished
 from model.outcome import RunError, RunStatus, Trigger
+from model.protocol import RENEW_MS
 from model.schedule import Schedule
 from store.dispatches import (
     OVERDUE_MS,
@@ -120,7 +121,7 @@ def _why_unclaimed(
 ) -> ErrorCode:
     _, _, due_ms, limit_ms, trigger = planned
     place = (dispatch.organization_id, dispatch.location)
-    if presence.was_away(due_ms, now_ms):
+    if presence.was_away(due_ms - RENEW_MS, now_ms):  # and a probe needs a moment to find an API that is back
         return ErrorCode.API_UNREACHABLE
     if dispatch.token > 0:
         return ErrorCode.PROBE_LOST
