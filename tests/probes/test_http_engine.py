@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,13 +148,17 @@ def test_a_cancellation_in_the_instant_of_the_end_is_a_cancellation() -> None:
     async def work() -> None:
         http = HttpEngine()
         async with serving(answering(OK)) as server:
+            ended = http._transfers._on_ended
+
+            def end_and_cancel(curl: Any, number: int, detail: str) -> None:
+                ended(curl, number, detail)
+                task.cancel()
+
+            http._transfers._on_ended = end_and_cancel
             task = asyncio.create_task(fetch(http, server.url(), "127.0.0.1"))
-            await server.until(1)
-            (handle,) = http._running
-            assert handle.ended is not None
-            handle.ended.add_done_callback(lambda _: task.cancel())
             await asyncio.wait([task])
             assert task.cancelled()
+            http._transfers._on_ended = ended
             assert (await fetch(http, server.url(), "127.0.0.1")).failure is None
         http.close()
 
