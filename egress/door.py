@@ -105,7 +105,11 @@ class Egress:
 
     def _vet_peer(self, connected: socket.socket, host: str) -> None:
         """The last word: judged on the address that the socket is connected to."""
-        peer = address_of(connected.getpeername()[0])
+        try:
+            peer = address_of(connected.getpeername()[0])
+        except OSError:
+            connected.close()
+            raise ConnectFailedError(f"{host} took the connection and broke it at once") from None
         if peer is None or self.refusal(peer) is not None:
             connected.close()
             raise AddressRefusedError(f"{host} led to {peer}, which this probe must not reach")
