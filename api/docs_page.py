@@ -42,6 +42,7 @@ class Shown:
     bodies: list[tuple[str, list[Row]]]
     body_examples: list[tuple[str, str]]
     answers: list[tuple[str, str]]
+    answer_fields: list[Row]
     answer_example: str | None
 
 
@@ -66,7 +67,9 @@ def openapi_document() -> Response:
 def docs() -> Response:
     """The same, to read."""
     document = cast(DocumentedApp, current_app).api_doc
-    page = render_template("docs.html", info=document["info"], sections=sections(document))
+    page = render_template(
+        "docs.html", info=document["info"], sections=sections(document), assertions=assertion_types(document)
+    )
     response = Response(page, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
@@ -84,6 +87,12 @@ def sections(document: dict[str, Any]) -> list[Section]:
     return [section for section in found.values() if section.operations]
 
 
+def assertion_types(document: dict[str, Any]) -> list[tuple[str, list[Row]]]:
+    """The fields of each type of assertion."""
+    listed = document["components"]["schemas"]["UrlCheck"]["properties"]["assertions"]["items"]
+    return _variants(document, _resolve(document, listed))
+
+
 def _shown(document: dict[str, Any], method: str, path: str, operation: dict[str, Any]) -> Shown:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = _resolve(document, content.get("schema", {}))
@@ -98,9 +107,10 @@ def _shown(document: dict[str, Any], method: str, path: str, operation: dict[str
         description=operation.get("description", ""),
         scope=operation.get("x-scope"),
         parameters=[_parameter(document, parameter) for parameter in operation.get("parameters", [])],
-        bodies=_bodies(document, body) if content else [],
+        bodies=_variants(document, body) if content else [],
         body_examples=[(f"{number}", _pretty(value)) for number, value in enumerate(body.get("examples", []), 1)],
         answers=sorted((status, answer["description"]) for status, answer in responses.items()),
+        answer_fields=_answer_fields(document, good),
         answer_example=_pretty(example) if example is not None else None,
     )
 
@@ -111,25 +121,48 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> Row:
     return Row(parameter["name"], _kind(document, schema), bool(parameter.get("required")), about)
 
 
-def _bodies(document: dict[str, Any], body: dict[str, Any]) -> list[tuple[str, list[Row]]]:
-    """One table, or one for each variant when the body's type decides what it holds."""
-    variants = body.get("oneOf") or body.get("anyOf")
+def _variants(document: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, list[Row]]]:
+    """One table, or one for each variant, by its `type`, when that decides what there is."""
+    variants = schema.get("oneOf") or schema.get("anyOf")
     if not variants:
-        return [("", _rows(document, body))]
+        return [("", _rows(document, schema))]
     resolved = [_resolve(document, variant) for variant in variants]
-    return [(variant.get("title", ""), _rows(document, variant)) for variant in resolved]
+    return [(_type_of(document, variant), _rows(document, variant)) for variant in resolved]
+
+
+def _type_of(document: dict[str, Any], variant: dict[str, Any]) -> str:
+    return _kind(document, variant["properties"]["type"]).removesuffix(" or null")
+
+
+def _answer_fields(document: dict[str, Any], answer: dict[str, Any]) -> list[Row]:
+    """What stands in `data`: of a list, in each of its entries; of several variants, in the first."""
+    schema = _resolve(document, answer.get("content", {}).get("application/json", {}).get("schema", {}))
+    data = _resolve(document, schema.get("properties", {}).get("data", schema))
+    if data.get("type") == "array":
+        data = _resolve(document, data["items"])
+    variants = data.get("oneOf") or data.get("anyOf")
+    return _rows(document, _resolve(document, variants[0]) if variants else data)
 
 
 def _rows(document: dict[str, Any], schema: dict[str, Any], depth: int = 0) -> list[Row]:
     rows: list[Row] = []
     required = set(schema.get("required", ()))
     for name, given in schema.get("properties", {}).items():
-        prop = _resolve(document, given)
+        prop = _object(document, given)
         about = given.get("description") or ("" if "properties" in prop else prop.get("description", ""))
         rows.append(Row(name, _kind(document, given), name in required, _with_default(about, given), depth))
         if "properties" in prop and depth < _MAX_NESTING:
             rows.extend(_rows(document, prop, depth + 1))
     return rows
+
+
+def _object(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema behind a reference, through "or null" and through a list."""
+    found = _resolve(document, schema)
+    if found.get("type") == "array":
+        return _object(document, found.get("items", {}))
+    given = [part for part in found.get("anyOf", ()) if part != {"type": "null"}]
+    return _object(document, given[0]) if len(given) == 1 else found
 
 
 def _with_default(about: str, schema: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
     def mark(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.pop("Date", None)  # the server's own is right and enough
         # The rule, not the path: a path can hold a ping token, a query a search for something private.
         route = request.url_rule.rule if request.url_rule is not None else None
         _log.info(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
+from api.schemas.examples import MONITOR
 from api.schemas.runs import Milliseconds, RunErrorShape, Status
 from model.definition import CheckDefinition
 from model.fields import LocationName
@@ -165,9 +166,17 @@ class MonitorChange(RootModel[Change]):
 class MonitorAnswer(Answer[Monitor]):
     """The monitor."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"success": True, "data": MONITOR}})
+
 
 class MonitorList(Answer[list[Monitor]]):
     """Monitors, newest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"success": True, "data": [MONITOR], "meta": {"total": 15, "page": 1, "per_page": 20}}
+        }
+    )
 
     meta: PageMeta
 
