@@ -1,11 +1,12 @@
 """How far reported phases are from what happened: against a server that records how long it kept each answer back.
 
-    .venv/bin/python -m benchmarks.timing_truth [--rates 100,1000] [--seconds 8] [--rounds 3]
+    .venv/bin/python -m benchmarks.timing_truth [--rates 100,1000] [--seconds 8] [--rounds 3] [--realtime]
 
 The server (core 1) answers each request after a random 250-750 ms and records the true delay, from its first byte in
 to its first byte out. Checks arrive at random (Poisson) over fresh connections. The error is the reported wait for the
 first byte (ours: ttfb_ms without dns, connect and TLS; blackbox_exporter: phase "processing") less that record. Both
 run on core 0 and take turns; what drives blackbox_exporter runs on core 1. Needs prometheus-blackbox-exporter.
+`--realtime` runs all of it, the peer too, before any other process of the machine (SCHED_FIFO).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import random
 import re
 import resource
@@ -197,8 +199,11 @@ def main() -> None:
     parser.add_argument("--rates", default="100,1000")
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--realtime", action="store_true", help="keep a busy machine out of the figures (needs root)")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
     if not given.child:
         if not shutil.which("prometheus-blackbox-exporter"):
             raise SystemExit("not installed: prometheus-blackbox-exporter")
