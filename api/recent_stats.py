@@ -33,6 +33,8 @@ class RecentStats:
             with self._lock:
                 if len(self._kept) > _MOST:
                     self._kept.clear()
-                self._kept.update({check_id: (now_ms, fields) for check_id, fields in computed.items()})
+                # Of a new monitor there is nothing to keep: whoever made it waits for its first figures.
+                known = {key: fields for key, fields in computed.items() if any(fields.values())}
+                self._kept.update({check_id: (now_ms, fields) for check_id, fields in known.items()})
             found.update(computed)
         return found

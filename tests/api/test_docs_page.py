@@ -68,7 +68,7 @@ def test_the_page_has_a_title_one_heading_and_every_operation(app: Flask, answer
 def test_the_page_shows_each_types_own_fields_and_an_example(answer: Any) -> None:
     text = re.sub(r"\s+", " ", answer.get_data(as_text=True))
     for word in (
-        "https://api.example.com/health", "record_type", "follow_redirects", "grace", "needs write", "certificate_expiry",
-        "client_certificate", "coverage_90d",
+        "https://api.example.com/health", "record_type", "follow_redirects", "grace", "needs write",
+        "certificate_expiry", "client_certificate", "coverage_90d",
     ):  # fmt: skip
         assert word in text, word
