@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import resource
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,9 @@ PING_BYTES = 16 << 20
 PATIENCE_S = 5.0
 """How long requests may take to finish when the server stops."""
 BEAT_S = 1.0
+SWITCH_S = 0.001
+"""How long a thread keeps the interpreter while another wants it: the loop's turns are short and many, and with Python's
+5 ms a busy server's slowest answers take three times as long (docs/decisions/0002-serving.md)."""
 _HANGS_AFTER_S = 3.0
 _FILES = 16_384
 _log = structlog.get_logger(__name__)
@@ -120,6 +124,7 @@ class Server:
     def start(self) -> None:
         """Bind, and accept requests when this returns. OSError when the address can't be bound."""
         _allow_many_files()
+        sys.setswitchinterval(SWITCH_S)
         listener = _bind(*self._address)
         self._name = listener.getsockname()[:2]
         self._thread = _thread("server", self._serve, listener)

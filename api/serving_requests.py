@@ -107,7 +107,9 @@ class Bodies:
 
         Raises TooLargeError, TooSlowError, Unavailable; ConnectionError when the client hung up."""
         announced = _content_length(headers)
-        if announced > limit:
+        if announced == 0:
+            return b""
+        if announced is not None and announced > limit:
             raise TooLargeError(_too_large(limit))
         chunks: list[bytes] = []
         counted = total = 0
@@ -141,9 +143,14 @@ def _too_large(limit: int) -> str:
     return f"The body is larger than {limit >> 20} MiB"
 
 
-def _content_length(headers: Headers) -> int:
-    value = next((value for name, value in headers if name == b"content-length"), b"0")
-    return int(value) if value.isdigit() else 0
+def _content_length(headers: Headers) -> int | None:
+    """How long the body is; None when only its end will tell."""
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            return int(value)
+    return 0
 
 
 async def send_reply(send: Send, reply: Reply, request_id: str, *, close: bool = False) -> None:

@@ -1,21 +1,23 @@
 """How streams and long polls are held: what one small request costs while 500 streams and 100 polls are open.
 
-    .venv/bin/python -m benchmarks.serving [--seconds 6] [--python OTHER] [CANDIDATE ...]
+    .venv/bin/python -m benchmarks.serving [--rounds 3] [--seconds 5] [--python OTHER] [CANDIDATE ...]
 
 Candidates that are not dependencies of Tracer are skipped when the interpreter that serves (`--python`) lacks them:
 an environment with all of them is `uv venv OTHER`, then `uv pip install -e . a2wsgi granian gunicorn waitress` in it.
 CPU is what the kernel says of the server's processes (user and system), so the load generator and its core do not
-count. Ratios are to the first candidate that ran. Needs wrk.
+count. Figures are medians of rounds in turn. Needs wrk.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -51,7 +53,7 @@ class Figures:
     p99_ms: float
     idle_cpu: float
     memory_mb: float
-    held: int
+    held: float
 
 
 class Served:
@@ -187,24 +189,41 @@ async def measure(served: Served, seconds: int) -> Figures:
     return Figures(cpu_us, bare_cpu_us, per_s, p99_ms, idle_cpu, memory_mb, waiting.streams)
 
 
+def measured_once(name: str, python: str, seconds: int) -> Figures | None:
+    """One candidate from start to stop; None when it is not installed."""
+    served = Served(python, CANDIDATES[name])
+    try:
+        return asyncio.run(measure(served, seconds)) if served.ready() else None
+    finally:
+        served.stop()
+
+
+def middle(several: list[Figures]) -> Figures:
+    """The median of each figure."""
+    return Figures(*(statistics.median(values) for values in zip(*map(dataclasses.astuple, several), strict=True)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("candidates", nargs="*", default=list(CANDIDATES))
-    parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--python", default=sys.executable)
     given = parser.parse_args()
-    first: Figures | None = None
-    print(f"{'':24}{'CPU us':>8}{'ratio':>7}{'bare':>7}{'req/s':>8}{'p99 ms':>8}{'idle CPU':>10}{'MB':>6}{'ratio':>7}")
-    for name in given.candidates:
-        served = Served(given.python, CANDIDATES[name])
-        try:
-            if not served.ready():
-                print(f"{name:30} not installed, or did not start")
-                continue
-            got = asyncio.run(measure(served, given.seconds))
-        finally:
-            served.stop()
-        first = first or got
+    rounds: dict[str, list[Figures]] = {name: [] for name in given.candidates}
+    for _ in range(given.rounds):
+        for name, several in rounds.items():
+            figures = measured_once(name, given.python, given.seconds)
+            if figures is not None:
+                several.append(figures)
+    print_table({name: middle(several) for name, several in rounds.items() if several})
+
+
+def print_table(found: dict[str, Figures]) -> None:
+    """Ratios are to the first row."""
+    first = next(iter(found.values()))
+    print(f"{'':30}{'CPU us':>8}{'ratio':>7}{'bare':>7}{'req/s':>8}{'p99 ms':>8}{'idle CPU':>10}{'MB':>6}{'ratio':>7}")
+    for name, got in found.items():
         print(
             f"{name:30}{got.cpu_us:8.0f}{got.cpu_us / first.cpu_us:7.2f}{got.bare_cpu_us:7.0f}{got.per_s:8.0f}"
             f"{got.p99_ms:8.1f}{got.idle_cpu:10.1%}{got.memory_mb:6.0f}{got.memory_mb / first.memory_mb:7.2f}"

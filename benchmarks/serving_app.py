@@ -89,6 +89,7 @@ def serve_as_tracer(port: int) -> None:
 
     import uvloop
 
+    from api.server import SWITCH_S
     from api.serving import Entrance
     from api.serving_peers import Proxies
     from api.serving_pools import Pool
@@ -97,6 +98,7 @@ def serve_as_tracer(port: int) -> None:
 
     bridge = WsgiBridge(flask_app.wsgi_app, Pool("people", FLASK_THREADS, 128))
     app = with_waiting(Entrance(bridge, Proxies(()), {}, {}))
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         listener = socket.create_server(("127.0.0.1", port), backlog=2048)
         runner.run(PartUvicorn(app, _nothing, _nothing).serve([listener]))
