@@ -19,7 +19,10 @@ def configure_logs(program: str, *, verbose: bool = False) -> None:
     ]
     on_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+        # plain: with rich installed the default shows the local variables of every frame, and keys are among them
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if on_terminal
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[*(shared[:-1] if on_terminal else shared), renderer],
