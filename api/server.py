@@ -54,8 +54,8 @@ PATIENCE_S = 5.0
 """How long requests may take to finish when the server stops."""
 BEAT_S = 1.0
 SWITCH_S = 0.001
-"""How long a thread keeps the interpreter while another wants it: the loop's turns are short and many, and with Python's
-5 ms a busy server's slowest answers take three times as long (docs/decisions/0002-serving.md)."""
+"""How long a thread keeps the interpreter while another wants it: the loop's turns are short and many, and with
+Python's 5 ms a busy server's slowest answers take three times as long (docs/decisions/0002-serving.md)."""
 _HANGS_AFTER_S = 3.0
 _FILES = 16_384
 _log = structlog.get_logger(__name__)

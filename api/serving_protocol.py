@@ -21,6 +21,8 @@ HEADERS_S = 10.0
 HEADER_BYTES = 32 << 10
 """The request line and all headers together."""
 HEADER_COUNT = 100
+LINGER_S = 2.0
+"""How long a refused connection is still read, to no use: closed at once, it would be reset, and the answer lost."""
 FLUSH_S = 30.0
 """After the last answer of a connection: how long its reader may take to fetch what is left."""
 CONNECTIONS = 4096
@@ -38,6 +40,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_headers = True
         self._too_large = False
+        self._refused = False
         self._headers_timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
 
@@ -55,7 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         if self._in_headers:
             if self._headers_timer is None:
@@ -122,6 +125,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str, headers: tuple[bytes, ...] = ()) -> None:
         """Answer without the app, and end the connection."""
+        if self._refused:
+            return
         self._stop_waiting_for_headers()
         request_id = new_request_id()
         body = error_body(CODES.get(status, "malformed"), message, request_id)
@@ -132,6 +137,10 @@ class LimitedProtocol(HttpToolsProtocol):
             *headers,
             b"\r\n",
         ]
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # an answer in progress ends here, whatever its handler still says
+            self.cycle.message_event.set()
         self.transport.write(b"".join(head) + body)
-        self.transport.close()
-        self._flush_timer = self.loop.call_later(self.flush_s, self.transport.abort)
+        self.transport.write_eof()
+        self._flush_timer = self.loop.call_later(LINGER_S, self.transport.abort)
