@@ -40,8 +40,10 @@ EXTRA_RATE = 0.15
 LEAST_EXTRA_PER_S = 5.0
 """A few late runs a second are let through however slow the steady rate is."""
 ROWS = 100
-SHORT_S, LONG_S = 0.010, 0.030
-"""Transactions are sized to take between these before their commit, if one check is not too much already."""
+LONG_S, LONG_POSTGRESQL_S = 0.030, 0.150
+"""Transactions are sized to stay below this before their commit: on SQLite all other writers wait for it, on PostgreSQL
+nobody does, and the hours of a long absence cost a query each however many checks they are asked for."""
+LEAST_AT_ONCE = 5
 MOST_AT_ONCE = 200
 _ALL = "~"
 """Sorts after every id: this pass is through."""
@@ -59,7 +61,8 @@ class CatchUp:
         self._figures = figures
         self._owed: list[ArrearsRow] = []
         self._ids: dict[int, list[str]] = {}
-        self._at_once = {_CLOSE: 1, _OFFER: 20}
+        self._at_once = {_CLOSE: LEAST_AT_ONCE, _OFFER: 20}
+        self._long_s = LONG_S if database.sqlite else LONG_POSTGRESQL_S
         self._extra = Ration()
 
     def work(self, until_s: float) -> None:
@@ -118,9 +121,9 @@ class CatchUp:
 
     def _resize(self, name: str, done: int, took_s: float) -> None:
         """How many checks the next transaction of this pass takes."""
-        if took_s > LONG_S:
-            self._at_once[name] = max(1, done // 2)
-        elif took_s < SHORT_S:
+        if took_s > self._long_s:
+            self._at_once[name] = max(LEAST_AT_ONCE, done // 2)
+        elif took_s < self._long_s / 3:
             self._at_once[name] = min(MOST_AT_ONCE, max(self._at_once[name], done * 2))
 
     def _close(self, session: Session, owed: ArrearsRow, ids: list[str], now_ms: int) -> ArrearsRow:
