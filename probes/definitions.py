@@ -22,6 +22,7 @@ Parse = Callable[[bytes], CheckDefinition]
 _REMEMBERED = 4_096
 _LARGEST_REMEMBERED = 4_096
 """Bytes; with the number above, at most 16 MiB of definitions outlive their runs."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 _log = structlog.get_logger(__name__)
 
 
@@ -93,12 +94,12 @@ class Definitions:
         return definition
 
     def _read(self, leased: LeasedCheck, raw: bytes) -> Definition:
-        """ValueError is what pydantic and msgspec raise; the text of a pydantic error may quote secrets, so only the
-        places it names are kept."""
+        """Whatever reading may raise is the end of this check's runs, never of the probe. The text of a pydantic error
+        may quote secrets, so only the places it names are kept."""
         try:
             _, secrets = split(msgspec.json.decode(raw, type=dict[str, object]))
             check = self._parse(raw)
-        except (ValueError, LookupError) as error:
+        except _UNREADABLE as error:
             problem = f"this probe can't read version {leased.version} of the check: {_places(error)}"
             _log.error("definition.unreadable", check_id=leased.check_id, reason=problem)
             return Definition(leased.version, None, Scrubber(()), problem)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import re
 import secrets
 import signal
 from collections.abc import Callable, Coroutine
@@ -37,6 +39,7 @@ _QUIT = 130
 _DRAIN_S = 5.0
 _DRAIN_AWAY_S = 1.0
 _RENEW_S = 1.0
+_LOCATION = re.compile(r"[a-z0-9-]{1,64}")
 _FIRST = asyncio.FIRST_COMPLETED
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +50,11 @@ def run_probe(settings: Settings, *, location: str, insecure: bool = False) -> i
     try:
         probe = Probe(settings, location=location, insecure=insecure)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_in_foreground(probe, address_policy(settings.allow_nets)))
+            code = runner.run(_in_foreground(probe, address_policy(settings.allow_nets)))
+            if code == _QUIT:
+                # The results are on disk; no check that can't be cancelled may hold up the way out.
+                os._exit(code)
+            return code
     except (AddressError, SpoolBusyError, BadCanaryError, BadNetworkError, OSError) as error:
         _log.error("probe.cannot_start", reason=str(error))
         return CANNOT_WORK
@@ -74,8 +81,10 @@ class Probe:
     """One probe, to be run once."""
 
     def __init__(self, settings: Settings, *, location: str, insecure: bool = False) -> None:
-        """Raises AddressError when the API's address, or the key, can't be used."""
+        """Raises AddressError when the API's address, the location or the key can't be used."""
         self._url = vet_address(settings.url or "", insecure=insecure)
+        if not _LOCATION.fullmatch(location):
+            raise AddressError(f"{location!r} is no location: 1 to 64 of a-z, 0-9 and -")
         if not settings.probe_key:
             raise AddressError("A probe needs its key: --key or TRACER_PROBE_KEY.")
         self._key = settings.probe_key

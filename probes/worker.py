@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 
@@ -46,7 +47,7 @@ class Guard(Protocol):
 
     def doubts(self, execution: Execution, outcome: Outcome) -> bool: ...
 
-    async def judge(self, execution: Execution, outcome: Outcome) -> Outcome: ...
+    def judge(self, execution: Execution, outcome: Outcome) -> Coroutine[Any, Any, Outcome]: ...
 
     def tick(self, now: float, oldest_attempt: float | None) -> None: ...
 
@@ -70,7 +71,7 @@ class Worker:
         self._unstarted: dict[str, HeldRun] = {}
         self._executions: dict[str, Execution] = {}
         self._pausing = 0
-        self._judgements: set[asyncio.Task[None]] = set()
+        self._judgements: set[asyncio.Task[Outcome]] = set()
 
     @property
     def running(self) -> int:
@@ -189,12 +190,19 @@ class Worker:
         if not self._guard.doubts(execution, outcome):
             self._finish(execution, outcome)
             return
-        task = asyncio.get_running_loop().create_task(self._judged(execution, outcome))
+        task = asyncio.get_running_loop().create_task(self._guard.judge(execution, outcome))
         self._judgements.add(task)
-        task.add_done_callback(self._judgements.discard)
+        task.add_done_callback(partial(self._judged, execution, outcome))
 
-    async def _judged(self, execution: Execution, outcome: Outcome) -> None:
-        self._finish(execution, await self._guard.judge(execution, outcome))
+    def _judged(self, execution: Execution, outcome: Outcome, task: asyncio.Task[Outcome]) -> None:
+        self._judgements.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            # A guard that fails must not cost the run: what the check found stands.
+            _log.error("guard.failed", run_id=execution.run.run_id, exc_info=error)
+        self._finish(execution, outcome if error is not None else task.result())
 
     def _finish(self, execution: Execution, outcome: Outcome) -> None:
         run = execution.run

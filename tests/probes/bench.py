@@ -73,7 +73,8 @@ async def opened(engine: ScriptedEngine) -> AsyncIterator[ScriptedEngine]:
 
 def probe_for(api: FakeApi, directory: Path, *, location: str = "eu-test", key: str = KEY, **settings: Any) -> Probe:
     canaries = settings.pop("canaries", ("127.0.0.1:1",))
-    given = Settings(data_dir=directory, url=api.url, probe_key=key, canaries=canaries, **settings)
+    settings.setdefault("url", api.url)
+    given = Settings(data_dir=directory, probe_key=key, canaries=canaries, **settings)
     return Probe(given, location=location)
 
 

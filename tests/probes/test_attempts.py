@@ -71,6 +71,29 @@ def test_a_run_that_pauses_before_a_retry_is_handed_back_by_a_stop(tmp_path: Pat
     on_loop(scenario)
 
 
+def test_an_attempt_that_fails_during_a_stop_is_not_reported_before_its_retries(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        begun, release = asyncio.Event(), asyncio.Event()
+
+        async def slow_failure(check: ScriptedCheck, run_id: str) -> Outcome:
+            begun.set()
+            await release.wait()
+            return failed()
+
+        async with FakeApi() as api:
+            async with running(api, tmp_path, ScriptedEngine(slow=slow_failure)) as probe:
+                await api.define("mon_1", {"script": "slow", "retries": {"count": 1, "delay": 0.1}})
+                (run,) = await api.dispatch(["mon_1"])
+                await begun.wait()
+                probe.stop()
+                await api.until(lambda: any(lease.stopping for lease in api.leases))
+                release.set()
+            assert run not in api.results
+            assert [d.runs[0][0] for d in api.dispatches.values() if d.runs and d.instance is None] == [run]
+
+    on_loop(scenario)
+
+
 def test_a_runner_that_overruns_its_timeout_is_cancelled_and_its_run_is_unknown(tmp_path: Path) -> None:
     async def scenario() -> None:
         async def hang(check: ScriptedCheck, run_id: str) -> Outcome:
