@@ -91,6 +91,14 @@ def _each_once(values: list[Any]) -> list[Any]:
     return kept + values[_MOST:]
 
 
+@cache
+def own_fields(kind: str) -> tuple[str, ...]:
+    """The fields that only this type has, as people name them, in the order of its class."""
+    known = MONITORS.get(kind)
+    fields = known.model_fields.items() if known is not None else ()
+    return tuple(info.alias or name for name, info in fields if name not in CheckDefinition.model_fields)
+
+
 def _required(kind: str, name: str) -> bool:
     """Null for a required field is refused like a wrong value, not taken as "clear it"."""
     known = MONITORS[kind].model_fields.get(name)

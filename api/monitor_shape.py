@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.definitions import defaults_of
+from api.definitions import defaults_of, own_fields
 from api.run_shape import last_run, tidy
 from model.definition import CheckDefinition
 from model.health import Health, Verdict, health
@@ -56,8 +56,7 @@ def _definition(check: Check) -> dict[str, Any]:
     retries = stored["retries"]
     stored["retries"] = {**retries, "delay": tidy(retries["delay"])}
     stored["timeout"] = tidy(stored["timeout"])
-    own = {name: value for name, value in stored.items() if name not in _COMMON}
-    return {**own, **{name: stored[name] for name in _COMMON if name in stored}}
+    return {name: stored[name] for name in (*own_fields(check.type), *_COMMON) if name in stored}
 
 
 def _health(check: Check, measured: Any, now_ms: int) -> Health:
