@@ -38,7 +38,7 @@ CHECKS = [
 ]
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 15
+EXAMPLES = 8
 NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 
