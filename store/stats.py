@@ -1,8 +1,9 @@
 """Uptime, coverage and response times of checks, from the rollups alone.
 
-Windows reach from the whole hour (UTC) in which they begin to now: `24h` at 10:30 begins at 10:00 of the day before.
-24 h are summed from hours; 7, 30 and 90 days from hours up to the first midnight and whole days from there on. Runs in
-maintenance windows and runs by hand are in none of them.
+Windows reach to now, and begin with a whole hour or day (UTC): at 10:30, `24h` and `7d` begin at 10:00 of the day that
+lies that far back; `30d` and `90d` begin with that day. So they are a little longer than their names, never shorter.
+24 h are summed from hours; the others from days, the first of the seven from its hours. Runs in maintenance windows
+and runs by hand are in none of them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from model.times import DAY_MS, HOUR_MS
 from model.uptime import Counts
 from store.tables import RollupDay, RollupHour
 
-LONG_WINDOWS_DAYS = (7, 30, 90)
+WINDOWS = ("24h", "7d", "30d", "90d")
 
 
 class Stats(msgspec.Struct):
@@ -49,38 +50,38 @@ class Day(Counts, kw_only=True):
 
 def stats_of_checks(session: Session, check_ids: Sequence[str], now_ms: int) -> dict[str, Stats]:
     """The stats of each of these checks; all None for one with nothing planned."""
-    names = ["24h", *(f"{days}d" for days in LONG_WINDOWS_DAYS)]
-    found = {check_id: Stats({name: Counts() for name in names}) for check_id in check_ids}
+    found = {check_id: Stats({name: Counts() for name in WINDOWS}) for check_id in check_ids}
     _add_response_times(session, found, now_ms)
-    starts = {f"{days}d": _hour(now_ms - days * DAY_MS) for days in LONG_WINDOWS_DAYS}
-    for name, start_ms in starts.items():
-        edge = (RollupHour.bucket_ms >= start_ms, RollupHour.bucket_ms < _next_midnight(start_ms))
-        wanted = select(RollupHour.check_id, *_sums(RollupHour)).where(RollupHour.check_id.in_(check_ids), *edge)
-        for check_id, *counts in session.execute(wanted.group_by(RollupHour.check_id)):
-            found[check_id].windows[name].add(*counts)
-    _add_days(session, found, {name: _next_midnight(start_ms) for name, start_ms in starts.items()})
+    week_ms, month_ms, quarter_ms = now_ms - 7 * DAY_MS, now_ms - 30 * DAY_MS, now_ms - 90 * DAY_MS
+    midnight_ms = week_ms + -week_ms % DAY_MS
+    # Each day is read once: the parts that windows share are added to all of them.
+    _add(session, found, RollupHour, (_hour(week_ms), midnight_ms), WINDOWS[1:2])
+    _add(session, found, RollupDay, (midnight_ms, now_ms), WINDOWS[1:])
+    _add(session, found, RollupDay, (_day(month_ms), midnight_ms), WINDOWS[2:])
+    _add(session, found, RollupDay, (_day(quarter_ms), _day(month_ms)), WINDOWS[3:])
     return found
 
 
 def days_of_checks(session: Session, check_ids: Sequence[str], now_ms: int, days: int = 90) -> dict[str, list[Day]]:
     """The last `days` UTC days of each check, oldest first, today the last; a day with nothing planned has zeros."""
-    today_ms = now_ms - now_ms % DAY_MS
+    today_ms = _day(now_ms)
     first_ms = today_ms - (days - 1) * DAY_MS
-    day_starts = range(first_ms, today_ms + 1, DAY_MS)
-    series = {check_id: [Day(day_ms=day_ms) for day_ms in day_starts] for check_id in check_ids}
+    found: dict[tuple[str, int], Day] = {}
     reasons = func.aggregate_strings(cast(RollupDay.unmeasured, Text), "\n")
     wanted = select(RollupDay.check_id, RollupDay.bucket_ms, reasons, *_sums(RollupDay)).where(
         RollupDay.check_id.in_(check_ids), RollupDay.bucket_ms >= first_ms, RollupDay.bucket_ms <= today_ms
     )
-    for check_id, day_ms, unmeasured, *counts in session.execute(
-        wanted.group_by(RollupDay.check_id, RollupDay.bucket_ms)
-    ):
-        day = series[check_id][(day_ms - first_ms) // DAY_MS]
-        day.add(*counts)
+    grouped = wanted.group_by(RollupDay.check_id, RollupDay.bucket_ms)
+    for check_id, day_ms, unmeasured, *counts in session.execute(grouped):
+        planned, success, failed = counts
+        day = found[check_id, day_ms] = Day(day_ms=day_ms, planned=planned, success=success, failed=failed)
         for of_a_location in unmeasured.splitlines() if unmeasured else ():
             for reason, slots in json.loads(of_a_location).items():
                 day.unmeasured[reason] = day.unmeasured.get(reason, 0) + slots
-    return series
+    starts = range(first_ms, today_ms + 1, DAY_MS)
+    return {
+        check_id: [found.get((check_id, day_ms)) or Day(day_ms=day_ms) for day_ms in starts] for check_id in check_ids
+    }
 
 
 def _add_response_times(session: Session, found: Mapping[str, Stats], now_ms: int) -> None:
@@ -106,27 +107,29 @@ def _add_response_times(session: Session, found: Mapping[str, Stats], now_ms: in
             found[check_id].p95_response_ms = round(p95, 1)
 
 
-def _add_days(session: Session, found: Mapping[str, Stats], starts: Mapping[str, int]) -> None:
-    sums = [column for start_ms in starts.values() for column in _sums(RollupDay, RollupDay.bucket_ms >= start_ms)]
-    wanted = select(RollupDay.check_id, *sums).where(
-        RollupDay.check_id.in_(list(found)), RollupDay.bucket_ms >= min(starts.values())
+def _add(
+    session: Session,
+    found: Mapping[str, Stats],
+    table: type[RollupHour] | type[RollupDay],
+    span_ms: tuple[int, int],
+    windows: Sequence[str],
+) -> None:
+    """Add the buckets that begin in [from, to) to these windows."""
+    wanted = select(table.check_id, *_sums(table)).where(
+        table.check_id.in_(list(found)), table.bucket_ms >= span_ms[0], table.bucket_ms < span_ms[1]
     )
-    for check_id, *counts in session.execute(wanted.group_by(RollupDay.check_id)):
-        for place, name in enumerate(starts):
-            found[check_id].windows[name].add(*(count or 0 for count in counts[3 * place : 3 * place + 3]))
+    for check_id, *counts in session.execute(wanted.group_by(table.check_id)):
+        for name in windows:
+            found[check_id].windows[name].add(*counts)
 
 
-def _sums(
-    table: type[RollupHour] | type[RollupDay], condition: ColumnElement[bool] | None = None
-) -> list[ColumnElement[int]]:
-    columns = [func.sum(column) for column in (table.planned, table.success, table.failed)]
-    return [column if condition is None else column.filter(condition) for column in columns]
+def _sums(table: type[RollupHour] | type[RollupDay]) -> list[ColumnElement[int]]:
+    return [func.sum(column) for column in (table.planned, table.success, table.failed)]
 
 
 def _hour(at_ms: int) -> int:
     return at_ms - at_ms % HOUR_MS
 
 
-def _next_midnight(at_ms: int) -> int:
-    """The first midnight (UTC) at `at_ms` or later."""
-    return at_ms + -at_ms % DAY_MS
+def _day(at_ms: int) -> int:
+    return at_ms - at_ms % DAY_MS

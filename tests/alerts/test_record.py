@@ -122,8 +122,7 @@ def test_runs_in_maintenance_stay_out_of_planned(database: Database, organizatio
     assert rows_of(database, RollupDay)[0]["maintenance"] == 2
 
 
-def test_a_queued_run_ends_and_keeps_what_it_was_asked_with(database: Database, organization: str) -> None:
-    check = add_check(database, organization)
+def _queue(database: Database, organization: str, check: str) -> None:
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         session.add(
             Run(
@@ -131,6 +130,11 @@ def test_a_queued_run_ends_and_keeps_what_it_was_asked_with(database: Database, 
                 at_ms=T0, trigger="manual", status="queued",
             )
         )  # fmt: skip
+
+
+def test_a_queued_run_ends_and_keeps_what_it_was_asked_with(database: Database, organization: str) -> None:
+    check = add_check(database, organization)
+    _queue(database, organization, check)
     record_all(database, [[manual(organization, check, T0, run_id="run_asked")]])
     (run,) = rows_of(database, Run)
     assert (run["status"], run["trigger"], run["duration_ms"]) == ("success", "manual", 100.0)
@@ -163,6 +167,15 @@ def test_a_dispatch_closes_with_its_last_run(database: Database, organization: s
     record_all(database, [[runs[2]]], now_ms=T0 + 2)
     record_all(database, [runs], now_ms=T0 + 3)
     assert rows_of(database, Dispatch)[0]["closed_ms"] == T0 + 2
+
+
+def test_the_dispatch_of_a_run_by_hand_closes_with_it(database: Database, organization: str) -> None:
+    check = add_check(database, organization)
+    done = manual(organization, check, T0, run_id="run_asked", dispatch_id="dsp_1")
+    _queue(database, organization, check)
+    add_dispatch(database, organization, [done], "dsp_1")
+    record_all(database, [[done]], now_ms=T0 + 5)
+    assert rows_of(database, Dispatch)[0]["closed_ms"] == T0 + 5
 
 
 def test_a_dispatch_told_twice_of_a_run_it_did_not_count_closes_too(database: Database, organization: str) -> None:

@@ -57,17 +57,23 @@ def test_maintenance_and_runs_by_hand_are_left_out(database: Database, organizat
 
 
 @pytest.mark.parametrize(
-    ("window", "span_ms"), [("24h", DAY_MS), ("7d", 7 * DAY_MS), ("30d", 30 * DAY_MS), ("90d", 90 * DAY_MS)]
+    ("window", "begins"),
+    [
+        ("24h", NOW - NOW % HOUR_MS - DAY_MS),
+        ("7d", NOW - NOW % HOUR_MS - 7 * DAY_MS),
+        ("30d", NOW - NOW % DAY_MS - 30 * DAY_MS),
+        ("90d", NOW - NOW % DAY_MS - 90 * DAY_MS),
+    ],
 )
-def test_a_window_begins_with_the_hour_it_reaches_back_to(
-    database: Database, organization: str, window: str, span_ms: int
+def test_a_window_begins_with_the_hour_or_day_it_reaches_back_to(
+    database: Database, organization: str, window: str, begins: int
 ) -> None:
     check = add_check(database, organization)
-    begins = NOW - span_ms - NOW % HOUR_MS
     runs = [measured(organization, check, at, passed=False) for at in (begins - 1, begins, begins + 3 * HOUR_MS)]
+    runs += [measured(organization, check, begins + at) for at in range(DAY_MS, NOW - begins, DAY_MS)]
     record_all(database, [[*runs, measured(organization, check, NOW - 1)]])
     counts = _stats(database, organization, check).windows[window]
-    assert (counts.failed, counts.success) == (2, 1)
+    assert (counts.failed, counts.success) == (2, len(runs) - 3 + 1)
 
 
 def test_response_times_are_those_of_24_hours(database: Database, organization: str) -> None:
