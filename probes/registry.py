@@ -50,12 +50,19 @@ def parse(definition: Mapping[str, Any] | bytes, *, from_newer: bool = False) ->
     an API that may be newer than this program, so fields unknown here are passed over.
 
     Raises UnknownTypeError, or ValueError (pydantic's ValidationError, msgspec's DecodeError)."""
-    plain = msgspec.json.decode(definition, type=dict[str, Any]) if isinstance(definition, bytes) else definition
+    plain = _decoded(definition) if isinstance(definition, bytes) else definition
     kind = plain.get("type")
     known = CHECK_TYPES.get(kind) if isinstance(kind, str) else None
     if known is None:
         raise UnknownTypeError(f"there is no check type {kind!r}")
     return known.definition.model_validate(plain, extra="ignore" if from_newer else None)
+
+
+def _decoded(definition: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(definition, type=dict[str, Any])
+    except RecursionError:
+        raise ValueError("the definition is nested too deeply") from None
 
 
 async def run(check: CheckDefinition, context: RunContext) -> Outcome:

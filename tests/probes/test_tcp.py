@@ -22,7 +22,9 @@ from probes.checks import tcp
 from tests.probes.http_bench import Answerer, Bench, Connection, bench, run, serving
 from tests.probes.tls_bench import Authority
 
-NEVER_S = 30.0
+NEVER_S = 60.0
+"""A deadline that a test must not come near."""
+SOON_S = 20.0
 
 
 def check(port: int, host: str = "127.0.0.1", **fields: Any) -> tcp.TcpCheck:
@@ -37,7 +39,7 @@ def outcome_of(answer: Answerer, *, within_s: float = 5.0, **fields: Any) -> Out
     """One attempt against a server that answers so."""
 
     async def work() -> Outcome:
-        async with serving(answer) as server, bench() as b:
+        async with serving(answer) as server, bench() as b, asyncio.timeout(SOON_S):
             return await attempt(b, server.port, within_s=within_s, **fields)
 
     return run(work())
