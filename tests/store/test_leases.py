@@ -316,6 +316,16 @@ def test_a_release_under_a_former_token_does_nothing(place: Place, clock: Clock)
     assert [(row.instance_id, row.token, len(row.runs)) for row in place.rows()] == [("two", 2, 2)]
 
 
+def test_a_release_said_again_does_not_take_back_what_was_leased_anew(place: Place) -> None:
+    planned = place.dispatch(1)
+    (claimed,) = place.lease("one")
+    released = [ReleasedRuns(claimed.dispatch_id, 1, [planned[0][0]])]
+    place.give_back(released)
+    assert [one.token for one in place.lease("one")] == [2]
+    place.give_back(released)
+    assert [(row.instance_id, row.token) for row in place.rows()] == [("one", 2)]
+
+
 def test_releasing_the_rest_closes_a_dispatch_whose_other_runs_have_ended(place: Place, database: Database) -> None:
     planned = place.dispatch(2)
     (claimed,) = place.lease("one")
