@@ -51,6 +51,7 @@ def run_detail(run: Run) -> dict[str, Any]:
                 "expected": result.expected,
                 "actual": result.actual,
                 "passed": result.passed,
+                **({"reason": result.reason} if result.reason is not None else {}),
             }
             for result in detail.assertions
         ],

@@ -41,6 +41,9 @@ class AssertionShape(Shape):
     expected: Any
     actual: Any
     passed: bool
+    reason: Annotated[
+        str | SkipJsonSchema[None], Field(description="Why the answer could not be judged, where it could not")
+    ] = None
 
 
 class AttemptShape(Shape):
