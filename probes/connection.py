@@ -137,9 +137,9 @@ class ApiConnection:
         except KeyRefusedError as refused:
             if not self._proven:
                 raise
-            away = ApiAwayError(str(refused), retry_after_s=_KEY_RETRY_S, answered=True)
-            self._tell_away(path, away)
-            raise away from refused
+            shut_out = ApiAwayError(str(refused), retry_after_s=_KEY_RETRY_S, answered=True)
+            self._tell_away(path, shut_out)
+            raise shut_out from refused
         self._proven = True
         self._tell_back(path)
         return answer
