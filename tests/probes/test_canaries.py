@@ -273,6 +273,24 @@ def test_a_check_that_waits_for_the_canaries_holds_up_no_other(tmp_path: Path, p
     on_loop(scenario)
 
 
+def test_a_guard_that_fails_itself_costs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> Outcome:
+        raise OSError("out of file descriptors")
+
+    monkeypatch.setattr(NetworkGuard, "judge", broken)
+
+    async def scenario() -> None:
+        async def unreachable(check: ScriptedCheck, run_id: str) -> Outcome:
+            return TIMED_OUT
+
+        async with FakeApi() as api, running(api, tmp_path, ScriptedEngine(unreachable=unreachable)):
+            await api.define("mon_1", {"script": "unreachable", "host": "192.0.2.7"})
+            (run,) = await api.dispatch(["mon_1"])
+            assert (await api.result(run)).status is RunStatus.FAILED
+
+    on_loop(scenario)
+
+
 def test_a_place_that_refuses_has_answered() -> None:
     async def scenario() -> None:
         place = Place()
