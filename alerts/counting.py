@@ -10,9 +10,10 @@ cancelled; by hand and not measured           nothing
 from __future__ import annotations
 
 from model.finished import Finished
+from model.histogram import bucket_of
 from model.outcome import RunStatus, Trigger
 from model.times import DAY_MS, HOUR_MS
-from store.rollups import Delta, Deltas, delta_of
+from store.rollups import UNITS_PER_MS, Delta, Deltas, delta_of
 
 
 def count(hours: Deltas, days: Deltas, done: Finished) -> None:
@@ -20,20 +21,35 @@ def count(hours: Deltas, days: Deltas, done: Finished) -> None:
     status = done.status
     if status is RunStatus.CANCELLED:
         return
-    for delta in _buckets(hours, days, done):
-        if done.trigger is not Trigger.SCHEDULE:
-            if status.measured:
+    hour, day = _buckets(hours, days, done)
+    if done.trigger is not Trigger.SCHEDULE:
+        if status.measured:
+            for delta in (hour, day):
                 delta.by_hand[done.trigger.value] = delta.by_hand.get(done.trigger.value, 0) + 1
-        elif done.maintenance:
-            delta.maintenance += 1
-        elif status is RunStatus.SUCCESS or status is RunStatus.FAILED:
-            delta.planned += 1
-            delta.success += status is RunStatus.SUCCESS
-            delta.failed += status is RunStatus.FAILED
-            if done.duration_ms is not None:
-                delta.durations_ms.append(done.duration_ms)
-        else:
-            _count_unmeasured(delta, reason_of(status, done.error.code if done.error else None), 1)
+    elif done.maintenance:
+        hour.maintenance += 1
+        day.maintenance += 1
+    elif status.measured:
+        _count_measured(hour, day, done)
+    else:
+        reason = reason_of(status, done.error.code if done.error else None)
+        _count_unmeasured(hour, reason, 1)
+        _count_unmeasured(day, reason, 1)
+
+
+def _count_measured(hour: Delta, day: Delta, done: Finished) -> None:
+    hour.planned += 1
+    day.planned += 1
+    if done.status is RunStatus.SUCCESS:
+        hour.success += 1
+        day.success += 1
+    else:
+        hour.failed += 1
+        day.failed += 1
+    if done.duration_ms is not None:
+        units, bucket = round(done.duration_ms * UNITS_PER_MS), bucket_of(done.duration_ms)
+        hour.add_duration(units, bucket)
+        day.add_duration(units, bucket)
 
 
 def take_back(hours: Deltas, days: Deltas, done: Finished, reason: str, *, maintenance: bool) -> None:

@@ -40,12 +40,12 @@ def middle_ms(bucket: int) -> float:
     return LOWEST_MS * 2 ** ((bucket - 0.5) / BUCKETS_PER_DOUBLING)
 
 
-def add_encoded(encoded: bytes | None, durations_ms: Iterable[float]) -> bytes:
-    """The encoded histogram with these durations added: what decode, add and encode would give, in a tenth of the
-    time, since every result that is stored passes here twice."""
+def add_encoded(encoded: bytes | None, buckets: Iterable[int]) -> bytes:
+    """The encoded histogram with one more in each of these buckets: what decode, add and encode would give, in a tenth
+    of the time, since every result that is stored passes here twice."""
     words = _words(encoded)
-    for duration_ms in durations_ms:
-        first_word = bucket_of(duration_ms) << _COUNT_BITS
+    for bucket in buckets:
+        first_word = bucket << _COUNT_BITS
         at = bisect_left(words, first_word)
         if at < len(words) and words[at] <= first_word | MAX_COUNT:
             if words[at] & MAX_COUNT < MAX_COUNT:

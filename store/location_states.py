@@ -81,9 +81,10 @@ def lock_states(session: Session, streams: Iterable[Stream]) -> dict[Stream, Str
             found = rows(session, _LOCK, check_ids, location)
         for row in found:
             states[row[0], location] = StreamState(*row)
-    if len(seen) > _SEEN:
-        seen.clear()
-    seen.update(states)
+    if not seen >= states.keys():
+        if len(seen) > _SEEN:
+            seen.clear()
+        seen.update(states)
     return states
 
 

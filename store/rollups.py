@@ -20,6 +20,10 @@ Table = Literal["rollups_hour", "rollups_day"]
 BUCKETS: tuple[tuple[Table, int], ...] = (("rollups_hour", HOUR_MS), ("rollups_day", DAY_MS))
 
 
+UNITS_PER_MS = 1024
+"""Durations are summed as whole 1/1024 ms: such sums are exact, so the order of arrival can't show in them."""
+
+
 class Delta(msgspec.Struct):
     """What one bucket of one stream gains; counts may be negative where a late result replaces an unmeasured slot."""
 
@@ -30,7 +34,13 @@ class Delta(msgspec.Struct):
     maintenance: int = 0
     unmeasured: dict[str, int] = {}
     by_hand: dict[str, int] = {}
-    durations_ms: list[float] = []
+    duration_units: int = 0
+    buckets: list[int] = []
+
+    def add_duration(self, units: int, bucket: int) -> None:
+        """`units`: the duration in UNITS_PER_MS; `bucket`: where it falls in the histogram."""
+        self.duration_units += units
+        self.buckets.append(bucket)
 
 
 Deltas = dict[tuple[str, int], dict[str, Delta]]
@@ -40,8 +50,6 @@ _SET = (
     "planned = ?, success = ?, failed = ?, unmeasured = ?::jsonb, maintenance = ?, by_hand = ?::jsonb, "
     "duration_sum_ms = ?, histogram = ?"
 )
-_FINE = 1024
-"""Durations are summed as whole 1/1024 ms: such sums are exact, so the order of arrival can't show in them."""
 _EMPTY = (None, None, 0, 0, 0, None, 0, None, 0.0, None)
 
 
@@ -82,7 +90,6 @@ def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:
 
 def _added(before: Sequence[Any], delta: Delta) -> tuple[Any, ...]:
     _, _, planned, success, failed, unmeasured, maintenance, by_hand, duration_sum_ms, histogram = before
-    durations = delta.durations_ms
     return (
         planned + delta.planned,
         success + delta.success,
@@ -90,8 +97,8 @@ def _added(before: Sequence[Any], delta: Delta) -> tuple[Any, ...]:
         _merged(unmeasured, delta.unmeasured) if unmeasured or delta.unmeasured else None,
         maintenance + delta.maintenance,
         _merged(by_hand, delta.by_hand) if by_hand or delta.by_hand else None,
-        duration_sum_ms + sum([round(duration * _FINE) for duration in durations]) / _FINE,
-        add_encoded(histogram, durations) if durations else histogram,
+        duration_sum_ms + delta.duration_units / UNITS_PER_MS,
+        add_encoded(histogram, delta.buckets) if delta.buckets else histogram,
     )
 
 
