@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal
 
+import msgspec
+
 from model.answer import Answer
 from model.assertions.base import AssertionBase, UnreadableError
 from model.assertions.values import json_value
 from model.matching.comparison import Test
-from model.matching.schemas import Schema, SchemaError
+from model.matching.schemas import Schema, SchemaError, schema_of
 from model.validation import FieldsError
 
 FITS = "the body fits the schema"
@@ -29,7 +31,7 @@ class JsonSchema(AssertionBase):
     def schema_of_body(self) -> Schema:
         """The schema, ready. Raises FieldsError."""
         try:
-            return Schema(self.value)
+            return schema_of(msgspec.json.encode(self.value))
         except SchemaError as error:
             raise FieldsError({"value": str(error)}) from None
 

@@ -15,6 +15,8 @@ MAX_CHOICES = 1_000
 MAX_VALUE_NODES = 5_000
 MAX_VALUE_DEPTH = 50
 """What a JSON value may hold; a definition is read often."""
+_LARGEST_INTEGER = 2**63 - 1
+"""What everything that keeps or sends a definition can hold."""
 _NO_VALUE = (None, "", True)
 """What `exists` may be given: forms and SDKs send something in every field."""
 
@@ -67,8 +69,10 @@ def number(value: Any) -> float | int:
     """A finite number; true and false are none."""
     if not is_number(value):
         raise ValueError("must be a number")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number")
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        raise ValueError("must be a number of at most 64 bits")
     return value  # type: ignore[no-any-return]
 
 

@@ -8,10 +8,11 @@ the text of a whole body into each error it makes, also those it throws away.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jsonschema
+import msgspec
 import referencing
 import referencing.exceptions
 import referencing.jsonschema
@@ -31,6 +32,7 @@ MAX_SCHEMA_DEPTH = 50
 _STEPS = Steps()
 _SHOWN = 80
 _MAX_COMPLAINT = 500
+_REMEMBERED = 256
 _DATA = frozenset({"const", "enum", "default", "examples"})
 """Keywords whose value is data, not schema."""
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
@@ -78,6 +80,12 @@ class Schema:
         except referencing.exceptions.Unresolvable as unresolvable:
             return f"the schema has a reference that leads nowhere: {_Text(unresolvable.ref)!r}"
         return None if error is None else f"{error.json_path}: {error.message}"[:_MAX_COMPLAINT]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def schema_of(text: bytes) -> Schema:
+    """The schema that this JSON is, remembered: checking a large one takes 100 ms. Raises SchemaError."""
+    return Schema(msgspec.json.decode(text))
 
 
 def _without_dialect(schema: dict[str, Any] | bool) -> tuple[dict[str, Any] | bool, str]:

@@ -55,6 +55,8 @@ def refused_assertion(**assertion: Any) -> dict[str, list[str]]:
         ({"type": "status_code", "value": 200, "path": "$"}, "path", "is not a field that is known here"),
         ({"type": "response_time", "value": float("nan")}, "value", "must be a finite number"),
         ({"type": "response_time", "value": float("inf")}, "value", "must be a finite number"),
+        ({"type": "response_time", "value": 10**400}, "value", "at most 64 bits"),
+        ({"type": "json_schema", "value": {"minimum": 10**30}}, "value", "at most 64 bits"),
         ({"type": "response_time", "value": 1, "operator": "matches"}, "operator", "must be one of"),
         ({"type": "http_version", "value": "3"}, "value", "must be one of 1.0, 1.1, 2"),
         ({"type": "http_version", "value": True}, "value", "must be one of"),
