@@ -120,18 +120,6 @@ class HeartbeatRun(msgspec.Struct, frozen=True):
     error: RunError | None = None
 
 
-def signal_of(word: str) -> Signal | None:
-    """The part of a ping address after the token: "", start, fail, log or an exit code 0-255; None: no such address."""
-    match word:
-        case "":
-            return Signal("success")
-        case "start" | "fail" | "log":
-            return Signal(word)
-    if word.isascii() and word.isdigit() and len(word) <= 3 and int(word) <= 255:
-        return Signal("fail" if int(word) else "success", int(word))
-    return None
-
-
 def receive(
     rule: HeartbeatRule, state: HeartbeatState, signal: Signal, now_ms: int
 ) -> tuple[HeartbeatState, HeartbeatRun | None]:

@@ -1,11 +1,11 @@
 """What nobody runs ends all the same: dispatches are taken from dead probes, and closed past their time (R5, R6).
 
-unclaimed past their limit     the API was away then            missed   api_unreachable
-                               the check was paused or deleted  cancelled
+unclaimed past their limit     the check was paused or deleted  cancelled
+                               the API was away then            missed   api_unreachable
                                they had been leased before      unknown  probe_lost
-                               asked for by hand                unknown  no_probe
                                a probe exists, none was there   missed   probe_offline
                                else                             unknown  no_probe
+                               asked for by hand                unknown  no_probe, or probe_lost
 leased, no result for longer than the budget allows             unknown  probe_lost
 """
 
@@ -20,7 +20,6 @@ from alerts.record import record
 from model.errors import ErrorCode, status_for
 from model.finished import Finished
 from model.outcome import RunError, RunStatus, Trigger
-from model.protocol import RENEW_MS
 from model.schedule import Schedule
 from store.dispatches import (
     OVERDUE_MS,
@@ -121,13 +120,14 @@ def _why_unclaimed(
 ) -> ErrorCode:
     _, _, due_ms, limit_ms, trigger = planned
     place = (dispatch.organization_id, dispatch.location)
-    if presence.was_away(due_ms - RENEW_MS, now_ms):  # and a probe needs a moment to find an API that is back
+    if trigger != Trigger.SCHEDULE:
+        return ErrorCode.PROBE_LOST if dispatch.token > 0 else ErrorCode.NO_PROBE
+    online = around.online(place, dispatch.kind, due_ms, limit_ms)
+    if presence.was_away(due_ms, now_ms) or (online and presence.had_just_returned(due_ms)):
         return ErrorCode.API_UNREACHABLE
     if dispatch.token > 0:
         return ErrorCode.PROBE_LOST
-    if trigger == Trigger.SCHEDULE and around.able(*place, dispatch.kind):
-        return ErrorCode.NO_PROBE if around.online(place, dispatch.kind, due_ms, limit_ms) else ErrorCode.PROBE_OFFLINE
-    return ErrorCode.NO_PROBE
+    return ErrorCode.PROBE_OFFLINE if around.able(*place, dispatch.kind) and not online else ErrorCode.NO_PROBE
 
 
 def _end(

@@ -10,8 +10,8 @@ from store.statements import rows, run
 
 ABSENT_MS = 3_000
 """No API process has said for so long that it serves: the API was away."""
-SETTLE_MS = 3_000
-"""Probes find an API that has come back within this; until then nothing is held against them."""
+SETTLE_MS = 5_000
+"""Probes find an API that has come back within this: they try again every 2 s at least."""
 _NAME = "api"
 _READ = "SELECT serving_since_ms, seen_ms FROM service_clock WHERE name = ?"
 _READ_LOCKED = f"{_READ} FOR UPDATE"
@@ -27,8 +27,12 @@ class Service(msgspec.Struct, frozen=True):
         return now_ms - self.seen_ms <= ABSENT_MS
 
     def was_away(self, from_ms: int, now_ms: int) -> bool:
-        """Whether the API was away, or had just come back, at any time in [from_ms, now_ms]."""
-        return not self.serving(now_ms) or from_ms < self.serving_since_ms + SETTLE_MS
+        """Whether the API was away at any time in [from_ms, now_ms]."""
+        return not self.serving(now_ms) or from_ms < self.serving_since_ms
+
+    def had_just_returned(self, at_ms: int) -> bool:
+        """Whether probes that were waiting for the API's return may not have found it by then."""
+        return at_ms < self.serving_since_ms + SETTLE_MS
 
 
 def beat(session: Session, now_ms: int) -> None:

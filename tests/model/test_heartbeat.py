@@ -20,7 +20,6 @@ from model.heartbeat import (
     overdue,
     rearmed,
     receive,
-    signal_of,
 )
 from model.outcome import RunStatus
 from model.schedule import fires
@@ -114,17 +113,9 @@ def test_a_change_of_outcome_always_makes_a_run() -> None:
 
 
 def test_an_exit_code_other_than_zero_is_named() -> None:
-    signal = signal_of("3")
-    assert signal is not None
-    runs = _play(EVERY_10_MIN, [(T0, signal)], T0 + 1)
+    runs = _play(EVERY_10_MIN, [(T0, Signal("fail", 3))], T0 + 1)
     assert runs[0].error is not None
     assert (runs[0].error.code, runs[0].error.message) == ("heartbeat_failed", "it ended with exit code 3")
-    assert signal_of("0") == Signal("success", 0)
-
-
-@pytest.mark.parametrize("word", ["256", "-1", "1.0", "done", "²", "0001", "fail/1"])
-def test_other_words_are_no_ping_address(word: str) -> None:
-    assert signal_of(word) is None
 
 
 def test_a_deadline_that_passed_while_nobody_served_moves_to_the_return_and_grace() -> None:

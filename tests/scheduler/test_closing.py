@@ -24,21 +24,29 @@ def _serve(world: World, seconds: float) -> None:
             beat(session, world.clock.now_ms)
 
 
-def _dispatch(world: World, check: str, *, limit_ms: int = 10_000, trigger: str = "schedule", kind: str = "network"):
+def _dispatch(
+    world: World,
+    check: str,
+    *,
+    limit_ms: int = 10_000,
+    trigger: str = "schedule",
+    kind: str = "network",
+    location: str = "eu",
+) -> tuple[str, str]:
     """One run due now, in a dispatch of its own; (dispatch id, run id)."""
     due = world.clock.now_ms
-    run_id = slot_run_id(check, "eu", due) if trigger == "schedule" else new_id("run", due)
+    run_id = slot_run_id(check, location, due) if trigger == "schedule" else new_id("run", due)
     planned = [(run_id, check, due, due + limit_ms, trigger)]
     with world.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
         if trigger != "schedule":
             session.add(
                 Run(
-                    id=run_id, organization_id=world.organization, check_id=check, check_version=1, location="eu",
+                    id=run_id, organization_id=world.organization, check_id=check, check_version=1, location=location,
                     at_ms=due, trigger=trigger, status="queued", degraded=False, maintenance=False,
                 )
             )  # fmt: skip
             session.flush()
-        add_dispatches(session, [NewDispatch(world.organization, "eu", kind, planned)], due)
+        add_dispatches(session, [NewDispatch(world.organization, location, kind, planned)], due)
     return next(each.id for each in world.dispatches() if each.runs[0][0] == run_id), run_id
 
 
@@ -103,6 +111,32 @@ def test_what_was_due_while_the_api_was_away_says_so(world: World, database: Dat
     _serve(world, 11)
     close_and_rescue(database)
     assert _ends(world) == [("missed", "api_unreachable")] * 2
+
+
+def test_right_after_the_apis_return_probes_that_were_there_are_not_blamed(world: World, database: Database) -> None:
+    check = world.check(10, locations=("eu", "us"), from_ms=world.clock.now_ms - 1)
+    world.probe(lease_ms=LEASE_MS)
+    world.clock.advance(5_000)
+    _serve(world, 1)
+    _dispatch(world, check)
+    _dispatch(world, check, location="us")
+    _serve(world, 10)
+    close_and_rescue(database)
+    assert sorted((run.location, run.error_code) for run in world.runs()) == [
+        ("eu", "api_unreachable"),
+        ("us", "no_probe"),
+    ]
+
+
+@pytest.mark.parametrize("away_ms", [0, 20_000])
+def test_a_run_asked_for_by_hand_says_the_same_whatever_the_api_did(
+    world: World, database: Database, away_ms: int
+) -> None:
+    _dispatch(world, world.check(10), limit_ms=60_000, trigger="manual")
+    world.clock.advance(away_ms)
+    _serve(world, 60)
+    close_and_rescue(database)
+    assert _ends(world) == [("unknown", "no_probe")]
 
 
 def test_a_run_asked_for_by_hand_that_nobody_takes_is_unknown(world: World, database: Database) -> None:

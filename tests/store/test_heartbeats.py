@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from alerts.record import record
-from model.heartbeat import KEPT_BODY_BYTES, LOCATION, Signal, signal_of
+from model.heartbeat import KEPT_BODY_BYTES, LOCATION, Signal
 from model.ids import new_id
 from model.outcome import RunStatus
 from store.heartbeats import MOST_MISSED, Pinged, ping, settle_overdue
@@ -170,7 +170,7 @@ def test_fail_and_exit_codes_say_why_and_start_gives_a_duration(
     serve(1_000)
     send(check, Signal("start"))
     serve(90_000)
-    send(check, signal_of("7"), b"disk full")
+    send(check, Signal("fail", 7), b"disk full")
     send(check, Signal("log"), b"more" * KEPT_BODY_BYTES)
     with database.read(EVERY_ORGANIZATION) as session:
         run = session.query(Run).one()

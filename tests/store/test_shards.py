@@ -117,15 +117,16 @@ def test_schedulers_that_are_alive_are_counted(database: Database, clock: Clock)
 
 @pytest.mark.parametrize(
     ("from_ms", "now_ms", "away"),
-    [
-        (50_000, 60_000, False),
-        (10_000 + SETTLE_MS - 1, 60_000, True),
-        (10_000 + SETTLE_MS, 60_000, False),
-        (50_000, 60_001 + ABSENT_MS, True),
-    ],
+    [(50_000, 60_000, False), (9_999, 60_000, True), (10_000, 60_000, False), (50_000, 60_001 + ABSENT_MS, True)],
 )
-def test_the_api_was_away_before_it_had_settled_and_when_it_is_silent(from_ms: int, now_ms: int, away: bool) -> None:
+def test_the_api_was_away_before_its_return_and_when_it_is_silent(from_ms: int, now_ms: int, away: bool) -> None:
     assert Service(serving_since_ms=10_000, seen_ms=60_000).was_away(from_ms, now_ms) is away
+
+
+def test_probes_have_a_moment_to_find_an_api_that_returned() -> None:
+    known = Service(serving_since_ms=10_000, seen_ms=60_000)
+    assert known.had_just_returned(10_000 + SETTLE_MS - 1)
+    assert not known.had_just_returned(10_000 + SETTLE_MS)
 
 
 def test_a_return_begins_a_new_stretch_of_service(database: Database, clock: Clock) -> None:
