@@ -14,6 +14,7 @@ from model.definition import CheckDefinition, Strict
 from model.fields import printable
 from model.hosts import WebUrl, parse_url
 from model.secrets import MASK
+from model.validation import FieldsError
 from probes.http.exchange import MAX_BODY, ClientCertificate
 from probes.http.headers import USER_AGENT, Headers, basic_authorization, header_line
 from probes.http.visit import Plan
@@ -69,7 +70,7 @@ class ClientPair(Strict):
             key = load_pem_private_key(self.key.encode(), password=None)
             first = x509.load_pem_x509_certificates(self.certificate.encode())[0]
             if key.public_key() != first.public_key():
-                raise ValueError("the key does not belong to the (first) certificate")
+                raise FieldsError({"key": "does not belong to the (first) certificate"})
         return self
 
 
@@ -96,13 +97,13 @@ class HttpCheck(CheckDefinition):
     @model_validator(mode="after")
     def _one_body(self) -> HttpCheck:
         if self.body is not None and self.json_body is not None:
-            raise ValueError("give either body or json, not both")
+            raise FieldsError({"json": "give either body or json, not both"})
         if self.method == "HEAD" and (self.body is not None or self.json_body is not None):
-            raise ValueError("a HEAD request has no body")
+            raise FieldsError({"method": "HEAD has no body: leave out body and json"})
         if self.json_body is not None and len(json_text.dumps(self.json_body)) > MAX_REQUEST_BODY:
-            raise ValueError(f"json is longer than {MAX_REQUEST_BODY} bytes")
+            raise FieldsError({"json": f"must be at most {MAX_REQUEST_BODY} bytes long"})
         if self.basic_auth is not None and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("give either basic_auth or an Authorization header, not both")
+            raise FieldsError({"basic_auth": "give either basic_auth or an Authorization header, not both"})
         return self
 
     @property
