@@ -100,9 +100,11 @@ class NetworkGuard:
             self._private_success_began = max(self._private_success_began, execution.tried_at)
         else:
             self._success_began = max(self._success_began, execution.tried_at)
-        if outcome.metrics.dns_ms is not None:
+        # A dns check looks up without connecting: at a nameserver of its own perhaps, or a record that is no address.
+        looked_up = outcome.metrics.dns_ms is not None and outcome.metrics.connect_ms is not None
+        if looked_up:
             self._name_success_began = max(self._name_success_began, execution.tried_at)
-        self._worked.note(target, address, execution.definition.port)
+        self._worked.note(target, address, execution.definition.port, looked_up=looked_up)
 
     def doubts(self, execution: Execution, outcome: Outcome) -> bool:
         """Whether a failure may be this probe's own, so that canaries must be asked. A refused connection never is:

@@ -76,11 +76,11 @@ class WorkedHosts:
     passing run and so only writes down; what it amounts to is worked out when a canary is needed."""
 
     def __init__(self) -> None:
-        self._latest: OrderedDict[str, tuple[float, str, int | None]] = OrderedDict()
+        self._latest: OrderedDict[str, tuple[float, str, int | None, bool]] = OrderedDict()
 
-    def note(self, target: str, address: str | None, port: int | None) -> None:
-        """A check of `target` passed, at that address and port where they are known."""
-        self._latest[target] = (time.monotonic(), address or target, port)
+    def note(self, target: str, address: str | None, port: int | None, *, looked_up: bool = False) -> None:
+        """A check of `target` passed, at that address and port where they are known; `looked_up`: by its name."""
+        self._latest[target] = (time.monotonic(), address or target, port, looked_up)
         self._latest.move_to_end(target)
         if len(self._latest) > _WORKED_KEPT:
             self._latest.popitem(last=False)
@@ -93,7 +93,7 @@ class WorkedHosts:
     def places(self, limit: int) -> list[Canary]:
         """The latest, each in another network."""
         unrelated: dict[str, Canary] = {}
-        for _, address, port in self._recent():
+        for _, address, port, _ in self._recent():
             network = network_of(address)
             if network and port is not None and not is_loopback(address) and network not in unrelated:
                 unrelated[network] = Canary(address.strip("[]"), (port,), network, worked=True)
@@ -104,19 +104,19 @@ class WorkedHosts:
     def names(self, limit: int) -> list[str]:
         """The latest, each in another domain."""
         unrelated: dict[str, str] = {}
-        for target, _, _ in self._recent():
-            if target and not is_literal(target):
+        for target, _, _, looked_up in self._recent():
+            if looked_up and not is_literal(target):
                 unrelated.setdefault(domain_of(target), target)
             if len(unrelated) == limit:
                 break
         return list(unrelated.values())
 
-    def _recent(self) -> Iterator[tuple[str, str, int | None]]:
+    def _recent(self) -> Iterator[tuple[str, str, int | None, bool]]:
         oldest = time.monotonic() - WORKED_FOR_S
-        for target, (at, address, port) in reversed(self._latest.items()):
+        for target, (at, address, port, looked_up) in reversed(self._latest.items()):
             if at < oldest:
                 return
-            yield target, address, port
+            yield target, address, port, looked_up
 
 
 def network_of(host: str) -> str:

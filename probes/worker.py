@@ -25,10 +25,10 @@ from probes.segments import Entry
 from probes.spool import Spool
 from probes.timers import Agenda, Pulse, RoundTrip
 
-HELD_RUNS = 4 * IN_FLIGHT
+HELD_RUNS = 8 * IN_FLIGHT
 """Runs leased and not yet reported, those that pause before a retry not counted: enough for a second of lead at full
 rate and the reports under way."""
-HELD_RUNS_AT_ALL = 5 * HELD_RUNS
+HELD_RUNS_AT_ALL = 3 * HELD_RUNS
 """With those that pause: what keeps memory bounded when all the world is down."""
 _LEASE_LOST_AFTER_S = (LEASE_MS - RENEW_MS) / 1000
 """After a standstill of this length others may have been given what was held: it is given back, not begun."""

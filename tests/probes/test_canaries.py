@@ -208,7 +208,7 @@ def test_when_names_that_worked_no_longer_resolve_the_resolver_is_dead(tmp_path:
         resolver = Names({"good.example.com": True, "other.example.net": True})
         async with guarded(tmp_path, resolver=resolver) as guard:
             for name in ("good.example.com", "other.example.net"):
-                guard.passed(_named(name), msgspec.structs.replace(PASSED, metrics=Metrics(dns_ms=3.0)))
+                guard.passed(_named(name), msgspec.structs.replace(PASSED, metrics=Metrics(dns_ms=3.0, connect_ms=1.0)))
             failing = _execution("gone.example.org")
             assert (await _verdict(guard, failing, NO_NAME)) is NO_NAME
             resolver.known.clear()
@@ -222,7 +222,9 @@ def test_when_names_that_worked_no_longer_resolve_the_resolver_is_dead(tmp_path:
 def test_names_of_the_targets_own_domain_do_not_excuse_its_failure(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with guarded(tmp_path, resolver=Names({})) as guard:
-            guard.passed(_named("www.example.org"), msgspec.structs.replace(PASSED, metrics=Metrics(dns_ms=3.0)))
+            guard.passed(
+                _named("www.example.org"), msgspec.structs.replace(PASSED, metrics=Metrics(dns_ms=3.0, connect_ms=1.0))
+            )
             assert (await _verdict(guard, _execution("api.example.org"), NO_NAME)) is NO_NAME
 
     on_loop(scenario)
@@ -340,8 +342,9 @@ def test_a_canary_that_cannot_be_asked_is_refused_with_a_sentence(text: str) -> 
 def test_worked_hosts_are_picked_from_different_networks_and_domains() -> None:
     worked = WorkedHosts()
     for target, address in (("a.x.com", "8.8.8.8"), ("b.x.com", "8.8.4.4"), ("c.y.com", "1.1.1.1")):
-        worked.note(target, address, 443)
-    worked.note("d.z.com", "127.0.0.1", 443)
+        worked.note(target, address, 443, looked_up=True)
+    worked.note("d.z.com", "127.0.0.1", 443, looked_up=True)
+    worked.note("only-mx.w.com", None, None)
     assert [canary.host for canary in worked.places(5)] == ["1.1.1.1", "8.8.4.4"]
     assert worked.names(2) == ["d.z.com", "c.y.com"]
     assert worked.network("a.x.com") == "8.8.0.0/16"
