@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask, Response, request
@@ -19,7 +26,7 @@ from store.bootstrap import SettingRefusedError
 from store.keyring import Keyring
 from store.service_clock import service
 from store.sessions import EVERY_ORGANIZATION, Database
-from tests.api.wire import Answer, Line, ask, wait_until
+from tests.api.wire import Answer, Line, Place, ask, wait_until
 
 MIB = 1 << 20
 StartServer = Callable[..., Server]
@@ -470,3 +477,35 @@ def test_the_service_clock_says_that_the_api_serves(server: Server, database: Da
             return service(session).serving(database.now_ms(session))
 
     wait_until(seen, "a beat")
+
+
+def test_sigterm_answers_waiting_probes_and_ends_the_program_with_0(tmp_path: Path) -> None:
+    owner, key = "owner-key-of-this-test-0123456789", "tprb_" + "k" * 40
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TRACER_")},
+        "TRACER_DATA_DIR": str(tmp_path), "TRACER_PORT": "0", "TRACER_API_KEY": owner, "TRACER_PROBE_KEY": key,
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "server"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert process.stdout is not None
+            place = urlsplit(json.loads(process.stdout.readline())["address"])
+            server = Place(str(place.hostname), int(place.port or 0))
+            asked = {"protocol": 1, "instance": "a", "version": "1", "types": [], "capabilities": [], "capacity": 1}
+            with Line(server) as line:
+                body = json.dumps({**asked, "running": 7, "wait_ms": 2000}).encode()
+                line.request("POST", "/v1/probe/lease", body, f"Authorization: Bearer {key}")
+                wait_until(lambda: _running(server, owner) == 7, "the lease waits")
+                process.send_signal(signal.SIGTERM)
+                answer = line.answer()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert answer.json["held_ms"] < 2000
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def _running(server: Place, owner: str) -> int:
+    answer = ask(server, "GET", "/v1/probes", b"", f"Authorization: Bearer {owner}")
+    return int(answer.json["data"][0]["running"])

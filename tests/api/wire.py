@@ -31,10 +31,18 @@ class Answer:
         return str(self.json["error"]["code"])
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a server in another process listens."""
+
+    host: str
+    port: int
+
+
 class Line:
     """One connection. `send` takes bytes as they are to stand on the wire."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | Place) -> None:
         self.socket = socket.create_connection((server.host, server.port), timeout=PATIENCE_S)
         self._reader = self.socket.makefile("rb")
 
@@ -73,7 +81,7 @@ class Line:
             return True
 
 
-def ask(server: Server, method: str, path: str, body: bytes = b"", *headers: str) -> Answer:
+def ask(server: Server | Place, method: str, path: str, body: bytes = b"", *headers: str) -> Answer:
     """One request on a connection of its own."""
     with Line(server) as line:
         line.request(method, path, body, *headers)
