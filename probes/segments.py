@@ -31,23 +31,26 @@ class Entry:
 
 
 class _Segment:
-    __slots__ = ("descriptor", "live", "path", "size")
+    __slots__ = ("descriptor", "live", "path", "size", "synced")
 
     def __init__(self, path: Path, descriptor: int | None) -> None:
         self.path = path
         self.descriptor = descriptor
         self.live = 0
         self.size = 0
+        self.synced = 0
 
 
 class Segments:
-    """`refused`: results that the disk would not take, kept in order for the next try."""
+    """`refused`: results that the disk would not take, kept in order for the next try. `unsynced`: written, so that
+    they outlive this process, but not yet synced, so not a fall of the machine."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._current: _Segment | None = None
         self._number = 0
         self.refused: list[Entry] = []
+        self.unsynced: list[Entry] = []
 
     def load(self) -> list[Entry]:
         """What earlier processes left, oldest first, each result once."""
@@ -64,7 +67,8 @@ class Segments:
         return list(entries.values())
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write and sync a group, after those refused before it. What the disk refuses stays in `refused`."""
+        """Write a group, after those refused before it; `sync` is still to come. What the disk refuses stays in
+        `refused`."""
         group = [entry for entry in (*self.refused, *entries) if not entry.acknowledged]
         if not group:
             self.refused = []
@@ -73,9 +77,7 @@ class Segments:
             segment = self._open()
             self._write(segment, b"".join(entry.line + b"\n" for entry in group))
         except OSError as error:
-            if not self.refused:
-                _log.error("spool.disk_refuses", reason=str(error), kept_in_memory=len(group))
-            self.refused = group
+            self._keep(group, error)
             return
         if self.refused:
             _log.info("spool.disk_takes_again", written=len(group))
@@ -83,6 +85,30 @@ class Segments:
         for entry in group:
             entry.segment = segment
         segment.live += len(group)
+        self.unsynced += group
+
+    def sync(self) -> None:
+        """Put on disk what was written since the last time; what the API has acknowledged meanwhile needs none. What
+        the disk refuses goes to `refused`."""
+        segment = self._current
+        group = [entry for entry in self.unsynced if not entry.acknowledged]
+        self.unsynced = []
+        if not group or segment is None or segment.descriptor is None:
+            return
+        try:
+            os.fdatasync(segment.descriptor)
+            segment.synced = segment.size
+        except OSError as error:
+            self._cut(segment, segment.descriptor, segment.synced)
+            for entry in group:
+                entry.segment = None
+            segment.live -= len(group)
+            self._keep(group, error)
+
+    def _keep(self, group: list[Entry], error: OSError) -> None:
+        if not self.refused:
+            _log.error("spool.disk_refuses", reason=str(error), kept_in_memory=len(group))
+        self.refused = group
 
     def acknowledged(self, entries: Sequence[Entry]) -> None:
         """Count them out of their files; a file with nothing left is emptied or removed."""
@@ -96,6 +122,7 @@ class Segments:
                 self._clear(segment)
 
     def close(self) -> None:
+        self.sync()
         if self._current is not None:
             segment, self._current = self._current, None
             if segment.live == 0:
@@ -122,23 +149,24 @@ class Segments:
             view = memoryview(lines)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fdatasync(descriptor)
         except OSError:
-            self._undo(segment, descriptor)
+            self._cut(segment, descriptor, segment.size)
             raise
         segment.size += len(lines)
 
-    def _undo(self, segment: _Segment, descriptor: int) -> None:
-        """After a write that failed half-way or did not reach the disk: back to what was good before, or, where even
-        that is refused, on to a new file; a half line at the end of the old one is ignored when read."""
+    def _cut(self, segment: _Segment, descriptor: int, size: int) -> None:
+        """After a refusal: back to what was good before, or, where even that is refused, on to a new file; a half line
+        at the end of the old one is ignored when read."""
         try:
-            os.ftruncate(descriptor, segment.size)
+            os.ftruncate(descriptor, size)
             os.fdatasync(descriptor)
+            segment.size = size
         except OSError:
             self._retire()
 
     def _retire(self) -> None:
         """No more writing to the current file; it goes when its last result is acknowledged."""
+        self.sync()
         segment, self._current = self._current, None
         if segment is None:
             return
@@ -154,7 +182,7 @@ class Segments:
             return
         try:
             os.ftruncate(segment.descriptor, 0)
-            segment.size = 0
+            segment.size = segment.synced = 0
         except OSError as error:
             _log.warning("spool.not_emptied", path=str(segment.path), reason=str(error))
 

@@ -16,6 +16,7 @@ import fcntl
 import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ from probes.segments import Entry, Segments
 
 FULL_BYTES = 16 * 1024 * 1024
 GROUP_S = 0.01
+"""Results are written together so often: a SIGKILL loses what ended within it, and that is run again."""
+SYNC_S = 0.1
+"""What was written is synced so often: a sync costs as much CPU as a check, and most results are acknowledged first."""
 _RETRY_S = 1.0
 _FORMER_INSTANCES = 100
 _log = structlog.get_logger(__name__)
@@ -65,7 +69,7 @@ class Spool:
         return self.bytes > FULL_BYTES
 
     def add(self, result: Result, line: bytes) -> Entry:
-        """Queue a result, `line` being its (scrubbed) JSON; on disk within about GROUP_S and an fsync."""
+        """Queue a result, `line` being its (scrubbed) JSON; in the file within GROUP_S, on disk within SYNC_S."""
         entry = Entry(line, result.run_id, result.dispatch_id, result.token)
         self.waiting.append(entry)
         self.bytes += len(line)
@@ -119,14 +123,26 @@ class Spool:
 
     def _work(self) -> None:
         """The thread: commands in order; appends that the disk refused are tried again every second."""
+        sync_at = 0.0
         while True:
+            now = time.monotonic()
+            if self._segments.unsynced:
+                sync_at = sync_at or now + SYNC_S
+                if now >= sync_at:
+                    self._segments.sync()
+            if not self._segments.unsynced:
+                sync_at = 0.0
+            retry_s = _RETRY_S if self._segments.refused else None
             try:
-                kind, entries, then = self._commands.get(timeout=_RETRY_S if self._segments.refused else None)
+                kind, entries, then = self._commands.get(timeout=max(0.0, sync_at - now) if sync_at else retry_s)
             except queue.Empty:
-                self._segments.append(())
+                if self._segments.refused and not self._segments.unsynced:
+                    self._segments.append(())
                 continue
             if kind == "append":
                 self._segments.append(entries)
+            elif kind == "flush":
+                self._segments.sync()
             elif kind == "acknowledged":
                 self._segments.acknowledged(entries)
             elif kind == "stop":
