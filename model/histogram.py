@@ -89,12 +89,15 @@ class Histogram:
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
 
-    def merge_encoded(self, encoded: bytes | None) -> None:
-        """`merge` with a stored one."""
-        counts = self.counts
-        for word in _words(encoded):
+    @classmethod
+    def merged(cls, encoded: Iterable[bytes]) -> Histogram:
+        """What it would be, had it been given the durations of all these stored ones."""
+        histogram = cls()
+        counts = histogram.counts
+        for word in _words(b"".join(encoded)):
             bucket = word >> _COUNT_BITS
             counts[bucket] = counts.get(bucket, 0) + (word & MAX_COUNT)
+        return histogram
 
     @property
     def count(self) -> int:

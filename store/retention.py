@@ -77,8 +77,9 @@ class Retention:
             now_ms = self._database.now_ms(session)
         horizons = Horizons.at(now_ms, self._settings)
         yield from self._runs_and_gaps(horizons.runs)
-        yield from self._rollups("rollups_hour", "bucket_ms < ?", horizons.hours)
-        yield from self._rollups("rollups_day", "bucket_ms < ?", horizons.days)
+        for chunk in check_chunks(self._database):
+            yield from self._rollups("rollups_hour", "check_id IN ? AND bucket_ms < ?", chunk, horizons.hours)
+            yield from self._rollups("rollups_day", "check_id IN ? AND bucket_ms < ?", chunk, horizons.days)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
         yield from self._instances(horizons.closed)
@@ -96,10 +97,10 @@ class Retention:
         while ids := self._deleting.find_ids(query, *values):
             yield self._deleting.delete(f"DELETE FROM {table} WHERE id IN ?", ids)  # noqa: S608
 
-    def _rollups(self, table: str, condition: str, value: int | str) -> Iterator[int]:
+    def _rollups(self, table: str, condition: str, *values: object) -> Iterator[int]:
         query = f"SELECT check_id, bucket_ms, location FROM {table} WHERE {condition} LIMIT ?"  # noqa: S608
         one = f"DELETE FROM {table} WHERE check_id = ? AND bucket_ms = ? AND location = ?"  # noqa: S608
-        while keys := self._deleting.find(query, value):
+        while keys := self._deleting.find(query, *values):
             yield self._deleting.delete_each(one, [tuple(key) for key in keys])
 
     def _changes(self, before_ms: int) -> Iterator[int]:

@@ -67,7 +67,8 @@ def list_runs(session: Session, check_id: str, wanted: RunFilter, *, page: int, 
     gaps = _gaps(session, check_id, wanted, limit=offset + per_page + 1)
     # With g gaps that could stand before it, the page has none of the first offset - g runs: all those come earlier.
     skipped = max(0, offset - len(gaps))
-    runs = _runs(session, check_id, wanted, offset=skipped, limit=offset + per_page + 1 - skipped)
+    first = _place_of_run(session, check_id, wanted, skipped)
+    runs = _runs(session, check_id, wanted, limit=offset + per_page + 1 - skipped, first=first) if first else []
     return _page(_merged(runs, gaps)[offset - skipped :], per_page, _count(session, check_id, wanted))
 
 
@@ -169,17 +170,37 @@ def _page(entries: Sequence[Entry], per_page: int, total: int) -> RunPage:
     return RunPage(shown, min(total, COUNTED), total > COUNTED, encode_cursor(shown[-1]) if more else None)
 
 
+_RUN_KEY = (Run.at_ms, Run.location, Run.trigger)
+
+
+def _place_of_run(session: Session, check_id: str, wanted: RunFilter, skipped: int) -> Cursor | None:
+    """The key of the run that so many newer ones come before; None when there are no more. Like counting: in the index
+    alone, for a check whose owner has been asked."""
+    if not _is_visible(session, check_id):
+        return None
+    keys = select(*_RUN_KEY).where(*_wanted_runs(check_id, wanted)).order_by(*[part.desc() for part in _RUN_KEY])
+    found = session.connection().execute(keys.offset(skipped).limit(1)).first()
+    return (found[0], found[1], found[2]) if found is not None else None
+
+
 def _runs(
-    session: Session, check_id: str, wanted: RunFilter, *, limit: int, offset: int = 0, after: Cursor | None = None
+    session: Session,
+    check_id: str,
+    wanted: RunFilter,
+    *,
+    limit: int,
+    first: Cursor | None = None,
+    after: Cursor | None = None,
 ) -> list[Run]:
+    """The newest runs, from the one at `first` on or from behind `after`."""
     statement = select(Run).where(*_wanted_runs(check_id, wanted)).options(defer(Run.detail))
-    if after is not None and after[2] == _GAP:
+    if first is not None:
+        statement = statement.where(Run.at_ms <= first[0], tuple_(*_RUN_KEY) <= tuple_(*first))
+    elif after is not None and after[2] == _GAP:
         statement = statement.where(Run.at_ms < after[0])
     elif after is not None:
-        key = tuple_(Run.at_ms, Run.location, Run.trigger)
-        statement = statement.where(Run.at_ms <= after[0], key < tuple_(*after))
-    newest_first = (Run.at_ms.desc(), Run.location.desc(), Run.trigger.desc())
-    return list(session.scalars(statement.order_by(*newest_first).offset(offset).limit(limit)))
+        statement = statement.where(Run.at_ms <= after[0], tuple_(*_RUN_KEY) < tuple_(*after))
+    return list(session.scalars(statement.order_by(*[part.desc() for part in _RUN_KEY]).limit(limit)))
 
 
 def _wanted_runs(check_id: str, wanted: RunFilter) -> list[ColumnElement[bool]]:
@@ -232,7 +253,7 @@ def _count(session: Session, check_id: str, wanted: RunFilter) -> int:
 
     Ten thousand rows would be read for the ORM's filter by organization alone; the index holds all else. So whose
     check it is is asked once, and the rows are counted without the ORM."""
-    if session.scalar(select(Check.id).where(Check.id == check_id)) is None:
+    if not _is_visible(session, check_id):
         return 0
     some = [select(Run.at_ms).where(*_wanted_runs(check_id, wanted)).limit(COUNTED + 1)]
     gap_terms = _wanted_gaps(check_id, wanted)
@@ -240,3 +261,8 @@ def _count(session: Session, check_id: str, wanted: RunFilter) -> int:
         some.append(select(Gap.to_ms).where(*gap_terms).limit(COUNTED + 1))
     connection = session.connection()
     return sum(connection.scalar(select(func.count()).select_from(rows.subquery())) or 0 for rows in some)
+
+
+def _is_visible(session: Session, check_id: str) -> bool:
+    """Whether this session may see the check."""
+    return session.scalar(select(Check.id).where(Check.id == check_id)) is not None

@@ -66,21 +66,21 @@ def days_of_checks(session: Session, check_ids: Sequence[str], now_ms: int, days
     """The last `days` UTC days of each check, oldest first, today the last; a day with nothing planned has zeros."""
     today_ms = _day(now_ms)
     first_ms = today_ms - (days - 1) * DAY_MS
-    found: dict[tuple[str, int], Day] = {}
+    series: dict[str, list[Day | None]] = {check_id: [None] * days for check_id in check_ids}
     reasons = func.aggregate_strings(cast(RollupDay.unmeasured, Text), "\n")
     wanted = select(RollupDay.check_id, RollupDay.bucket_ms, reasons, *_sums(RollupDay)).where(
         RollupDay.check_id.in_(check_ids), RollupDay.bucket_ms >= first_ms, RollupDay.bucket_ms <= today_ms
     )
-    grouped = wanted.group_by(RollupDay.check_id, RollupDay.bucket_ms)
-    for check_id, day_ms, unmeasured, *counts in session.execute(grouped):
-        planned, success, failed = counts
-        day = found[check_id, day_ms] = Day(day_ms=day_ms, planned=planned, success=success, failed=failed)
+    for check_id, day_ms, unmeasured, *counts in session.execute(
+        wanted.group_by(RollupDay.check_id, RollupDay.bucket_ms)
+    ):
+        day = series[check_id][(day_ms - first_ms) // DAY_MS] = Day(*counts, day_ms=day_ms)
         for of_a_location in unmeasured.splitlines() if unmeasured else ():
             for reason, slots in json.loads(of_a_location).items():
                 day.unmeasured[reason] = day.unmeasured.get(reason, 0) + slots
-    starts = range(first_ms, today_ms + 1, DAY_MS)
     return {
-        check_id: [found.get((check_id, day_ms)) or Day(day_ms=day_ms) for day_ms in starts] for check_id in check_ids
+        check_id: [day or Day(day_ms=first_ms + place * DAY_MS) for place, day in enumerate(found)]
+        for check_id, found in series.items()
     }
 
 
@@ -94,16 +94,18 @@ def _add_response_times(session: Session, found: Mapping[str, Stats], now_ms: in
         RollupHour.duration_sum_ms,
         RollupHour.histogram,
     ).where(RollupHour.check_id.in_(list(found)), RollupHour.bucket_ms >= _hour(now_ms - DAY_MS))
-    sums: dict[str, tuple[float, Histogram]] = {}
+    sums_ms = dict.fromkeys(found, 0.0)
+    histograms: dict[str, list[bytes]] = {check_id: [] for check_id in found}
     for check_id, planned, success, failed, duration_sum_ms, histogram in session.execute(wanted):
         found[check_id].windows["24h"].add(planned, success, failed)
-        total_ms, merged = sums.get(check_id) or (0.0, Histogram())
-        merged.merge_encoded(histogram)
-        sums[check_id] = total_ms + duration_sum_ms, merged
-    for check_id, (total_ms, merged) in sums.items():
-        count, p95 = merged.count, merged.percentile(95)
-        if count and p95 is not None:
-            found[check_id].avg_response_ms = round(total_ms / count, 1)
+        if histogram:
+            sums_ms[check_id] += duration_sum_ms
+            histograms[check_id].append(histogram)
+    for check_id, encoded in histograms.items():
+        merged = Histogram.merged(encoded)
+        p95 = merged.percentile(95)
+        if p95 is not None:
+            found[check_id].avg_response_ms = round(sums_ms[check_id] / merged.count, 1)
             found[check_id].p95_response_ms = round(p95, 1)
 
 

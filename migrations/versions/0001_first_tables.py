@@ -184,9 +184,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("check_id", "bucket_ms", "location"),
     )
-    with op.batch_alter_table("rollups_day", schema=None) as batch_op:
-        batch_op.create_index("ix_rollups_day_bucket", ["bucket_ms"], unique=False)
-
     op.create_table(
         "rollups_hour",
         sa.Column("check_id", sa.String(length=40), nullable=False),
@@ -204,9 +201,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("check_id", "bucket_ms", "location"),
     )
-    with op.batch_alter_table("rollups_hour", schema=None) as batch_op:
-        batch_op.create_index("ix_rollups_hour_bucket", ["bucket_ms"], unique=False)
-
     op.create_table(
         "runs",
         sa.Column("id", sa.String(length=40), nullable=False),

@@ -33,9 +33,7 @@ def test_merging_is_having_been_given_both(one: list[float], two: list[float]) -
     merged = Histogram(one)
     merged.merge(Histogram(two))
     assert merged.counts == Histogram(one + two).counts
-    stored = Histogram(one)
-    stored.merge_encoded(Histogram(two).encode())
-    assert stored.counts == merged.counts
+    assert Histogram.merged([Histogram(one).encode(), Histogram(two).encode()]).counts == merged.counts
 
 
 @given(DURATIONS, DURATIONS)
