@@ -19,7 +19,7 @@ from scheduler.ticker import Ticker
 from store.retention import Retention
 from store.sessions import Database
 
-TICK_S = 0.25
+TICK_S = 0.5
 OWNER_CHARACTERS = 33
 AFTER_ERROR_S = 0.5
 _SPARE_S = 0.03

@@ -98,6 +98,12 @@ def leased_past_limit(session: Session, now_ms: int) -> list[OpenDispatch]:
     return _dispatches(rows(session, _LEASED, now_ms - OVERDUE_MS))
 
 
+def anything_to_close(session: Session, now_ms: int) -> bool:
+    """Whether there may be a dispatch to re-open or to close: a look before the writes that takes."""
+    overdue = rows(session, _LEASED + " LIMIT 1", now_ms - OVERDUE_MS)
+    return bool(overdue or rows(session, _UNCLAIMED, now_ms, 1) or rows(session, _LOST, now_ms, 1))
+
+
 def reopen_lost(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
     """Take up to `most` dispatches from instances whose lease has run out and open them to others. Their token stays,
     so the last holder's results count until somebody else leases them. Ask only while the API serves."""

@@ -91,6 +91,11 @@ def ping(session: Session, token_hash: str, signal: Signal, now_ms: int, body: b
     return Pinged(waiting.organization_id, waiting.check_id, finished)
 
 
+def anything_overdue(session: Session, now_ms: int) -> bool:
+    """Whether `settle_overdue` may find something: a look before the write it takes."""
+    return bool(rows(session, _OVERDUE, now_ms, 1))
+
+
 def settle_overdue(session: Session, now_ms: int, most: int) -> list[Finished]:
     """Settle the deadlines that lie before `now_ms`, of up to `most` heartbeats; the runs they end, to be recorded in
     this transaction. Nothing while the API is away: its return moves them."""

@@ -16,8 +16,8 @@ from store.statements import rows, run
 
 SHARDS = 16
 """How finely checks are shared out: rows of `shards`. It decides which check is in which, so it never changes."""
-SHARD_LEASE_MS = 2_500
-"""A scheduler not heard from for so long is replaced: with a claim every 250 ms that is well within 3 s."""
+SHARD_LEASE_MS = 2_200
+"""A scheduler not heard from for so long is replaced: with a claim every 500 ms that is within 3 s."""
 
 
 _FREE = (
