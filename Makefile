@@ -11,7 +11,7 @@ up: $(VENV)/.installed
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,7 +23,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 security: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests -m "security or not security" -o addopts="" --hypothesis-profile=large
+	$(BIN)/python -m pytest tests/api tests/egress tests/model tests/probes -n 2 --hypothesis-profile=large --timeout 1800
 
 # Pins every version with its hashes; run after a change of dependencies in pyproject.toml.
 lock: $(VENV)/.installed-dev

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from migrations.upgrade import upgrade
 from model.ids import new_id
@@ -19,6 +20,7 @@ from store.tables import Organization
 from store.write_lock import Urgency
 from tests.postgres import Postgres, running_postgres
 
+settings.register_profile("large", max_examples=1000, deadline=None)
 STORES = ("sqlite", "postgresql")
 MakeDatabase = Callable[[], str]
 

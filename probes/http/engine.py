@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -20,11 +21,12 @@ _WARM_S = 0.03
 
 
 class HttpEngine:
-    """One per event loop; made inside it, closed by its owner. `ca_file`: PEM bundle that servers are verified by."""
+    """One per event loop; made inside it, closed by its owner. `ca_file`: PEM bundle that servers are verified by;
+    else SSL_CERT_FILE (a company's own authorities), else the bundle of the package certifi."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self.ca_file = ca_file or certifi.where()
+        self.ca_file = ca_file or os.environ.get("SSL_CERT_FILE") or certifi.where()
         self._transfers = Transfers(self._loop, _ended)
         self._pool: dict[Shape, list[Handle]] = {}
         self._pooled = 0

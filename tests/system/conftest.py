@@ -10,6 +10,15 @@ import pytest
 from tests.system.ledger import Target
 from tests.system.stack import Stack
 
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One after the other, on one worker: whole products in a hurry would only measure each other."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("system"))
+
 
 @pytest.fixture
 def target() -> Iterator[Target]:

@@ -1,0 +1,31 @@
+"""`make bench`: every benchmark in turn, shorter than the runs in README.md; each prints its own table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+COMMANDS = (
+    ["benchmarks.engine", "--seconds", "3", "--rounds", "3"],
+    ["benchmarks.timing_truth"],
+    ["benchmarks.probe_overhead"],
+    ["benchmarks.ticks"],
+    ["benchmarks.recording"],
+    ["benchmarks.serving"],
+    ["benchmarks.stored_runs"],
+    ["benchmarks.whole_path", "--seconds", "60"],
+)
+
+
+def main() -> None:
+    failed = []
+    for command in COMMANDS:
+        print(f"\n== python -m {' '.join(command)}", flush=True)
+        if subprocess.run([sys.executable, "-m", *command], check=False).returncode:
+            failed.append(command[0])
+    if failed:
+        sys.exit(f"did not run to the end: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
