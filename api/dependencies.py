@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from api.errors import Invalid
@@ -10,8 +12,11 @@ from store.changes import hold_definitions
 from store.checks import dependencies_of, existing_check_ids
 
 
-def refuse_bad_dependencies(session: Session, check_id: str | None, definition: CheckDefinition) -> None:
-    """Raises Invalid. `check_id` is None for a check that is being made: nothing can depend on it yet."""
+def refuse_bad_dependencies(
+    session: Session, check_id: str | None, definition: CheckDefinition, stored: Collection[str] = ()
+) -> None:
+    """Raises Invalid. `check_id` is None for a check that is being made: nothing can depend on it yet. `stored`: what
+    it depended on so far; one of them may have been deleted since, and must not stand in the way of other changes."""
     wanted = definition.depends_on
     if not wanted:
         return
@@ -20,7 +25,7 @@ def refuse_bad_dependencies(session: Session, check_id: str | None, definition: 
     fields = {
         f"depends_on.{place}": [f"there is no check {parent}"]
         for place, parent in enumerate(wanted)
-        if parent not in known
+        if parent not in known and parent not in stored
     }
     if fields:
         raise Invalid(fields)

@@ -107,7 +107,7 @@ def change_monitor(path: MonitorPath, body: dict[str, Any]) -> Response:
         definition = merged(
             check.definition, secrets_of(state.keyring, check), body, _default_locations(session, organization_id)
         )
-        refuse_bad_dependencies(session, check.id, definition)
+        refuse_bad_dependencies(session, check.id, definition, check.definition.get("depends_on") or ())
         try:
             update_check(session, state.keyring, check, definition, state.database.now_ms(session))
         except SecretWouldShowError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from api.services import services
+from model.hosts import parse_url
 from store.probes import online_locations, served_locations
 from store.tables import Check
 
@@ -13,7 +14,14 @@ NO_RULE = "no alert rule with a channel covers this monitor: nobody is told when
 
 def warnings_for(session: Session, check: Check) -> list[str]:
     """What somebody who has just made or changed this check should know."""
-    return [*_locations_without_probe(session, check), NO_RULE]
+    return [*_locations_without_probe(session, check), *_password_in_url(check), NO_RULE]
+
+
+def _password_in_url(check: Check) -> list[str]:
+    url = check.definition.get("url")
+    if not url or parse_url(url).password is None:
+        return []
+    return ["url carries a password that everyone with a read key can see: give it as basic_auth, which is kept secret"]
 
 
 def _locations_without_probe(session: Session, check: Check) -> list[str]:

@@ -273,3 +273,18 @@ def test_monitors_are_found_by_tag_and_by_part_of_the_name(owner: Client) -> Non
     assert found("name=0%25") == {b}
     assert found("name=s_1") == {b}
     assert found("name=api&tag=eu") == {a}
+
+
+def test_a_deleted_parent_does_not_stand_in_the_way_of_other_changes(owner: Client) -> None:
+    parent = make(owner)["id"]
+    child = make(owner, depends_on=[parent])["id"]
+    owner.data("DELETE", f"/v1/monitors/{parent}")
+    assert owner.data("PUT", f"/v1/monitors/{child}", {"name": "Renamed"})["name"] == "Renamed"
+    assert owner.data("PUT", f"/v1/monitors/{child}", {"depends_on": []})["depends_on"] == []
+    assert "depends_on.0" in owner.error("PUT", f"/v1/monitors/{child}", {"depends_on": [parent]}, status=422)["fields"]
+
+
+def test_a_password_in_a_url_is_accepted_with_a_warning(owner: Client) -> None:
+    for url, warned in (("https://probe:pw@shop.example/", True), ("https://shop.example/", False)):
+        warnings = owner("POST", "/v1/monitors", url_monitor(url=url)).get_json()["meta"]["warnings"]
+        assert any("basic_auth" in warning for warning in warnings) is warned
