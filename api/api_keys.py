@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.access import Scope, caller
 from api.envelope import success
-from api.errors import Invalid, NotFound
+from api.errors import Conflict, Invalid, NotFound
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
@@ -60,12 +60,15 @@ def show_api_key(path: KeyPath) -> Response:
     return success(_shape(key))
 
 
-@routes.delete("/v1/api-keys/<key_id>", needs=Scope.ADMIN, answers=DeletedAnswer)
+@routes.delete("/v1/api-keys/<key_id>", needs=Scope.ADMIN, answers=DeletedAnswer, errors=(409,))
 def delete_api_key(path: KeyPath) -> Response:
-    """Delete a key: from now on it opens nothing."""
+    """Delete a key: from now on it opens nothing. The last one with the scope `admin` can't be: make another first."""
     state = services()
     with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        if not stored.revoke_api_key(session, path.key_id, state.database.now_ms(session)):
+        now_ms = state.database.now_ms(session)
+        if stored.is_last_admin(session, path.key_id):
+            raise Conflict("This is the last key with the scope admin: make another one first")
+        if not stored.revoke_api_key(session, path.key_id, now_ms):
             raise NotFound("There is no such key")
     return success({"id": path.key_id, "deleted": True})
 

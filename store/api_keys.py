@@ -89,6 +89,13 @@ def get_api_key(session: Session, key_id: str) -> ApiKey | None:
     return session.scalars(select(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_ms.is_(None))).one_or_none()
 
 
+def is_last_admin(session: Session, key_id: str) -> bool:
+    """Whether nobody could make or delete a key any more without this one. Keys that expire some day don't count."""
+    statement = select(ApiKey.id, ApiKey.scopes).where(ApiKey.revoked_ms.is_(None), ApiKey.expires_ms.is_(None))
+    admins = {found for found, scopes in session.execute(statement.with_for_update()) if "admin" in scopes}
+    return admins == {key_id}
+
+
 def revoke_api_key(session: Session, key_id: str, now_ms: int) -> bool:
     """From now on it opens nothing; False when there is no such key that is not revoked yet."""
     row = get_api_key(session, key_id)

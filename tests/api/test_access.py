@@ -166,3 +166,15 @@ def test_another_organizations_keys_and_probes_are_not_there(
         assert stranger("GET", path).status_code == 404
         assert stranger("DELETE", path).status_code == 404
         assert owner("GET", path).status_code == 200
+
+
+def test_the_last_key_that_can_make_keys_cannot_be_deleted(owner: Client, app: Flask) -> None:
+    [own] = owner.data("GET", "/v1/api-keys")
+    assert owner.error("DELETE", f"/v1/api-keys/{own['id']}", status=409)["code"] == "conflict"
+    passing = {"name": "until tomorrow", "scopes": ["admin"], "expires_at": "2099-01-01"}
+    owner.data("POST", "/v1/api-keys", passing, status=201)
+    assert owner("DELETE", f"/v1/api-keys/{own['id']}").status_code == 409, "a key that expires is no way back in"
+    lasting = owner.data("POST", "/v1/api-keys", {"name": "next", "scopes": ["admin"]}, status=201)
+    owner.data("DELETE", f"/v1/api-keys/{own['id']}")
+    assert owner("GET", "/v1/api-keys").status_code == 401
+    assert Client(app.test_client(), lasting["key"])("GET", "/v1/api-keys").status_code == 200
