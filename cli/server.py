@@ -9,8 +9,10 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import structlog
+from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
@@ -22,6 +24,7 @@ from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
 from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
+from store.single_writer import AnotherWriterError, single_writer
 
 CANNOT_WORK = 2
 _log = structlog.get_logger(__name__)
@@ -46,7 +49,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 address = parts.enter_context(server).url
             _announce(address, started)
             stopping.wait()
-    except (SettingRefusedError, KeyringError, OperationalError, OSError) as error:
+    except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
         _log.error("server.cannot_start", reason=str(error))
         return CANNOT_WORK
     return 0
@@ -54,6 +57,9 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
 
 def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Bootstrapped]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = make_url(settings.sqlalchemy_url).database
+    if settings.sqlalchemy_url.startswith("sqlite") and file:
+        parts.enter_context(single_writer(Path(file)))
     upgrade(settings.sqlalchemy_url)
     database = Database(settings.sqlalchemy_url)
     parts.callback(database.close)
