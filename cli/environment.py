@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.settings import Settings
 
+_SECRET = frozenset({"api_key", "database_url", "metrics_token", "probe_key", "secret_keys"})
+"""What no message may repeat."""
+
 
 class _Environment(Settings, BaseSettings):
     model_config = SettingsConfigDict(
@@ -32,5 +35,6 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "TRACER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name} = {first.get('input')!r}: {first['msg']}") from None
+        shown = "" if first["loc"][0] in _SECRET else f" = {first.get('input')!r}"
+        raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None
     return Settings(**found.model_dump())

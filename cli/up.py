@@ -11,7 +11,9 @@ import threading
 import click
 
 from cli.children import Child
+from cli.environment import SettingsError
 from model.settings import Settings
+from probes.soundings import BadCanaryError, parse_canary
 
 UP_LOCATION = "local"
 UP_ALLOW_NETS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -21,7 +23,9 @@ _POLL_S = 0.2
 
 
 def run_up(settings: Settings) -> int:
-    """Runs in the foreground; the exit code is 0 after Ctrl-C and 2 when the settings can't work."""
+    """Runs in the foreground; the exit code is 0 after Ctrl-C and 2 when the settings can't work. Raises SettingsError
+    for what the probe would refuse: it is started last, and nobody would see it fail behind a greeting."""
+    _refuse_bad_canaries(settings)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _stop_or_die(stopping))
@@ -44,6 +48,14 @@ def run_up(settings: Settings) -> int:
         if child is not None:
             child.stop(_PATIENCE_S)
     return failure
+
+
+def _refuse_bad_canaries(settings: Settings) -> None:
+    try:
+        for text in settings.canaries:
+            parse_canary(text)
+    except BadCanaryError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from model.addresses import networks_of
+
+_STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 
 
 class Settings(BaseModel):
@@ -28,6 +32,19 @@ class Settings(BaseModel):
     retention_gb: float = Field(default=10, gt=0)
     url: str | None = None
     probe_key: str | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_store(cls, value: str | None) -> str | None:
+        if value and not value.startswith(_STORES):
+            raise ValueError("must begin with postgresql:// (or be left out: SQLite in the data directory)")
+        return value
+
+    @field_validator("allow_nets")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        networks_of(value)
+        return value
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -1,0 +1,36 @@
+"""A setting that can't be used is refused at the start, by its name, and never repeats a secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.environment import SettingsError, read_settings
+from cli.up import run_up
+from model.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("TRACER_PORT", "99999", "TRACER_PORT = '99999'"),
+        ("TRACER_ALLOW_NETS", "10.0.0.0/8,foo", "'foo' is not a network such as 10.0.0.0/8"),
+        ("TRACER_DATABASE_URL", "mysql://root:hunter2@db/x", "TRACER_DATABASE_URL: must begin with postgresql://"),
+    ],
+)
+def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert message in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgres://db/x", "postgresql://db/x", "sqlite:////var/lib/tracer/tracer.db"])
+def test_both_kinds_of_store_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("TRACER_DATABASE_URL", url)
+    assert read_settings().database_url == url
+
+
+def test_canaries_that_cannot_be_asked_stop_tracer_up_before_it_greets() -> None:
+    with pytest.raises(SettingsError, match="TRACER_CANARIES: '::' is neither"):
+        run_up(Settings(canaries=("::",)))
