@@ -16,32 +16,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from store.sessions import EVERY_ORGANIZATION, UnscopedStatementError
 
 
-def rows(session: Session, template: str, *values: Any) -> Sequence[Any]:
-    """Run one query and return all of its rows."""
-    return _run(session, template, values).all()
+def rows(session: Session, template: str, *values: Any) -> list[Any]:
+    """Run one query and return all of its rows, each a tuple."""
+    with _executed(session, template, values) as cursor:
+        found: list[Any] = cursor.fetchall()
+        return found
 
 
 def run(session: Session, template: str, *values: Any) -> int:
     """Run one statement that returns nothing; how many rows it touched."""
-    return _run(session, template, values).rowcount
+    with _executed(session, template, values) as cursor:
+        return int(cursor.rowcount)
 
 
 def run_many(session: Session, template: str, batch: list[tuple[Any, ...]]) -> int:
     """Run one statement for each tuple of values; how many rows they touched in all. No values, no statement."""
     if not batch:
         return 0
-    connection = _connection(session)
-    return connection.exec_driver_sql(sql(template, connection.dialect.name), batch).rowcount
+    with _executed(session, template, batch) as cursor:
+        return int(cursor.rowcount)
 
 
 def is_sqlite(session: Session) -> bool:
@@ -66,15 +70,25 @@ def from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _run(session: Session, template: str, values: tuple[Any, ...]) -> CursorResult[Any]:
-    connection = _connection(session)
-    name = connection.dialect.name
-    if name == "sqlite":
-        values = tuple([json.dumps(value) if isinstance(value, list) else value for value in values])
-    return connection.exec_driver_sql(sql(template, name), values)
-
-
-def _connection(session: Session) -> Connection:
+@contextmanager
+def _executed(session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]]) -> Iterator[Any]:
+    """The driver's cursor, in the session's transaction, after the statement. Who listens to SQLAlchemy's statements
+    hears of this one; the driver's errors come out as SQLAlchemy's, like everybody else's, but without the values."""
     if session.info.get("organization_id") is not EVERY_ORGANIZATION:
         raise UnscopedStatementError("hot statements see every organization's rows: open the session for all of them")
-    return session.connection()
+    connection = session.connection()
+    dialect = connection.dialect
+    statement, many = sql(template, dialect.name), isinstance(values, list)
+    if not many and dialect.name == "sqlite":
+        values = tuple([json.dumps(value) if isinstance(value, list) else value for value in values])
+    cursor = connection.connection.cursor()
+    try:
+        for hear in connection.engine.dispatch.before_cursor_execute:
+            hear(connection, cursor, statement, values, None, many)
+        (cursor.executemany if many else cursor.execute)(statement, values)
+        yield cursor
+    except dialect.loaded_dbapi.Error as error:
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(statement, None, error, base, hide_parameters=True, dialect=dialect) from error
+    finally:
+        cursor.close()

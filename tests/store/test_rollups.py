@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from alerts.record import record
 from model.errors import ErrorCode
 from model.histogram import Histogram
 from model.times import DAY_MS, HOUR_MS
 from store.sessions import EVERY_ORGANIZATION, Database, UnscopedStatementError
-from store.statements import rows
+from store.statements import rows, run_many
 from store.tables import LocationState, RollupDay, RollupHour, Run
 from store.write_lock import Urgency
 from tests.alerts.recording import T0, add_check, measured, not_run, record_all, rows_of
@@ -85,6 +86,17 @@ def test_writers_at_the_same_time_lose_no_count(database: Database, organization
             assert sum(row["planned"] for row in counted if row["location"] == "eu") == 12
     states = {(row["check_id"], row["location"]): row for row in rows_of(database, LocationState)}
     assert {states[check, "local"]["at_ms"] for check in checks} == {T0 + 47_000}
+
+
+def test_errors_of_hot_statements_are_sqlalchemys_and_tell_no_values(database: Database) -> None:
+    insert = "INSERT INTO organizations (id, name, default_locations, created_ms) VALUES (?, ?, '[]', 0)"
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        run_many(session, insert, [("org_twice", "a name to keep quiet")])
+        session.flush()
+        with pytest.raises(IntegrityError) as caught:
+            run_many(session, insert, [("org_twice", "a name to keep quiet")])
+        session.rollback()
+    assert "a name to keep quiet" not in str(caught.value)
 
 
 def test_hot_statements_are_refused_in_the_session_of_one_organization(database: Database, organization: str) -> None:
