@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import click
 import msgspec
 
 from cli.environment import read_settings
+from cli.tables import print_json
 from cli.waterfall import print_outcome
-from model.outcome import RunStatus
+from model.outcome import Outcome, RunStatus
 from probes.once import run_once
 from probes.target import TargetError, definition_of
 
@@ -33,7 +35,19 @@ def check(target: str, timeout: float, as_json: bool) -> None:
     settings = read_settings()
     outcome = asyncio.run(run_once(definition, allow_nets=settings.allow_nets or ALLOWED_BY_HAND))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(outcome)).decode())
+        print_json({"target": target, **_plain(outcome)})
     else:
         print_outcome(target, outcome)
     sys.exit(_EXIT.get(outcome.status, 1))
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    """As the API shows a run: what did not happen is null, never missing."""
+    return {
+        "status": outcome.status,
+        "duration_ms": outcome.duration_ms,
+        "metrics": msgspec.structs.asdict(outcome.metrics),
+        "error": msgspec.to_builtins(outcome.error),
+        "assertions": msgspec.to_builtins(outcome.assertions),
+        "response": msgspec.to_builtins(outcome.response),
+    }

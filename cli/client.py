@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -47,7 +48,7 @@ class Client:
                 envelope: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
             raise self._refused(error) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ApiError(
                 f"{self.url} can't be reached ({reason}). Is `tracer up` running? TRACER_URL names it."

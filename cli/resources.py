@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from typing import IO, Any
+from urllib.parse import quote
 
 import click
 import yaml
@@ -41,9 +43,18 @@ def _show(envelope: dict[str, Any], as_json: bool) -> None:
 def _read(file: IO[str]) -> Any:
     text = file.read()
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError) as error:
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+        # YAML reads an unquoted time as one; the API wants its text back.
+        return json.loads(json.dumps(yaml.safe_load(text), default=_iso))
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise click.UsageError(f"{file.name} is neither JSON nor YAML: {error}") from None
+
+
+def _iso(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"it holds a {type(value).__name__}, which JSON has no word for")
 
 
 def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], Any] = lambda command: command) -> None:
@@ -70,7 +81,7 @@ def by_id(group: click.Group, name: str, method: str, path: str, summary: str, b
     @click.argument("id_")
     @_json
     def act(id_: str, as_json: bool) -> None:
-        _show(ask(method, path.format(id=id_), body), as_json)
+        _show(ask(method, path.format(id=quote(id_, safe="")), body), as_json)
 
 
 def writing(group: click.Group, path: str) -> None:
@@ -89,7 +100,7 @@ def writing(group: click.Group, path: str) -> None:
     @_json
     def update(id_: str, file: IO[str], as_json: bool) -> None:
         """Merge a file's fields into one."""
-        _show(ask("PUT", f"{path}/{id_}", _read(file)), as_json)
+        _show(ask("PUT", f"{path}/{quote(id_, safe='')}", _read(file)), as_json)
 
 
 @click.group()
@@ -127,7 +138,7 @@ def runs() -> None:
 @_json
 def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -> None:
     """List the runs of a monitor, newest first."""
-    envelope = ask("GET", f"/v1/monitors/{monitor_id}/runs", **{**query, "from": from_})
+    envelope = ask("GET", f"/v1/monitors/{quote(monitor_id, safe='')}/runs", **{**query, "from": from_})
     if as_json:
         print_json(envelope["data"])
     else:
@@ -143,6 +154,7 @@ def probes() -> None:
 
 
 listing(probes, "probes", "/v1/probes")
+by_id(probes, "show", "GET", "/v1/probes/{id}", "Everything about one.")
 by_id(probes, "delete", "DELETE", "/v1/probes/{id}", "Revoke a probe's key at once.")
 
 
@@ -165,6 +177,7 @@ def keys() -> None:
 
 
 listing(keys, "keys", "/v1/api-keys")
+by_id(keys, "show", "GET", "/v1/api-keys/{id}", "Everything about one but its text.")
 by_id(keys, "delete", "DELETE", "/v1/api-keys/{id}", "Revoke one at once.")
 
 

@@ -41,7 +41,8 @@ def print_outcome(target: str, outcome: Outcome, console: Console | None = None)
         subject = " ".join(part for part in (assertion.type, assertion.name or assertion.path) if part)
         line = Text.assemble((mark, colour), f" {subject} {assertion.operator} {assertion.expected!r}")
         if not assertion.passed:
-            line.append(f"  (was {assertion.actual!r})", style="red")
+            was = "nothing to judge" if assertion.actual is None else f"was {assertion.actual!r}"
+            line.append(f"  ({was})", style="red")
         console.print(line)
 
 

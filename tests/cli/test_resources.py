@@ -1,0 +1,89 @@
+"""The REST API by hand: what people type reaches the right address, and mistakes are sentences."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import tracer
+from tests.system.processes import free_port as unused_port
+
+
+class _Api(BaseHTTPRequestHandler):
+    """Answers every request with the same monitor and keeps what was asked."""
+
+    asked: list[tuple[str, str, Any]]
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.asked.append((self.command, self.path, json.loads(self.rfile.read(length)) if length else None))
+        body = json.dumps({"success": True, "data": {"id": "mon_1", "name": "Shop"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names http.server wants
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str, Any]]]:
+    handler = type("Handler", (_Api,), {"asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("TRACER_URL", f"http://127.0.0.1:{server.server_port}")
+        yield handler.asked
+        server.shutdown()
+        thread.join()
+
+
+def test_an_id_is_one_part_of_the_path_whatever_it_holds(asked: list[tuple[str, str, Any]]) -> None:
+    for id_ in ("../keys", "a b", "ü?x=1"):
+        assert CliRunner().invoke(tracer, ["monitors", "show", id_]).exit_code == 0
+    assert [path for _, path, _ in asked] == [
+        "/v1/monitors/..%2Fkeys", "/v1/monitors/a%20b", "/v1/monitors/%C3%BC%3Fx%3D1",
+    ]  # fmt: skip
+
+
+def test_a_time_in_yaml_needs_no_quotes(asked: list[tuple[str, str, Any]], tmp_path: Path) -> None:
+    file = tmp_path / "monitor.yaml"
+    file.write_text("name: Shop\nmuted_until: 2026-01-01T00:00:00Z\n")
+    assert CliRunner().invoke(tracer, ["monitors", "update", "mon_1", "-f", str(file)]).exit_code == 0
+    assert asked == [("PUT", "/v1/monitors/mon_1", {"name": "Shop", "muted_until": "2026-01-01T00:00:00+00:00"})]
+
+
+@pytest.mark.parametrize("text", ["{", "a: [", "!!binary aGk=", "? [1, 2]\n: 3"])
+def test_a_file_that_cannot_be_sent_is_wrong_usage(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "monitor.yaml"
+    file.write_text(text)
+    result = CliRunner().invoke(tracer, ["monitors", "create", "-f", str(file)])
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert "neither JSON nor YAML" in result.output
+
+
+def test_no_server_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_URL", f"http://127.0.0.1:{unused_port()}")
+    result = CliRunner().invoke(tracer, ["monitors", "list"])
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert "Is `tracer up` running?" in result.output
+
+
+def test_a_check_as_json_has_every_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_ALLOW_NETS", "127.0.0.0/8")
+    result = CliRunner().invoke(tracer, ["check", f"http://127.0.0.1:{unused_port()}/", "--json"])
+    assert result.exit_code == 1
+    shown = json.loads(result.output)
+    assert shown["metrics"] == dict.fromkeys(("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms"))
+    assert shown["error"]["code"] == "connect_refused"
+    assert set(shown) == {"target", "status", "duration_ms", "metrics", "error", "assertions", "response"}
