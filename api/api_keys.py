@@ -62,7 +62,10 @@ def show_api_key(path: KeyPath) -> Response:
 
 @routes.delete("/v1/api-keys/<key_id>", needs=Scope.ADMIN, answers=DeletedAnswer, errors=(409,))
 def delete_api_key(path: KeyPath) -> Response:
-    """Delete a key: from now on it opens nothing. The last one with the scope `admin` can't be: make another first."""
+    """Delete a key: from now on it opens nothing.
+
+    The last key with the scope `admin` and no end stays (409): make another first.
+    """
     state = services()
     with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)

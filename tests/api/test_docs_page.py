@@ -72,3 +72,9 @@ def test_the_page_shows_each_types_own_fields_and_an_example(answer: Any) -> Non
         "certificate_expiry", "client_certificate", "coverage_90d",
     ):  # fmt: skip
         assert word in text, word
+
+
+def test_names_and_values_in_texts_are_set_as_code(answer: Any) -> None:
+    text = answer.get_data(as_text=True)
+    assert "<code>Authorization: Bearer &lt;key&gt;</code>" in text
+    assert "`" not in text
