@@ -26,7 +26,9 @@ def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any
     except ApiError as error:
         click.secho(str(error), fg="red", err=True)
         for field, messages in error.fields.items():
-            click.echo(f"  {field}: {'; '.join(messages)}", err=True)
+            line = f"{field}: {'; '.join(messages)}"
+            if line != str(error):  # the only field is the message already
+                click.echo(f"  {line}", err=True)
         sys.exit(2)
 
 

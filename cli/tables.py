@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +23,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 
+_WHOLE = frozenset({"id", "status", "health"})
+_UNFOLDED = 10_000
+
 
 def print_json(value: Any) -> None:
     """For scripts: exactly the API's data, indented."""
@@ -30,20 +33,29 @@ def print_json(value: Any) -> None:
 
 
 def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any]) -> None:
-    console = Console()
+    console = _console()
     if not rows:
         console.print(f"No {kind} yet.", style="dim")
         return
     columns = COLUMNS[kind]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right" if column.endswith("_ms") else "left")
+        # An id that is cut off can't be typed into the next command: other columns give way.
+        widest = max(len(str(row.get(column) or "")) for row in rows) if column in _WHOLE else None
+        justify: JustifyMethod = "right" if column.endswith("_ms") else "left"
+        table.add_column(column.replace("_", " "), justify=justify, min_width=widest, no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(cell(row.get(column)) for column in columns))
     console.print(table)
     total = meta.get("total")
     if isinstance(total, int) and total > len(rows):
         console.print(f"{len(rows)} of {total}; --page shows more", style="dim")
+
+
+def _console() -> Console:
+    """As wide as the terminal; off a terminal (a pipe, a file) nothing is folded or cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_UNFOLDED)
 
 
 def cell(value: Any) -> Text:
