@@ -11,6 +11,7 @@ therefore never fail to upgrade. On PostgreSQL the lock is the database's. Wake-
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class _Every:
 EVERY_ORGANIZATION: Final = _Every()
 Scope = str | _Every
 _SCOPE = "organization_id"
+_LOCKED_S = 30
+"""How long a statement waits for another process, such as one that migrates."""
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
 
@@ -120,14 +123,16 @@ def _apply_scope(state: ORMExecuteState) -> None:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=20, max_overflow=20)
+    engine = create_engine(
+        url, connect_args={"timeout": _LOCKED_S, "check_same_thread": False}, pool_size=20, max_overflow=20
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
+        _write_ahead(cursor)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",  # an acknowledged result is on disk (R8)
             "foreign_keys=ON",
             "cache_size=-65536",
@@ -143,6 +148,21 @@ def _sqlite_engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _write_ahead(cursor: Any) -> None:
+    """WAL, once for all. Unlike other statements this one does not wait for a lock: of processes that start together,
+    all but one are told "locked" and have to ask again."""
+    deadline = time.monotonic() + _LOCKED_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgres_engine(url: str) -> Engine:
