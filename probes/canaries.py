@@ -100,15 +100,17 @@ class NetworkGuard:
             self._private_success_began = max(self._private_success_began, execution.tried_at)
         else:
             self._success_began = max(self._success_began, execution.tried_at)
-        # A dns check looks up without connecting: at a nameserver of its own perhaps, or a record that is no address.
-        looked_up = outcome.metrics.dns_ms is not None and outcome.metrics.connect_ms is not None
+        # What a dns check finds is perhaps no address, or what a nameserver of its own says: no name to look up again.
+        asked = "rcode" in (outcome.response or {})
+        looked_up = not asked and outcome.metrics.dns_ms is not None and outcome.metrics.connect_ms is not None
         if looked_up:
             self._name_success_began = max(self._name_success_began, execution.tried_at)
         self._worked.note(target, address, execution.definition.port, looked_up=looked_up)
 
     def doubts(self, execution: Execution, outcome: Outcome) -> bool:
         """Whether a failure may be this probe's own, so that canaries must be asked. A refused connection never is:
-        the host has answered. Nor is anything on loopback: there is no network in between."""
+        the host has answered. Nor is anything on loopback: there is no network in between. Nor what a nameserver says
+        that the check names: it is the target, and this probe's own resolvers have no part in it."""
         code = "" if outcome.error is None else outcome.error.code
         if is_loopback(execution.definition.target) or outcome.status is not RunStatus.FAILED:
             return False
@@ -117,7 +119,9 @@ class NetworkGuard:
             if is_private(execution.definition.target):
                 proof = max(proof, self._private_success_began)
             return self._dead_at >= execution.tried_at or proof < _moment(execution)
-        return code == ErrorCode.DNS_FAILURE and self._name_success_began < _moment(execution)
+        if code != ErrorCode.DNS_FAILURE or getattr(execution.definition.check, "nameserver", None) is not None:
+            return False
+        return self._name_success_began < _moment(execution)
 
     async def judge(self, execution: Execution, outcome: Outcome) -> Outcome:
         """The outcome, or `unknown` in its place if this probe could not have measured anything."""

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from model.definition import CheckDefinition
+from model.dns_names import parse_nameserver
 from model.protocol import LeasedCheck
 from model.scrub import Scrubber
 from model.secrets import split
@@ -107,7 +108,11 @@ class Definitions:
 
 
 def target_of(check: CheckDefinition) -> tuple[str, int | None]:
-    """The host a check goes to, lower case (empty where it has none), and the TCP port there."""
+    """The host a check goes to, lower case (empty where it has none), and the TCP port there. Questions to a nameserver
+    that the check names go to that nameserver, whatever name they are about."""
+    nameserver = getattr(check, "nameserver", None)
+    if nameserver is not None:
+        return parse_nameserver(nameserver)[0], None
     url = getattr(check, "url", None)
     if url is None:
         port = getattr(check, "port", None)

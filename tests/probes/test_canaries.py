@@ -13,13 +13,15 @@ import msgspec
 import pytest
 
 from egress.resolver import Resolver
+from model.definition import CheckDefinition
 from model.errors import ErrorCode
 from model.outcome import Metrics, Outcome, RunStatus
 from model.protocol import LeasedRun
 from model.scrub import Scrubber
 from probes.attempts import Execution
 from probes.canaries import NetworkGuard
-from probes.definitions import Definition
+from probes.checks.dns import DnsCheck
+from probes.definitions import Definition, target_of
 from probes.held import HeldDispatch, HeldRun
 from probes.rounds import Rounds
 from probes.soundings import BadCanaryError, Canary, WorkedHosts, gateways, parse_canary, reached
@@ -230,6 +232,37 @@ def test_names_of_the_targets_own_domain_do_not_excuse_its_failure(tmp_path: Pat
     on_loop(scenario)
 
 
+def test_what_a_nameserver_says_that_the_check_names_is_never_doubted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, resolver=Names({})) as guard:
+            guard.passed(
+                _named("www.example.org"), msgspec.structs.replace(PASSED, metrics=Metrics(dns_ms=3.0, connect_ms=1.0))
+            )
+            named = _execution_of(_dns("gone.example.net", nameserver="192.0.2.53"))
+            assert (await _verdict(guard, named, NO_NAME)) is NO_NAME
+            own = _execution_of(_dns("gone.example.net"))
+            assert (await _verdict(guard, own, NO_NAME)).status is RunStatus.UNKNOWN
+
+    on_loop(scenario)
+
+
+def test_a_name_that_a_dns_check_found_is_no_name_to_look_up_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, resolver=Names({})) as guard:
+            text = _execution_of(_dns("_dmarc.example.org", record_type="TXT", protocol="tcp"))
+            text.tried_at -= 10
+            over_tcp = Metrics(dns_ms=3.0, connect_ms=1.0)
+            guard.passed(text, msgspec.structs.replace(PASSED, metrics=over_tcp, response={"rcode": "NOERROR"}))
+            assert (await _verdict(guard, _execution("gone.example.net"), NO_NAME)) is NO_NAME
+
+    on_loop(scenario)
+
+
+def test_questions_to_a_nameserver_go_to_that_nameserver() -> None:
+    assert target_of(_dns("example.com", nameserver="[2620:fe::fe]:5353")) == ("2620:fe::fe", None)
+    assert target_of(_dns("Example.com")) == ("example.com", None)
+
+
 def test_failures_at_once_share_a_round_and_each_is_answered_by_one_that_began_after_it() -> None:
     async def scenario() -> None:
         began: list[float] = []
@@ -384,7 +417,14 @@ def _no_resolver(directory: Path) -> Resolver:
 
 def _execution(host: str) -> Execution:
     """One whose first attempt has just ended."""
-    check = ScriptedCheck(type="test", name="one", host=host)
+    return _execution_of(ScriptedCheck(type="test", name="one", host=host))
+
+
+def _dns(host: str, **fields: str) -> DnsCheck:
+    return DnsCheck.model_validate({"name": "a", "type": "dns", "host": host, **fields})
+
+
+def _execution_of(check: CheckDefinition) -> Execution:
     run = HeldRun(LeasedRun("run_1", "mon_1", 0), HeldDispatch("dsp_1", 1, 1), 0.0)
     pulse = Pulse(lambda now: None)
     execution = Execution(run, Definition(1, check, Scrubber(())), ScriptedEngine(), pulse, lambda *_: None)
