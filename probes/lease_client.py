@@ -75,7 +75,13 @@ class LeaseClient:
     async def run(self) -> None:
         """Raises WrongLocationError, and KeyRefusedError or OutdatedError (see ApiConnection.post). The first request
         takes no work: it finds out whether this is the right place, and the round trip."""
-        await self._persist(self._introduce)
+        try:
+            await self._persist(self._introduce)
+        except WrongLocationError:
+            # Or the key's location would count as served for as long as this lease: for ever, under a supervisor.
+            self._worker.stop()
+            await self.say_goodbye()
+            raise
         self.on_first_answer()
         while True:
             await self._persist(self._poll)

@@ -146,6 +146,8 @@ def test_a_probe_that_cannot_work_says_why_and_ends_with_code_2(tmp_path: Path) 
                 code, said = await _ended(process)
                 assert code == 2
                 assert word in said
+            of_each = {lease.instance: lease.stopping for lease in api.leases}
+            assert sorted(of_each.values()) == [False, True], "the one at the wrong place has said goodbye"
             one.send_signal(signal.SIGTERM)
             assert (await _ended(one))[0] == 0
 
