@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, request
 from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.access import OWN, Scope, bearer_token, identify, needs
@@ -124,4 +124,5 @@ class _Service(Collector):
             spool.add_metric([probe_id], results)
         yield spool
         for name, value in sorted((self._state.scheduler_figures or dict)().items()):
-            yield GaugeMetricFamily(f"tracer_scheduler_{name}", "Of the scheduler in this process", value=value)
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(f"tracer_scheduler_{name}", "Of the scheduler in this process", value=value)

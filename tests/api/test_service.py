@@ -9,6 +9,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
+from api.app import create_app
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import LocationState, Shard
 from store.write_lock import Urgency
@@ -119,3 +120,12 @@ def test_others_get_no_figures(app: Flask, client_of: Any) -> None:
         assert client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer a-token"}).status_code == 401
     assert client_of("ingest")("GET", "/metrics").status_code == 403
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_the_schedulers_totals_are_counters(database: Database, keyring: Any, settings: Any) -> None:
+    app = create_app(database, keyring, settings, lambda: {"failures_total": 2.0, "shards_held": 16.0})
+    text = app.test_client().get("/metrics").get_data(as_text=True)
+    assert "# TYPE tracer_scheduler_failures_total counter" in text
+    assert "tracer_scheduler_failures_total 2.0" in text
+    assert "# TYPE tracer_scheduler_shards_held gauge" in text
