@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import IO
 
 import structlog
@@ -28,8 +28,12 @@ _log = structlog.get_logger(__name__)
 class Child:
     """One kind of process: `python -m cli.main <arguments>`, in a session of its own so that Ctrl-C reaches only us."""
 
-    def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, arguments: list[str], environment: Mapping[str, str], final: Collection[int] = ()
+    ) -> None:
+        """`final`: exit codes after which it is not started again; it has said why itself."""
         self.name = name
+        self._final = final
         self._arguments = arguments
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,6 +68,8 @@ class Child:
         if code is None:
             return None
         self._forget()
+        if code in self._final:
+            return code
         lived = time.monotonic() - self._started_at
         self._failures = 0 if lived > _SETTLED_AFTER_S else self._failures + 1
         pause = 0.0 if self._failures == 0 else _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1]

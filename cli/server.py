@@ -35,6 +35,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
 
     Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now.
     """
+    os.umask(0o077)  # what is in the data directory is nobody else's, wherever that directory is
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -30,7 +30,7 @@ def run_up(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _stop_or_die(stopping))
     environment = _environment(settings)
-    server = Child("server", ["server"], environment)
+    server = Child("server", ["server"], environment, final=(_CONFIGURATION_ERROR,))
     server.start()
     probe: Child | None = None
     failure = 0
