@@ -105,7 +105,8 @@ async def run(check: DnsCheck, context: RunContext) -> Outcome:
         )
     answer = Answer(duration_ms=round(reply.took_ms, 3), records=records, ttl=ttl)
     results = await judge(check.assertions, answer)
-    error = _refusal(check, reply, place, found=bool(records)) or assertion_error(results)
+    none_wished = check.judges_records and all(result.passed for result in results if result.type == "record")
+    error = _refusal(check, reply, place, found=bool(records), none_wished=none_wished) or assertion_error(results)
     return Outcome(
         status=RunStatus.SUCCESS if error is None else RunStatus.FAILED,
         duration_ms=answer.duration_ms,
@@ -192,10 +193,13 @@ def _own_way(server: Nameserver) -> Way:
     return Way(server.shown, datagrams, lambda deadline: connect_first((address,), port, deadline))
 
 
-def _refusal(check: DnsCheck, reply: Reply, place: str, *, found: bool) -> RunError | None:
-    """What the answer itself says is wrong. A name without such records is only wrong where no assertion judges it."""
+def _refusal(check: DnsCheck, reply: Reply, place: str, *, found: bool, none_wished: bool) -> RunError | None:
+    """What the answer itself says is wrong. A name without such records is only wrong where no assertion judges it, and
+    one that does not exist is right where an assertion wants no records (`none_wished`: they passed with none)."""
     rcode = reply.message.rcode()
     if rcode == dns.rcode.NXDOMAIN:
+        if none_wished and not found:
+            return None
         return RunError(ErrorCode.DNS_FAILURE, f"the name {check.host} does not exist (NXDOMAIN, says {place})")
     if rcode != dns.rcode.NOERROR:
         said = dns.rcode.to_text(rcode)

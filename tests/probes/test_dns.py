@@ -150,6 +150,17 @@ def test_a_name_without_such_records_fails_unless_an_assertion_judges_it() -> No
     assert present.error.code == "assertion_failed"
 
 
+def test_a_name_that_must_be_gone_passes_when_it_does_not_exist() -> None:
+    gone = records(rcode=dns.rcode.NXDOMAIN)
+    absent = [{"type": "record", "operator": "not_exists"}]
+    assert outcome_of(gone, assertions=absent).status is RunStatus.SUCCESS
+    for wanted in ([{"type": "record", "operator": "exists"}], [{"type": "ttl", "value": 1}]):
+        outcome = outcome_of(gone, assertions=wanted)
+        assert outcome.error is not None
+        assert outcome.error.code == "dns_failure"
+    assert outcome_of(records(rcode=dns.rcode.SERVFAIL), assertions=absent).status is RunStatus.FAILED
+
+
 def test_a_named_server_that_is_silent_is_the_target_s_fault() -> None:
     outcome = outcome_of(nobody, within_s=0.3, assertions=[{"type": "ttl", "value": 1}])
     assert outcome.error is not None
