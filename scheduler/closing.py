@@ -81,10 +81,12 @@ def _rescue(session: Session, now_ms: int) -> tuple[int, bool]:
 
 
 def _close_unclaimed(session: Session, now_ms: int) -> tuple[int, bool]:
-    found = unclaimed_past_limit(session, now_ms, AT_ONCE)
+    presence = service(session)
+    # An API that has just died looks alive for a while: what it was not seen to outlive is judged when that is known.
+    until_ms = min(now_ms, presence.seen_ms) if presence.serving(now_ms) else now_ms
+    found = unclaimed_past_limit(session, until_ms, AT_ONCE)
     if not found:
         return 0, False
-    presence = service(session)
     around = places(session, {(each.organization_id, each.location) for each in found}, now_ms - 86_400_000)
 
     def reason(dispatch: OpenDispatch, planned: PlannedRun) -> RunError:

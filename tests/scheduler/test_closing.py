@@ -113,6 +113,18 @@ def test_what_was_due_while_the_api_was_away_says_so(world: World, database: Dat
     assert _ends(world) == [("missed", "api_unreachable")] * 2
 
 
+def test_an_api_that_died_a_moment_ago_is_not_taken_for_one_that_serves(world: World, database: Database) -> None:
+    world.probe(lease_ms=60_000)
+    check = world.check(10, from_ms=world.clock.now_ms - 1)
+    _dispatch(world, check)
+    _serve(world, 9)
+    world.clock.advance(1_500)
+    assert close_and_rescue(database) == 0, "it may have died right after it was last seen"
+    world.clock.advance(2_000)
+    close_and_rescue(database)
+    assert _ends(world) == [("missed", "api_unreachable")]
+
+
 def test_right_after_the_apis_return_probes_that_were_there_are_not_blamed(world: World, database: Database) -> None:
     check = world.check(10, locations=("eu", "us"), from_ms=world.clock.now_ms - 1)
     world.probe(lease_ms=LEASE_MS)
