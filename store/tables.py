@@ -8,28 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-Ms = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class Base(DeclarativeBase):
-    pass
+from store import alert_tables as alert_tables  # whoever has these tables has those
+from store.table_base import Base as Base
+from store.table_base import Json, Ms
+from store.table_base import Scoped as Scoped
 
 
 class Organization(Base):
@@ -40,12 +25,7 @@ class Organization(Base):
     name: Mapped[str] = mapped_column(String(200))
     default_locations: Mapped[list[str]] = mapped_column(Json)
     created_ms: Mapped[int] = mapped_column(Ms)
-
-
-class Scoped:
-    """Mixin: rows of one organization."""
-
-    organization_id: Mapped[str] = mapped_column(String(40), ForeignKey("organizations.id", ondelete="CASCADE"))
+    notice_channels: Mapped[list[str] | None] = mapped_column(Json)
 
 
 class ApiKey(Scoped, Base):
@@ -62,6 +42,18 @@ class ApiKey(Scoped, Base):
     expires_ms: Mapped[int | None] = mapped_column(Ms)
     last_used_ms: Mapped[int | None] = mapped_column(Ms)
     revoked_ms: Mapped[int | None] = mapped_column(Ms)
+
+
+class WebSession(Scoped, Base):
+    """A browser that signed in: a keyed hash of its cookie. It may do what its API key may, as long as that lives."""
+
+    __tablename__ = "web_sessions"
+    __table_args__ = (Index("ix_web_sessions_expires", "expires_ms"),)
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    api_key_id: Mapped[str] = mapped_column(String(40), ForeignKey("api_keys.id", ondelete="CASCADE"))
+    created_ms: Mapped[int] = mapped_column(Ms)
+    seen_ms: Mapped[int] = mapped_column(Ms)
+    expires_ms: Mapped[int] = mapped_column(Ms)
 
 
 class Check(Scoped, Base):

@@ -169,7 +169,7 @@ def test_a_step_may_rebuild_a_table_that_others_point_at(empty: Database) -> Non
         connection.exec_driver_sql("CREATE TABLE rebuilt AS SELECT * FROM organizations")
         connection.exec_driver_sql("DROP TABLE organizations")
         connection.exec_driver_sql(
-            "CREATE TABLE organizations (id TEXT PRIMARY KEY, name, default_locations, created_ms)"
+            "CREATE TABLE organizations (id TEXT PRIMARY KEY, name, default_locations, created_ms, notice_channels)"
         )
         connection.exec_driver_sql("INSERT INTO organizations SELECT * FROM rebuilt")
         connection.exec_driver_sql("DROP TABLE rebuilt")

@@ -1,0 +1,105 @@
+"""The outbox (R9): what is to be told to whom, written in the transaction of what it tells of.
+
+Order counts only within one alert and channel: a later event takes the place of an earlier one that nobody has sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from model.ids import CROCKFORD
+from store.sessions import wake
+from store.tables import Notification
+
+OUTBOX_TOPIC = "outbox"
+"""Woken when there is something new to send."""
+_ID_CHARACTERS = 24
+
+
+def enqueue(
+    session: Session,
+    *,
+    organization_id: str,
+    subject_id: str,
+    event: str,
+    number: int,
+    channel_ids: Iterable[str],
+    payload: dict[str, Any],
+    now_ms: int,
+) -> list[Notification]:
+    """Put one event on its way to each of these channels. `subject_id`: an alert's id or a notice's. `number` tells
+    events of one name apart (the second reminder, the resolution after a reopening). `payload`: the webhook's body.
+
+    Unsent earlier events of the same subject to the same channel are replaced. Asked twice, it changes nothing.
+    """
+    alert_id = subject_id if subject_id.startswith("alr_") else None
+    added = []
+    for channel_id in dict.fromkeys(channel_ids):
+        notification_id = notification_id_of(subject_id, event, number, channel_id)
+        if session.get(Notification, notification_id) is not None:
+            continue
+        _replace_unsent(session, subject_id, channel_id)
+        row = Notification(
+            id=notification_id,
+            organization_id=organization_id,
+            alert_id=alert_id,
+            notice_id=None if alert_id else subject_id,
+            channel_id=channel_id,
+            event=event,
+            number=number,
+            status="pending",
+            attempts=0,
+            created_ms=now_ms,
+            next_ms=now_ms,
+            grouped=False,
+            fallback=False,
+            payload=payload,
+        )
+        session.add(row)
+        added.append(row)
+    if added:
+        session.flush()
+        wake(session, OUTBOX_TOPIC)
+    return added
+
+
+def notification_id_of(subject_id: str, event: str, number: int, channel_id: str) -> str:
+    """The one id of this event to this channel, over all tries and whoever sends it: receivers know a repeat by it."""
+    digest = hashlib.blake2b(f"{subject_id}/{event}/{number}/{channel_id}".encode(), digest_size=15).digest()
+    number_ = int.from_bytes(digest)
+    return "ntf_" + "".join(CROCKFORD[(number_ >> 5 * place) & 31] for place in range(_ID_CHARACTERS))
+
+
+def _replace_unsent(session: Session, subject_id: str, channel_id: str) -> None:
+    """What is being sent at this moment is left alone: it is on its way."""
+    column = Notification.alert_id if subject_id.startswith("alr_") else Notification.notice_id
+    session.execute(
+        update(Notification)
+        .where(
+            column == subject_id,
+            Notification.channel_id == channel_id,
+            Notification.status == "pending",
+            Notification.claim.is_(None),
+        )
+        .values(status="replaced")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def notifications_of(session: Session, alert_ids: Iterable[str]) -> dict[str, list[Notification]]:
+    """What was, is or was not told of each of these alerts, oldest first; replaced ones are left out."""
+    found: dict[str, list[Notification]] = {alert_id: [] for alert_id in alert_ids}
+    wanted = (
+        select(Notification)
+        .where(Notification.alert_id.in_(found), Notification.status != "replaced")
+        .order_by(Notification.created_ms, Notification.id)
+    )
+    for row in session.scalars(wanted):
+        if row.alert_id is not None:
+            found[row.alert_id].append(row)
+    return found
