@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from model.ids import CROCKFORD
+from store.alert_tables import Notification
 from store.sessions import wake
-from store.tables import Notification
 
 OUTBOX_TOPIC = "outbox"
 """Woken when there is something new to send."""
