@@ -1,4 +1,4 @@
-"""A world for pages: a check that went down, the alert about it, what was told to whom; and a browser without scripts."""
+"""A world for pages: a check that went down, the alert about it, who was told; and a browser that runs no scripts."""
 
 from __future__ import annotations
 
