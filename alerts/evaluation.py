@@ -140,9 +140,9 @@ def remember(state: CheckState, point: Point, keep_runs: int, keep_ms: int) -> N
         return  # a planned outage is no evidence
     history = stream.history
     history.append(point)
-    if len(history) > 2 * keep_runs and history[0].at_ms < point.at_ms - 2 * keep_ms:
+    if len(history) > 2 * keep_runs + 1 and history[0].at_ms < point.at_ms - 2 * keep_ms:
         first = next((at for at, old in enumerate(history) if old.at_ms > point.at_ms - keep_ms), len(history))
-        del history[: min(first, len(history) - keep_runs)]
+        del history[: min(first, len(history) - keep_runs - 1)]  # and one more: was it so before the newest?
 
 
 def evaluate(state: CheckState, point: Point, rules: Sequence[Rule], facts: Facts) -> Judged:

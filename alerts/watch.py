@@ -69,16 +69,16 @@ def _silent_checks(session: Session, now_ms: int) -> list[str]:
     earliest_ms = now_ms + LOOK_MS
     for organization_id, in_force in book.organizations.items():
         timed = [rule for rule in in_force.rules if not rule.definition.by_results]
-        for check, rule, deadline_ms in _deadlines(session, organization_id, timed):
+        for check_id, deadline_ms in _deadlines(session, organization_id, timed):
             if deadline_ms <= now_ms:
-                found.append(check.id)
+                found.append(check_id)
             # One that is due and stays without an alert (in a maintenance window, say) is looked at again soon.
             earliest_ms = min(earliest_ms, max(deadline_ms, now_ms + AGAIN_MS))
     _next_look[session.get_bind()] = (book.number, earliest_ms)
     return list(dict.fromkeys(found))
 
 
-def _deadlines(session: Session, organization_id: str, timed: Sequence[Rule]) -> Iterator[tuple[Check, Rule, int]]:
+def _deadlines(session: Session, organization_id: str, timed: Sequence[Rule]) -> Iterator[tuple[str, int]]:
     """When each rule of time will hold for each check it covers, if nothing is measured until then; pairs with an open
     alert are left out."""
     if not timed:
@@ -99,7 +99,7 @@ def _deadlines(session: Session, organization_id: str, timed: Sequence[Rule]) ->
                 deadlines = sorted(silence_deadlines(states.get(check.id, CheckState()), rule, facts).values())
                 needed = min(rule.definition.min_locations, len(deadlines))
                 if needed:
-                    yield check, rule, deadlines[needed - 1]
+                    yield check.id, deadlines[needed - 1]
 
 
 def _newest(session: Session, organization_id: str) -> dict[str, CheckState]:

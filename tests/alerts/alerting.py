@@ -34,7 +34,7 @@ def rule(kind: str = "consecutive_failures", **fields: Any) -> Rule:
 
 
 def facts(*locations: str, interval_ms: int | None = STEP_MS) -> Facts:
-    return Facts(locations=locations or ("eu",), interval_ms=interval_ms)
+    return Facts(locations=locations or ("eu",), interval_ms=interval_ms, since_ms=T0)
 
 
 def point(at: int, *, failed: bool = False, location: str = "eu", fresh_steps: float = 5, **fields: Any) -> Point:
