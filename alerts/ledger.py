@@ -47,6 +47,8 @@ class Ledger:
         self._known = known
         self._now_ms = now_ms
         self.refused: list[Refusal] = []
+        self.entered: list[Finished] = []
+        """those that add to what is known, each once"""
         self.inserts: dict[str, Finished] = {}
         self.overwrites: dict[str, Finished] = {}
         self.hours: Deltas = {}
@@ -91,6 +93,7 @@ class Ledger:
             self._count_end(done)
         else:
             self._replace(done, before, gap)
+        self.entered.append(done)
         count(self.hours, self.days, done)
         if scheduled and done.status.measured:
             self._judge(state, done)

@@ -1,7 +1,8 @@
 """The one way a run ends (R8): whatever process learns the end of a run gives it to `record`.
 
 One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, their counts by hour
-and day, the verdicts of their locations, gaps, and closes dispatches: all of it or nothing. Results may come late,
+and day, the verdicts of their locations, gaps, closes dispatches, and opens and resolves alerts with the notices of
+them: all of it or nothing. Results may come late,
 twice and in any order: what is stored in the end is the same. The number of statements does not grow with the batch.
 """
 
@@ -13,6 +14,7 @@ from operator import attrgetter
 import msgspec
 from sqlalchemy.orm import Session
 
+from alerts.judging import judge, mark_maintenance
 from alerts.ledger import Known, Ledger
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
@@ -41,8 +43,10 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     if not finished:
         return []
     ordered = sorted(finished, key=_due)
+    mark_maintenance(session, ordered)
     lock_dispatches(session, {done.dispatch_id for done in ordered if done.dispatch_id is not None})
     known = _known(session, ordered)
+    verdicts_before = {stream: state.status for stream, state in known.states.items()}
     ledger = Ledger(known, now_ms)
     for done in ordered:
         ledger.enter(done)
@@ -60,6 +64,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     count_ended_runs(session, ledger.ended, now_ms)
     if ledger.repeated:
         close_if_all_ended(session, ledger.repeated, now_ms)
+    judge(session, ledger.entered, verdicts_before, known.states, now_ms)
     for organization_id in {done.organization_id for done in ordered}:
         wake(session, f"check:{organization_id}")
     return ledger.refused

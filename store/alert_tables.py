@@ -55,9 +55,10 @@ class AlertRule(Scoped, Base):
 class Alert(Scoped, Base):
     """One rule that held for one check, from the run that made it hold to the one that ended it.
 
-    `triggered_ms` and `recovered_ms` are when those runs ended, so they are the same in whatever order results came;
-    `at_ms` is when the run that raised it was due. `votes`: {location: due time of the run by which it voted down};
-    `needed`: how many had to. `resolved_by`: a person, or null when it resolved by itself; `resolution`: why.
+    `at_ms` and `recovered_ms` are when those runs were due, `triggered_ms` and `resolved_ms` when they ended: the same
+    in whatever order results came. Ended by a person or an edit, it has no `recovered_ms`. `votes`: {location: due time
+    of the run by which it voted down}; `needed`: how many had to. `resolved_by`: a person, or null when it resolved by
+    itself; `resolution`: why.
     `held` {outcome, detail}: nobody is told yet, for that reason; `told_ms`: when somebody first was.
     `retracted`: a result that came late shows that it never was.
     """
@@ -104,12 +105,14 @@ class Alert(Scoped, Base):
 
 class AlertEvent(Scoped, Base):
     """One line of an alert's timeline. `kind`: triggered joined held released acknowledged note reminder resolved
-    reopened retracted. `by`: a person, or null for Tracer itself."""
+    reopened retracted. `number` counts an alert's lines in the order in which they were written. `by`: a person, or
+    null for Tracer itself."""
 
     __tablename__ = "alert_events"
-    __table_args__ = (Index("ix_alert_events_alert", "alert_id", "id"),)
+    __table_args__ = (Index("ix_alert_events_alert", "alert_id", "number"),)
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     alert_id: Mapped[str] = mapped_column(String(40), ForeignKey("alerts.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
     at_ms: Mapped[int] = mapped_column(Ms)
     kind: Mapped[str] = mapped_column(String(20))
     by: Mapped[str | None] = mapped_column(String(200))

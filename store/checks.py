@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from model.definition import CheckDefinition
 from model.ids import new_id
+from model.material import material_change
 from model.schedule import Schedule, schedule_of
 from store.changes import append_change
 from store.check_secrets import cell_of, masked, refuse_to_show, secrets_of
@@ -46,6 +47,7 @@ def create_check(
         locations=list(definition.locations or ()),
         created_ms=now_ms,
         updated_ms=now_ms,
+        judged_from_ms=now_ms,
     )
     session.add(check)
     session.flush()
@@ -77,6 +79,8 @@ def update_check(session: Session, keyring: Keyring, check: Check, definition: C
     check.locations = list(definition.locations or ())
     check.version += 1
     check.updated_ms = now_ms
+    if material_change(old_definition, public) is not None:
+        check.judged_from, check.judged_from_ms = check.version, now_ms
     session.flush()
     schedule = _schedule(definition)
     _add_version(session, check, schedule, _from_ms(previous, schedule, now_ms), now_ms)
@@ -123,7 +127,7 @@ def list_checks(
     if status is not None:
         statement = statement.where(Check.status == status)
     if tag is not None:
-        statement = statement.where(_has_tag(session, tag))
+        statement = statement.where(has_tag(session, tag))
     if name is not None:
         statement = statement.where(Check.name.icontains(name, autoescape=True))
     offset, limit = page
@@ -157,7 +161,8 @@ def checks_by_location(session: Session) -> Counter[str]:
     )
 
 
-def _has_tag(session: Session, tag: str) -> ColumnElement[bool]:
+def has_tag(session: Session, tag: str) -> ColumnElement[bool]:
+    """The condition that a check has this tag, as the session's store says it."""
     if session.get_bind().dialect.name == "sqlite":
         tags = func.json_each(Check.definition, "$.tags").table_valued("value")
         return select(literal(1)).select_from(tags).where(tags.c.value == tag).exists()

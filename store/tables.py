@@ -58,7 +58,9 @@ class WebSession(Scoped, Base):
 
 class Check(Scoped, Base):
     """A monitor or journey as it is now. `definition` is the validated JSON with secrets masked; `secrets` is the
-    keyring's ciphertext of {"headers.Authorization": …}. The columns beside it are what the hot paths need."""
+    keyring's ciphertext of {"headers.Authorization": …}. The columns beside it are what the hot paths need.
+    `judged_from`: alert rules look at runs of this version and later ones, since `judged_from_ms`; those before were of
+    another target, or from before a pause."""
 
     __tablename__ = "checks"
     __table_args__ = (Index("ix_checks_organization", "organization_id", "deleted_ms", "created_ms"),)
@@ -74,6 +76,8 @@ class Check(Scoped, Base):
     created_ms: Mapped[int] = mapped_column(Ms)
     updated_ms: Mapped[int] = mapped_column(Ms)
     deleted_ms: Mapped[int | None] = mapped_column(Ms)
+    judged_from: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    judged_from_ms: Mapped[int] = mapped_column(Ms, default=0, server_default="0")
 
 
 class CheckVersion(Scoped, Base):

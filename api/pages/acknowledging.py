@@ -14,8 +14,9 @@ from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
 from api.pages.rendering import go_to, render
 from api.services import services
-from store.alert_reading import checks_by_ids, get_alert, runs_by_ids
+from store.alert_reading import checks_by_ids, runs_by_ids
 from store.alert_tables import Alert
+from store.alerts import get_alert
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 

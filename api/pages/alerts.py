@@ -21,19 +21,9 @@ from api.pages.words import counted, duration, listed
 from api.services import services
 from model.ids import looks_like_id
 from model.times import HOUR_MS
-from store.alert_reading import (
-    OPEN,
-    SEVERITIES,
-    STATUSES,
-    channel_names,
-    checks_by_ids,
-    events_of,
-    get_alert,
-    list_alerts,
-    open_alerts,
-    runs_by_ids,
-)
+from store.alert_reading import channel_names, checks_by_ids, count_open_alerts, runs_by_ids
 from store.alert_tables import Alert
+from store.alerts import AlertFilter, events_of, get_alert, list_alerts
 from store.notifications import notifications_of
 from store.runs import RunFilter, list_runs
 from store.tables import Check, Run
@@ -43,7 +33,14 @@ pages = Blueprint("alert_pages", __name__)
 PER_PAGE = 50
 _MOST_PAGES = 200
 _ALL = "all"
-_FILTERS = {"open": OPEN, **{status: (status,) for status in STATUSES}, _ALL: ()}
+_FILTERS = {
+    "open": ("triggered", "acknowledged"),
+    "triggered": ("triggered",),
+    "acknowledged": ("acknowledged",),
+    "resolved": ("resolved",),
+    _ALL: None,
+}
+SEVERITIES = ("critical", "high", "medium", "low")
 _STRIP_MS = 12 * HOUR_MS
 _STRIP_RUNS = 300
 MOST_RUNS = 100
@@ -73,16 +70,11 @@ def alerts() -> Response:
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
         now_ms = state.database.now_ms(session)
-        found, total = list_alerts(
-            session,
-            statuses=_FILTERS[status],
-            severities=() if severity == _ALL else (severity,),
-            offset=(number - 1) * PER_PAGE,
-            limit=PER_PAGE,
-        )
+        wanted = AlertFilter(statuses=_FILTERS[status], severities=None if severity == _ALL else (severity,))
+        found, total = list_alerts(session, wanted, ((number - 1) * PER_PAGE, PER_PAGE))
         checks = checks_by_ids(session, [alert.check_id for alert in found])
         proving = {run.id: run for run in runs_by_ids(session, [run_id for alert in found for run_id in alert.run_ids])}
-        counts = open_alerts(session)
+        counts = count_open_alerts(session)
     return render(
         "alerts.html",
         summaries=[summary(alert, checks.get(alert.check_id), now_ms, _proof(alert, proving)) for alert in found],
@@ -141,8 +133,8 @@ def resolve_alert(alert_id: str) -> Response:
 
 def summary(alert: Alert, check: Check | None, now_ms: int, runs: Sequence[Run] = ()) -> Summary:
     """`runs`: those that prove it, as far as they are kept: the first of them says since when."""
-    since_ms = min([alert.at_ms, *(run.at_ms for run in runs)])
-    end_ms = alert.recovered_ms or alert.resolved_ms or now_ms
+    since_ms = min([*(alert.votes.values() or (alert.at_ms,)), *(run.at_ms for run in runs)])
+    end_ms = alert.resolved_ms or now_ms
     return Summary(
         alert, check, since_ms, duration(end_ms - since_ms), _places(alert, check), _state(alert), _css(alert)
     )

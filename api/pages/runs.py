@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from flask import Blueprint, Response
 
+from alerts.explaining import Explained, decisions_of
 from api.access import Scope
 from api.errors import NotFound
 from api.pages.changes import Comparison, compare, subject
@@ -18,9 +19,10 @@ from model.finished import Detail
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
 from model.outcome import RunStatus
-from store.alert_reading import alerts_of_run, checks_by_ids
+from store.alert_reading import alerts_of_run, checks_by_ids, rule_names
 from store.neighbouring_runs import last_good_run, runs_around
 from store.runs import run_by_id
+from store.sessions import EVERY_ORGANIZATION
 from store.tables import Check, Run
 
 pages = Blueprint("run_pages", __name__)
@@ -45,6 +47,18 @@ VERDICTS = {
     RunStatus.RUNNING: Verdict("unknown", "Running", "is running"),
 }
 _SLOW = Verdict("degraded", "Slow", "passed, but slowly,")
+OUTCOMES = {
+    "triggered": "raised an alert",
+    "joined": "is part of an alert that was open",
+    "not_met": "asks for more",
+    "not_counted": "does not count it",
+    "maintenance": "kept quiet: maintenance",
+    "silenced": "kept quiet: a silence",
+    "parent_down": "kept quiet: what it depends on is down",
+    "muted": "kept quiet: the check is muted",
+    "storm": "told it together with others",
+}
+"""What a rule made of a run, by the contract's names."""
 _TRIGGERS = {
     "schedule": "on schedule",
     "manual": "asked for by hand",
@@ -66,6 +80,7 @@ def run(run_id: str) -> Response:
         check = checks_by_ids(session, [found.check_id]).get(found.check_id)
         good = last_good_run(session, found) if _compared(found) else None
         detail = detail_of(found)
+        decisions = _decisions(found)
         return render(
             "run.html",
             run=found,
@@ -81,6 +96,9 @@ def run(run_id: str) -> Response:
             bars=waterfall(found),
             subject=subject,
             alerts=alerts_of_run(session, found),
+            decisions=decisions,
+            rules=rule_names(session, [decision.rule_id for decision in decisions]),
+            outcomes=OUTCOMES,
             around=runs_around(session, found),
             unfinished=not RunStatus(found.status).terminal,
             now_ms=now_ms,
@@ -96,6 +114,14 @@ def verdict(run: Run) -> Verdict:
 
 def detail_of(run: Run) -> Detail:
     return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+
+
+def _decisions(run: Run) -> list[Explained]:
+    """What each rule made of a run that this visitor may see: rules are read for all organizations at once."""
+    if not RunStatus(run.status).terminal:
+        return []
+    with services().database.read(EVERY_ORGANIZATION) as session:
+        return decisions_of(session, run)
 
 
 def _compared(run: Run) -> bool:

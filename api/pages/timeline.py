@@ -22,10 +22,10 @@ _HAPPENED = {
     "retracted": ("up", "Withdrawn"),
 }
 _TOLD = {
-    "alert.triggered": "the alert",
-    "alert.acknowledged": "the acknowledgement",
-    "alert.resolved": "the recovery",
-    "alert.reminder": "a reminder",
+    "triggered": "the alert",
+    "acknowledged": "the acknowledgement",
+    "resolved": "the recovery",
+    "reminder": "a reminder",
 }
 
 

@@ -188,6 +188,7 @@ def upgrade() -> None:
         "alert_events",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("alert_id", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at_ms", Ms, nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=True),
@@ -199,7 +200,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert_events", schema=None) as batch_op:
-        batch_op.create_index("ix_alert_events_alert", ["alert_id", "id"], unique=False)
+        batch_op.create_index("ix_alert_events_alert", ["alert_id", "number"], unique=False)
 
     op.create_table(
         "notifications",
@@ -257,3 +258,6 @@ def upgrade() -> None:
 
     with op.batch_alter_table("organizations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("notice_channels", Json, nullable=True))
+    with op.batch_alter_table("checks", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("judged_from", sa.Integer(), server_default="1", nullable=False))
+        batch_op.add_column(sa.Column("judged_from_ms", Ms, server_default="0", nullable=False))

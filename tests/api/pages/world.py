@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 
 from model.ids import new_id
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus
-from store.alert_tables import Alert, AlertChannel, AlertEvent
+from store.alert_tables import Alert, AlertChannel
+from store.alerts import add_event
 from store.notifications import enqueue
 from store.sessions import Database
 from store.write_lock import Urgency
@@ -70,26 +71,14 @@ def add_alert(
         **given,
     }
     with database.write(organization, Urgency.PEOPLE) as session:
-        session.add(
-            Alert(
-                id=alert_id, organization_id=organization, check_id=check_id, run_ids=run_ids, at_ms=at_ms,
-                triggered_ms=at_ms + 200, **facts,
-            )
+        alert = Alert(
+            id=alert_id, organization_id=organization, check_id=check_id, run_ids=run_ids, at_ms=at_ms,
+            triggered_ms=at_ms + 200, **facts,
         )  # fmt: skip
+        session.add(alert)
         session.flush()
-        add_event(session, organization, alert_id, at_ms + 200, "triggered", detail="2 of 2 runs failed in a row")
+        add_event(session, alert, "triggered", at_ms + 200, alert.cause, run_id=run_ids[-1] if run_ids else None)
     return alert_id
-
-
-def add_event(
-    session: Any, organization: str, alert_id: str, at_ms: int, kind: str, *, by: str | None = None, detail: str = ""
-) -> None:
-    session.add(
-        AlertEvent(
-            id=new_id("evt", at_ms), organization_id=organization, alert_id=alert_id, at_ms=at_ms, kind=kind, by=by,
-            detail=detail, run_id=None,
-        )
-    )  # fmt: skip
 
 
 def tell(database: Database, organization: str, alert_id: str, channel: str, at_ms: int, **outcome: Any) -> None:
@@ -104,7 +93,7 @@ def tell(database: Database, organization: str, alert_id: str, channel: str, at_
         )  # fmt: skip
         session.flush()
         sent = enqueue(
-            session, organization_id=organization, subject_id=alert_id, event="alert.triggered", number=1,
+            session, organization_id=organization, subject_id=alert_id, event="triggered", number=1,
             channel_ids=[channel_id], payload={}, now_ms=at_ms,
         )  # fmt: skip
         for name, value in outcome.items():

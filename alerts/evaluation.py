@@ -1,0 +1,368 @@
+"""When alerts open and resolve: a fold over measured runs in the order they were due. No I/O, no clock in this file.
+
+    evaluate(state, point, rules, facts) -> events and decisions; the state is the caller's and is brought up to date
+
+The same function judges live results, tells what a rule would have done last week, and explains why nobody was told
+(R12). A state is a function of the points it has seen, so results that come late are judged by folding again from the
+first of them: whatever order they came in, the alerts are the same in the end.
+
+Votes are per location (CONTRACT, "Votes"). A location votes by its rule's type while its last measured run is fresh; a
+confirming run's verdict is its location's vote until its next scheduled run ends. A rule fires when a location has just
+voted down and, of the locations that can measure, at least `min_locations` (or all, if they are fewer) do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from alerts.rules.base import RuleDefinition, Vote
+from model.points import Point
+
+REARM_MS = 3_600_000
+"""After somebody resolved an alert by hand, its rule is quiet until the first good run, or for so long."""
+MOST_RUNS = 20
+"""Runs kept on an alert as its proof."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A rule in force: results of runs due before `since_ms` raise no alert by it."""
+
+    id: str
+    since_ms: int
+    definition: RuleDefinition
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check is: the locations that vote, its interval (None: cron), from which version on results count, since
+    when it has been as it is, and for rules of time whether it is due to be measured at all."""
+
+    locations: tuple[str, ...]
+    interval_ms: int | None
+    from_version: int = 0
+    since_ms: int = 0
+
+
+class Opened(msgspec.Struct, kw_only=True):
+    """An alert as the fold knows it. `needed`: down votes it took; `votes`: {location: due time of the run by which it
+    voted down}; `ended_by`: the run after which it was over, None while it is open or was ended by hand."""
+
+    rule_id: str
+    at_ms: int
+    triggered_ms: int
+    needed: int
+    fresh: int
+    votes: dict[str, int]
+    run_ids: list[str]
+    cause: str
+    ended_by: Point | None = None
+    closed_ms: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_by is None and self.closed_ms is None
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """An alert of a rule was resolved at `at_ms` by a person, or because something was edited."""
+
+    at_ms: int
+    by_hand: bool
+
+
+class Rearm(msgspec.Struct, frozen=True):
+    """Somebody resolved an alert by hand, and none of the locations that voted for it has had a good run since."""
+
+    at_ms: int
+    locations: tuple[str, ...]
+
+
+class RuleState(msgspec.Struct):
+    """What one rule says of one check."""
+
+    alerts: list[Opened] = msgspec.field(default_factory=list)
+    closings: list[Closing] = msgspec.field(default_factory=list)
+    rearm: Rearm | None = None
+
+    @property
+    def opened(self) -> Opened | None:
+        return self.alerts[-1] if self.alerts and self.alerts[-1].is_open else None
+
+
+class Stream(msgspec.Struct):
+    """What is known of one location: measured scheduled runs, oldest first, and what a confirming run found since."""
+
+    history: list[Point] = msgspec.field(default_factory=list)
+    newest: Point | None = None
+    confirm: Point | None = None
+
+
+class CheckState(msgspec.Struct):
+    """All that judging the next point of a check needs."""
+
+    streams: dict[str, Stream] = msgspec.field(default_factory=dict)
+    rules: dict[str, RuleState] = msgspec.field(default_factory=dict)
+
+
+class Confirm(msgspec.Struct, frozen=True):
+    """A location has voted down and others must agree: these are to be asked now."""
+
+    rule_id: str
+    locations: tuple[str, ...]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Why a failing run did or did not raise an alert by a rule: triggered, joined, not_met or maintenance."""
+
+    rule_id: str
+    run_id: str
+    at_ms: int
+    outcome: str
+    detail: str
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What one point has led to. Alerts that opened or ended are in the state."""
+
+    decisions: tuple[Decision, ...] = ()
+    confirms: tuple[Confirm, ...] = ()
+
+
+def remember(state: CheckState, point: Point, keep_runs: int, keep_ms: int) -> None:
+    """Take a point into the history without judging it. What no rule looks at any more is forgotten."""
+    stream = state.streams.setdefault(point.location, Stream())
+    if point.confirm:
+        stream.confirm = point
+        return
+    stream.newest, stream.confirm = point, None
+    if point.maintenance and point.failed:
+        return  # a planned outage is no evidence
+    history = stream.history
+    history.append(point)
+    if len(history) > 2 * keep_runs + 1 and history[0].at_ms < point.at_ms - 2 * keep_ms:
+        first = next((at for at, old in enumerate(history) if old.at_ms > point.at_ms - keep_ms), len(history))
+        del history[: min(first, len(history) - keep_runs - 1)]  # and one more: was it so before the newest?
+
+
+def evaluate(state: CheckState, point: Point, rules: Sequence[Rule], facts: Facts) -> Judged:
+    """Judge one point, later in order than all that `state` has seen."""
+    if point.check_version < facts.from_version or point.location not in facts.locations:
+        return Judged()
+    for rule in rules:
+        close_until(state, rule, point.ended_ms)
+        if not rule.definition.by_results:
+            tick(state, point.at_ms, (rule,), facts)
+    keep_runs = max((rule.definition.memory().runs for rule in rules), default=1)
+    keep_ms = max((rule.definition.memory().window_ms for rule in rules), default=0)
+    remember(state, point, keep_runs, keep_ms)
+    decisions: list[Decision] = []
+    confirms: list[Confirm] = []
+    for rule in rules:
+        if point.at_ms < rule.since_ms:
+            continue
+        decided, asked = _judge(state, point, rule, facts)
+        decisions += decided
+        confirms += asked
+    return Judged(tuple(decisions), tuple(confirms))
+
+
+def tick(state: CheckState, now_ms: int, rules: Iterable[Rule], facts: Facts) -> None:
+    """Let time pass: rules that fire by silence do so at the instant at which it has lasted long enough."""
+    for rule in rules:
+        silence = getattr(rule.definition, "window", None)
+        if rule.definition.by_results or silence is None:
+            continue
+        close_until(state, rule, now_ms)
+        own = state.rules.setdefault(rule.id, RuleState())
+        deadlines = silence_deadlines(state, rule, facts)
+        due = sorted((at_ms, location) for location, at_ms in deadlines.items() if at_ms <= now_ms)
+        opened = own.opened
+        needed = min(rule.definition.min_locations, len(facts.locations))
+        if opened is not None:
+            for at_ms, location in due:
+                opened.votes.setdefault(location, at_ms)
+        elif len(due) >= needed >= 1 and not _quiet(own, now_ms):
+            at_ms = max(due[needed - 1][0], rule.since_ms)
+            silent = [location for when, location in due if when <= at_ms]
+            own.alerts.append(
+                Opened(
+                    rule_id=rule.id, at_ms=at_ms, triggered_ms=at_ms, needed=needed, fresh=len(facts.locations),
+                    votes=dict.fromkeys(silent, at_ms), run_ids=[],
+                    cause=f"{rule.definition.finding(())} at {_listed(silent)}",
+                )
+            )  # fmt: skip
+
+
+def silence_deadlines(state: CheckState, rule: Rule, facts: Facts) -> dict[str, int]:
+    """When each location will have been silent for too long, if nothing is measured until then."""
+    window_ms = 1000 * int(getattr(rule.definition, "window", 0))
+    deadlines = {}
+    for location in facts.locations:
+        stream = state.streams.get(location)
+        newest = stream.newest if stream is not None else None
+        heard_ms = newest.ended_ms if newest is not None else 0
+        deadlines[location] = max(heard_ms, facts.since_ms) + window_ms
+    return deadlines
+
+
+def close_until(state: CheckState, rule: Rule, until_ms: int) -> None:
+    """Apply what people and edits have ended by then."""
+    own = state.rules.setdefault(rule.id, RuleState())
+    while own.closings and own.closings[0].at_ms <= until_ms:
+        closing = own.closings.pop(0)
+        opened = own.opened
+        if opened is not None:
+            opened.closed_ms = closing.at_ms
+            own.rearm = Rearm(closing.at_ms, tuple(opened.votes)) if closing.by_hand else None
+
+
+def _judge(state: CheckState, point: Point, rule: Rule, facts: Facts) -> tuple[list[Decision], list[Confirm]]:
+    definition, own = rule.definition, state.rules.setdefault(rule.id, RuleState())
+    opened = own.opened
+    if own.rearm is not None and point.location in own.rearm.locations and definition.good(point) and not point.confirm:
+        own.rearm = None
+    if point.maintenance and point.failed:
+        return [Decision(rule.id, point.run_id, point.at_ms, "maintenance", "in a maintenance window")], []
+    votes = {location: _vote(state, location, rule, facts) for location in _fresh(state, point.at_ms, facts)}
+    voted_down = votes.get(point.location) is Vote.DOWN
+    if opened is None:
+        return _fire(state, own, point, rule, votes) if voted_down else (_not_met(point, rule, "the bar"), [])
+    if voted_down:
+        opened.votes.setdefault(point.location, point.at_ms)
+    of_its_kind = voted_down or definition.concerns(point)
+    if of_its_kind and len(opened.run_ids) < MOST_RUNS and point.run_id not in opened.run_ids:
+        opened.run_ids.append(point.run_id)
+    left = [location for location in opened.votes if not _recovered(state, location, rule, facts)]
+    if len(left) < opened.needed:
+        opened.ended_by = point
+    if of_its_kind and point.failed:
+        return [Decision(rule.id, point.run_id, point.at_ms, "joined", "the alert was open already")], []
+    return _not_met(point, rule, f"it says nothing about {definition.type}"), []
+
+
+def _fire(
+    state: CheckState, own: RuleState, point: Point, rule: Rule, votes: dict[str, Vote]
+) -> tuple[list[Decision], list[Confirm]]:
+    """The location of this point votes down: enough, or others must be asked."""
+    definition = rule.definition
+    down = [location for location, vote in votes.items() if vote is Vote.DOWN]
+    needed = min(definition.min_locations, len(votes))
+    if _quiet(own, point.ended_ms):
+        return _not_met(point, rule, "it was resolved by hand, and there was no good run since"), []
+    if len(down) < needed:
+        others = tuple(location for location in votes if location not in down)
+        newly = _newly_down(state, point, rule)
+        asked = [Confirm(rule.id, others)] if newly and not point.confirm else []
+        return _not_met(point, rule, f"{len(down)} of {len(votes)} locations say so, {needed} are needed"), asked
+    wanted = definition.min_locations
+    short = f"; {len(down)} of {len(votes)} that could measure, {wanted} wanted" if needed < wanted else ""
+    found = _finding(state, point, down, rule)
+    own.alerts.append(
+        Opened(
+            rule_id=rule.id, at_ms=point.at_ms, triggered_ms=point.ended_ms, needed=needed, fresh=len(votes),
+            votes={location: _voted_at(state, location, point) for location in down},
+            run_ids=_proof(state, down, rule), cause=f"{found} at {_listed(down)}{short}",
+        )
+    )  # fmt: skip
+    outcome = Decision(rule.id, point.run_id, point.at_ms, "triggered", f"{found} at {_listed(down)}{short}")
+    return [outcome], []
+
+
+def _quiet(own: RuleState, now_ms: int) -> bool:
+    return own.rearm is not None and now_ms < own.rearm.at_ms + REARM_MS
+
+
+def _not_met(point: Point, rule: Rule, why: str) -> list[Decision]:
+    if not point.failed:
+        return []
+    if why == "the bar":
+        why = f"not enough for {rule.definition.type} yet"
+    return [Decision(rule.id, point.run_id, point.at_ms, "not_met", why)]
+
+
+def _fresh(state: CheckState, at_ms: int, facts: Facts) -> list[str]:
+    """The locations that can measure: those whose last measured run still counts."""
+    found = []
+    for location in facts.locations:
+        stream = state.streams.get(location)
+        if stream is None:
+            continue
+        newest = stream.confirm or stream.newest
+        if newest is not None and newest.fresh_until_ms > at_ms:
+            found.append(location)
+    return found
+
+
+def _vote(state: CheckState, location: str, rule: Rule, facts: Facts) -> Vote:
+    stream, own = state.streams[location], state.rules[rule.id]
+    if stream.confirm is not None:
+        return Vote.DOWN if rule.definition.concerns(stream.confirm) else Vote.UP
+    if not stream.history:
+        return Vote.UNDECIDED
+    was_down = own.opened is not None and location in own.opened.votes
+    return rule.definition.vote(stream.history, interval_ms=facts.interval_ms, was_down=was_down)
+
+
+def _recovered(state: CheckState, location: str, rule: Rule, facts: Facts) -> bool:
+    """Whether a location that voted down has shown enough good runs since."""
+    own = state.rules[rule.id]
+    stream = state.streams.get(location)
+    if own.opened is None or stream is None:
+        return False
+    since_ms, good = own.opened.votes[location], 0
+    for point in reversed(stream.history):
+        if point.at_ms <= since_ms or not rule.definition.good(point):
+            break
+        good += 1
+    if good < rule.definition.recovery_threshold:
+        return False
+    vote = rule.definition.vote(stream.history, interval_ms=facts.interval_ms, was_down=True)
+    return vote is not Vote.DOWN
+
+
+def _newly_down(state: CheckState, point: Point, rule: Rule) -> bool:
+    """Whether the run before this one did not vote down yet: others are asked once, not after each failure."""
+    before = state.streams[point.location].history[:-1]
+    if not before:
+        return True
+    return rule.definition.vote(before, interval_ms=None, was_down=False) is not Vote.DOWN
+
+
+def _finding(state: CheckState, point: Point, down: Sequence[str], rule: Rule) -> str:
+    """What was found, told from the history of a location that has one: a confirming run only agrees."""
+    by_history = [location for location in down if state.streams[location].confirm is None]
+    if by_history:
+        first = point.location if point.location in by_history else min(by_history)
+        return rule.definition.finding(state.streams[first].history)
+    return point.error_message or point.error_code or rule.definition.state_word
+
+
+def _voted_at(state: CheckState, location: str, point: Point) -> int:
+    stream = state.streams[location]
+    voted = stream.confirm or stream.newest
+    return voted.at_ms if voted is not None else point.at_ms
+
+
+def _proof(state: CheckState, down: Sequence[str], rule: Rule) -> list[str]:
+    """The runs by which these locations voted down, oldest first."""
+    points: list[Point] = []
+    memory = rule.definition.memory()
+    for location in down:
+        stream = state.streams[location]
+        if stream.confirm is not None:
+            points.append(stream.confirm)
+        since_ms = stream.history[-1].at_ms - memory.window_ms if stream.history else 0
+        looked_at = (
+            seen
+            for at, seen in enumerate(stream.history, start=1)
+            if at > len(stream.history) - memory.runs or seen.at_ms > since_ms
+        )
+        points += [seen for seen in looked_at if rule.definition.concerns(seen)]
+    ordered = sorted(points, key=lambda point: point.order)
+    return [point.run_id for point in ordered[-MOST_RUNS:]]
+
+
+def _listed(names: Sequence[str]) -> str:
+    ordered = sorted(names)
+    return ordered[0] if len(ordered) == 1 else f"{', '.join(ordered[:-1])} and {ordered[-1]}"

@@ -1,0 +1,141 @@
+"""What is told of an alert: its shape as REST shows it, and the body that webhooks get and other channels are written
+from. Made once, when it happens, so that every try tells the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from model.finished import Detail
+from model.health import Verdict, health
+from model.times import iso
+from store.alert_tables import Alert, Notification
+from store.alerts import alerts_held_by_parent
+from store.runs import last_success_before
+from store.tables import Check, LocationState, Run
+
+_detail = msgspec.json.Decoder(Detail)
+_SHOWN_TARGETS = ("url", "ping_url", "base_url")
+
+
+def alert_shape(alert: Alert, notifications: Sequence[Notification] = ()) -> dict[str, Any]:
+    """An alert as the contract shows it."""
+    kind = "journey_id" if alert.check_id.startswith("jny_") else "monitor_id"
+    return {
+        "id": alert.id,
+        "status": alert.status,
+        "severity": alert.severity,
+        "rule_id": alert.rule_id,
+        "rule_name": alert.rule_name,
+        "monitor_id": None,
+        "journey_id": None,
+        kind: alert.check_id,
+        "title": alert.title,
+        "cause": alert.cause,
+        "locations": sorted(alert.votes),
+        "run_ids": list(alert.run_ids),
+        "triggered_at": iso(alert.triggered_ms),
+        "acknowledged_at": iso(alert.acknowledged_ms),
+        "acknowledged_by": alert.acknowledged_by,
+        "resolved_at": iso(alert.resolved_ms),
+        "resolved_by": alert.resolved_by,
+        "resolution": alert.resolution,
+        "retracted": alert.retracted,
+        "held": alert.held,
+        "notes": list(alert.notes),
+        "notifications": [notification_shape(row) for row in notifications],
+    }
+
+
+def notification_shape(row: Notification) -> dict[str, Any]:
+    """One event on its way to one channel, as an alert lists it."""
+    return {
+        "id": row.id,
+        "channel_id": row.channel_id,
+        "event": f"alert.{row.event}",
+        "status": row.status,
+        "attempts": row.attempts,
+        "last_error": row.last_error,
+        "sent_at": iso(row.sent_ms),
+    }
+
+
+def check_shape(check: Check, states: Sequence[LocationState], now_ms: int) -> dict[str, Any]:
+    """What a receiver is told of the check."""
+    definition = check.definition
+    verdicts = [
+        Verdict(failed=state.status == "failed", degraded=state.degraded, fresh_until_ms=state.fresh_until_ms or 0)
+        for state in states
+        if state.status is not None and (check.kind == "heartbeat" or state.location in check.locations)
+    ]
+    paused = check.status == "paused"
+    return {
+        "id": check.id,
+        "name": check.name,
+        "type": check.type,
+        "target": target_of(definition),
+        "tags": list(definition.get("tags") or ()),
+        "locations": list(check.locations),
+        "runbook_url": definition.get("runbook_url"),
+        "description": definition.get("description") or "",
+        "health": health(verdicts, now_ms=now_ms, paused=paused).value,
+    }
+
+
+def target_of(definition: Mapping[str, Any]) -> str | None:
+    """What a check looks at, in one line: a URL, host:port, or a name and the records asked for."""
+    for name in _SHOWN_TARGETS:
+        if definition.get(name):
+            return str(definition[name])
+    host, port, records = definition.get("host"), definition.get("port"), definition.get("record_type")
+    if host is None:
+        return None
+    return f"{host}:{port}" if port is not None else f"{host} {records}" if records is not None else str(host)
+
+
+def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> dict[str, Any]:
+    """The webhook body of one event: `{type: "alert.triggered", timestamp, data: {alert, check, run}}`."""
+    check = session.get(Check, alert.check_id)
+    run = session.get(Run, alert.run_ids[-1]) if alert.run_ids else None
+    states = session.scalars(select(LocationState).where(LocationState.check_id == alert.check_id)).all()
+    since_ms = min(alert.votes.values(), default=alert.at_ms)
+    first = session.get(Run, alert.run_ids[0]) if alert.run_ids else None
+    if first is not None:
+        since_ms = min(since_ms, first.at_ms)
+    good = last_success_before(session, alert.check_id, since_ms)
+    shown = alert_shape(alert)
+    del shown["notifications"]
+    return {
+        "type": f"alert.{event}",
+        "timestamp": iso(now_ms),
+        "data": {
+            "alert": {
+                **shown,
+                "since": iso(since_ms),
+                "duration_s": None if alert.resolved_ms is None else round((alert.resolved_ms - since_ms) / 1000),
+                "needed": alert.needed,
+                "last_good_run": None if good is None else {"id": good.id, "at": iso(good.at_ms)},
+                "also_affected": alerts_held_by_parent(session, alert.check_id),
+            },
+            "check": None if check is None else check_shape(check, states, now_ms),
+            "run": None if run is None else _run_shape(run),
+        },
+    }
+
+
+def _run_shape(run: Run) -> dict[str, Any]:
+    response = (_detail.decode(run.detail).response if run.detail else None) or {}
+    status_code = response.get("status_code")
+    return {
+        "id": run.id,
+        "status": run.status,
+        "location": run.location,
+        "started_at": iso(run.started_ms),
+        "duration_ms": run.duration_ms,
+        "error": None if run.error_code is None else {"code": run.error_code, "message": run.error_message},
+        "response": None if status_code is None else {"status_code": status_code},
+    }

@@ -1,0 +1,80 @@
+"""Alert rules. What a definition means is for alerts/rules/ to say; here it is JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from model.ids import new_id
+from store.alert_tables import AlertRule
+from store.alerting_feed import alerting_changed
+from store.counting import count_rows
+
+
+def create_rule(session: Session, organization_id: str, definition: Mapping[str, Any], now_ms: int) -> AlertRule:
+    """A new rule; `definition` is its validated JSON, `name`, `type` and `enabled` among it."""
+    row = AlertRule(
+        id=new_id("rule", now_ms),
+        organization_id=organization_id,
+        type=definition["type"],
+        name=definition["name"],
+        enabled=definition["enabled"],
+        definition=dict(definition),
+        since_ms=now_ms,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    session.add(row)
+    session.flush()
+    alerting_changed(session)
+    return row
+
+
+def update_rule(
+    session: Session, rule: AlertRule, definition: Mapping[str, Any], now_ms: int, *, judges_anew: bool
+) -> None:
+    """Another definition. `judges_anew`: what it says of a check may differ now, so what was due before is not judged
+    by it any more."""
+    rule.name, rule.enabled, rule.definition = definition["name"], definition["enabled"], dict(definition)
+    rule.updated_ms = now_ms
+    if judges_anew:
+        rule.since_ms = now_ms
+    session.flush()
+    alerting_changed(session)
+
+
+def delete_rule(session: Session, rule: AlertRule, now_ms: int) -> None:
+    """Gone from lists; its alerts stay."""
+    rule.deleted_ms = rule.updated_ms = now_ms
+    session.flush()
+    alerting_changed(session)
+
+
+def get_rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule | None:
+    """A rule that is not deleted. `lock`: nobody else may edit it until this transaction ends."""
+    wanted = select(AlertRule).where(AlertRule.id == rule_id, AlertRule.deleted_ms.is_(None))
+    return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+
+
+def list_rules(
+    session: Session, *, rule_type: str | None = None, enabled: bool | None = None, page: tuple[int, int] = (0, 20)
+) -> tuple[list[AlertRule], int]:
+    """Rules that are not deleted, newest first, `page` = (offset, how many); and how many there are."""
+    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None))
+    if rule_type is not None:
+        wanted = wanted.where(AlertRule.type == rule_type)
+    if enabled is not None:
+        wanted = wanted.where(AlertRule.enabled.is_(enabled))
+    offset, limit = page
+    ordered = wanted.order_by(AlertRule.created_ms.desc(), AlertRule.id.desc()).offset(offset).limit(limit)
+    return list(session.scalars(ordered)), count_rows(session, wanted)
+
+
+def rules_in_force(session: Session) -> Sequence[AlertRule]:
+    """Every enabled rule that the session may see, by id."""
+    return session.scalars(
+        select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True)).order_by(AlertRule.id)
+    ).all()
