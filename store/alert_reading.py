@@ -17,7 +17,7 @@ _ALERTS_OF_A_RUN = 200
 def count_open_alerts(session: Session) -> dict[str, int]:
     """How many alerts are open, by status."""
     counted = select(Alert.status, func.count(Alert.id)).where(Alert.resolved_ms.is_(None)).group_by(Alert.status)
-    return dict(session.execute(counted).tuples().all())
+    return {row[0]: row[1] for row in session.execute(counted)}
 
 
 def alerts_of_run(session: Session, run: Run) -> list[Alert]:
@@ -45,10 +45,10 @@ def checks_by_ids(session: Session, check_ids: Collection[str]) -> dict[str, Che
 def channel_names(session: Session, channel_ids: Collection[str]) -> dict[str, str]:
     """Names of channels by id, deleted ones too: what was told to them stays told."""
     statement = select(AlertChannel.id, AlertChannel.name).where(AlertChannel.id.in_(set(channel_ids)))
-    return dict(session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def rule_names(session: Session, rule_ids: Collection[str]) -> dict[str, str]:
     """Names of rules by id, deleted ones too."""
     statement = select(AlertRule.id, AlertRule.name).where(AlertRule.id.in_(set(rule_ids)))
-    return dict(session.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in session.execute(statement)}
