@@ -42,7 +42,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
     try:
         with ExitStack() as parts:
             database, keyring, started = _open(settings, parts)
-            duties = _scheduler(database, settings, parts) if scheduler else None
+            duties = _scheduler(database, keyring, settings, parts) if scheduler else None
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
@@ -68,9 +68,9 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
     return database, keyring, bootstrap(database, keyring, settings)
 
 
-def _scheduler(database: Database, settings: Settings, parts: ExitStack) -> Scheduler:
+def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
     identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    scheduler = Scheduler(database, settings, identity)
+    scheduler = Scheduler(database, settings, identity, keyring=keyring)
     scheduler.start()
     parts.callback(scheduler.stop)
     return scheduler

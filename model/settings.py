@@ -65,6 +65,11 @@ class Settings(BaseModel):
         return value
 
     @property
+    def links_begin_with(self) -> str:
+        """The address in every link that leaves the house, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def sqlalchemy_url(self) -> str:
         """The store's address: PostgreSQL through psycopg 3 when TRACER_DATABASE_URL is set, else SQLite."""
         if not self.database_url:

@@ -22,8 +22,9 @@ _FREE = "status = 'pending' AND next_ms <= ? AND (claim IS NULL OR claimed_until
 _DUE = f"SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}"  # noqa: S608
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (
-    "SELECT id, organization_id, alert_id, notice_id, event, number, attempts, created_ms, retry_from_ms, claim, payload "  # noqa: S608
-    f"FROM notifications WHERE channel_id = ? AND {_FREE} ORDER BY created_ms, id LIMIT ? FOR UPDATE SKIP LOCKED"
+    "SELECT id, organization_id, alert_id, notice_id, event, number, attempts, created_ms, retry_from_ms, claim, "  # noqa: S608
+    f"payload FROM notifications WHERE channel_id = ? AND {_FREE} ORDER BY created_ms, id LIMIT ? "
+    "FOR UPDATE SKIP LOCKED"
 )
 _BUSY = (
     "SELECT alert_id, notice_id FROM notifications WHERE channel_id = ? AND status = 'pending' AND claim IS NOT NULL "
@@ -149,7 +150,8 @@ def give_back(session: Session, notification_ids: Sequence[str], claim: str) -> 
 def record_outcomes(session: Session, outcomes: Iterable[Outcome], claim: str) -> None:
     """Write what came of the tries. What arrived is sent whoever holds the claim; all else is the holder's to say.
     What could not be sent and was overtaken meanwhile by a later event of the same alert is replaced by it."""
-    sent, others = [], []
+    sent: list[Outcome] = []
+    others: list[Outcome] = []
     for outcome in outcomes:
         (sent if outcome.status == "sent" else others).append(outcome)
     run_many(

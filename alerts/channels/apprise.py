@@ -19,7 +19,8 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import AfterValidator, StringConstraints
 
-from alerts.channels.apprise_child import Asked, Told as ChildTold
+from alerts.channels.apprise_child import Asked
+from alerts.channels.apprise_child import Told as ChildTold
 from alerts.channels.apprise_schemes import ALLOWED
 from alerts.channels.base import SEND_TIMEOUT_S, Channel, Delivered, Outgoing, Undelivered, Way
 from alerts.messages.digest import digest
@@ -43,7 +44,9 @@ def _is_allowed(url: str) -> str:
         raise ValueError("must begin with a service's scheme, such as tgram:// or pagerduty://")
     scheme = found[1].lower()
     if scheme not in ALLOWED:
-        raise ValueError(f"{scheme}:// is not among the services that Tracer lets apprise reach; the reference lists them")
+        raise ValueError(
+            f"{scheme}:// is not among the services that Tracer lets apprise reach; the reference lists them"
+        )
     if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in url):
         raise ValueError("must not contain spaces or control characters")
     if not _is_understood(url):
@@ -55,7 +58,7 @@ def _is_allowed(url: str) -> str:
 def _is_understood(url: str) -> bool:
     import apprise  # takes half a second: only where a URL of apprise is judged
 
-    with suppress(Exception):  # noqa: BLE001 - whatever a plugin's parser trips over, it did not understand it
+    with suppress(Exception):
         return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
     return False
 

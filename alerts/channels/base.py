@@ -24,8 +24,8 @@ SEND_TIMEOUT_S = 15.0
 class Undelivered(Exception):  # noqa: N818 - what the caller is told, not a mistake of ours
     """The receiver did not take it. The text is a sentence for people and holds nothing that the receiver sent.
 
-    `permanent`: asking again can't help. `gone`: the receiver says that it is gone for good (410). `retry_after_s`: when
-    it wants to be asked again.
+    `permanent`: asking again can't help. `gone`: the receiver says that it is gone for good (410). `retry_after_s`:
+    when it wants to be asked again.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Way:
 
 
 class Channel(Strict):
-    """The fields are the REST `config`. `secrets`: fields that are masked (of a dict, each of its values). `per_second`:
-    the pace. `in_digests`: whether a storm of events comes as one message."""
+    """The fields are the REST `config`. `secrets`: fields that are masked (of a dict, each of its values).
+    `per_second`: the pace. `in_digests`: whether a storm of events comes as one message."""
 
     type: ClassVar[str]
     secrets: ClassVar[tuple[str, ...]] = ()

@@ -13,7 +13,8 @@ from alerts.messages.told import Told
 _BAD, _GOOD, _PLAIN = "#b42318", "#067647", "#344054"
 _PAGE = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    '<body style="font-family:-apple-system,Segoe UI,Roboto,Arial,sans-serif;font-size:15px;color:#1d2939">{body}</body></html>'
+    '<body style="font-family:-apple-system,Segoe UI,Roboto,Arial,sans-serif;font-size:15px;color:#1d2939">'
+    "{body}</body></html>"
 )
 _LINK = '<a href="{url}">{label}</a>'
 _BUTTON = (
@@ -26,7 +27,7 @@ def html(told: Told) -> str:
     """One event."""
     colour = _colour(told)
     rows = "".join(
-        f'<tr><td style="padding:3px 14px 3px 0;color:#667085;white-space:nowrap;vertical-align:top">{escape(label)}</td>'
+        f'<tr><td style="padding:3px 14px 3px 0;color:#667085;white-space:nowrap">{escape(label)}</td>'
         f'<td style="padding:3px 0">{escape(text)}</td></tr>'
         for label, text in told.facts
     )
@@ -47,7 +48,11 @@ def html_digest(whole: Digest) -> str:
     """Several, a line each."""
     items = "".join(
         f'<li style="margin:4px 0"><strong style="color:{_colour(line)}">{escape(line.mark)}</strong> '
-        + (_LINK.format(url=escape(line.link, quote=True), label=escape(line.headline)) if line.link else escape(line.headline))
+        + (
+            _LINK.format(url=escape(line.link, quote=True), label=escape(line.headline))
+            if line.link
+            else escape(line.headline)
+        )
         + "</li>"
         for line in whole.lines
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from alerts.messages.durations import lasting, moment, seconds_between
 from alerts.messages.inert import inert
@@ -71,13 +71,15 @@ def _alert(
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(
         event=event,
-        mark={"alert.resolved": "RESOLVED", "alert.acknowledged": "ACKNOWLEDGED", "alert.reminder": "STILL FAILING"}.get(
-            event, severity.upper()
-        ),
-        headline=_headline(alert, check),
+        mark={
+            "alert.resolved": "RESOLVED",
+            "alert.acknowledged": "ACKNOWLEDGED",
+            "alert.reminder": "STILL FAILING",
+        }.get(event, severity.upper()),
+        headline=_over(alert, check) if event == "alert.resolved" else _headline(alert, check),
         thread=alert_id,
         severity=severity,
-        facts=[(label, text) for label, text in facts(at, alert, check, run) if text],
+        facts=[(label, text) for label, text in facts(_Parts(at, alert, check, run)) if text],
         links=links,
         link=page,
         acknowledge=acknowledge_url(alert_id) if open_still else None,
@@ -91,10 +93,29 @@ def _headline(alert: dict[str, Any], check: dict[str, Any]) -> str:
     return title if not name or name in title else f"{name}: {title}"
 
 
+def _over(alert: dict[str, Any], check: dict[str, Any]) -> str:
+    """Good news must not read like bad news on a phone's lock screen."""
+    name = inert(check.get("name"), 200) or inert(alert.get("title"))
+    if alert.get("resolved_by"):
+        return f"{name}: resolved by {inert(alert['resolved_by'], 100)}"
+    recovered = str(alert.get("resolution") or "it recovered").startswith("it recovered")
+    return f"{name} has recovered" if recovered else f"{name}: the alert is closed"
+
+
 Facts = Iterator[tuple[str, str]]
 
 
-def _failing(at: str, alert: dict[str, Any], check: dict[str, Any], run: dict[str, Any]) -> Facts:
+class _Parts(NamedTuple):
+    """A body taken apart; `at` is its timestamp."""
+
+    at: str
+    alert: dict[str, Any]
+    check: dict[str, Any]
+    run: dict[str, Any]
+
+
+def _failing(parts: _Parts) -> Facts:
+    at, alert, check, run = parts
     yield "Cause", _cause(alert, run)
     yield "Since", _since(at, alert)
     yield "Severity", inert(alert.get("severity"), 10)
@@ -108,7 +129,8 @@ def _failing(at: str, alert: dict[str, Any], check: dict[str, Any], run: dict[st
     yield "Rule", inert(alert.get("rule_name"), 200)
 
 
-def _resolved(at: str, alert: dict[str, Any], check: dict[str, Any], run: dict[str, Any]) -> Facts:
+def _resolved(parts: _Parts) -> Facts:
+    at, alert, check, _ = parts
     yield "Lasted", lasting(alert.get("duration_s"))
     began, ended = moment(alert.get("since") or alert.get("triggered_at")), moment(alert.get("resolved_at") or at)
     yield "From", f"{began} to {ended}" if began else ended
@@ -119,7 +141,8 @@ def _resolved(at: str, alert: dict[str, Any], check: dict[str, Any], run: dict[s
     yield "Target", inert(check.get("target"))
 
 
-def _acknowledged(at: str, alert: dict[str, Any], check: dict[str, Any], run: dict[str, Any]) -> Facts:
+def _acknowledged(parts: _Parts) -> Facts:
+    at, alert, _, _ = parts
     yield "By", inert(alert.get("acknowledged_by"), 200)
     yield "At", moment(alert.get("acknowledged_at"))
     notes = alert.get("notes") or ()

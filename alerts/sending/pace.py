@@ -1,5 +1,5 @@
-"""How a storm reaches people (CONTRACT, "Alerts, rules, channels"): five notices singly within 30 s, then one digest per
-30 s until nothing has come for as long. Pure."""
+"""How a storm reaches people (CONTRACT, "Alerts, rules, channels"): five notices singly within 30 s, then one digest
+per 30 s until nothing has come for as long. Pure."""
 
 from __future__ import annotations
 
