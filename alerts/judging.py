@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from alerts.book import Book, InForce, book_of
 from alerts.confirming import ask_to_confirm
-from alerts.evaluation import CheckState, Closing, Confirm, Facts, Opened, Rearm, Rule, RuleState, evaluate, remember
+from alerts.evaluation import Confirm, evaluate, remember
 from alerts.evaluation import tick as let_time_pass
 from alerts.holds import hold_on
 from alerts.lifecycle import close, open_alert, recover, reopen, retract
+from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleState
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.points import Point
