@@ -58,7 +58,7 @@ def undelivered(session: Session, now_ms: int) -> list[Undelivered]:
     found = []
     for channel in session.scalars(channels.order_by(AlertChannel.id)):
         steady_ms = max(last_delivery_ms(session, channel.id) or 0, channel.updated_ms)
-        refused = channel.id in given_up and given_up[channel.id][2] > steady_ms
+        refused = channel.id in given_up and given_up[channel.id][2] >= steady_ms
         if refused or channel.id in pending:
             first_ms = min(row[1] for row in (pending.get(channel.id), given_up.get(channel.id)) if row is not None)
             found.append(Undelivered(channel, max(steady_ms, first_ms), refused, _last_error(session, channel.id)))

@@ -19,10 +19,13 @@ _ERROR_CHARACTERS = 200
 
 
 def _look(view: View) -> Iterable[Trouble]:
-    yield from (_disabled(channel) for channel in disabled_channels(view.session))
+    disabled = {channel.id: channel for channel in disabled_channels(view.session)}
     for notice in view.known:
-        if notice.kind == NoticeKind.CHANNEL_FAILING and not _over(view, notice):
+        if notice.subject in disabled if notice.kind == NoticeKind.CHANNEL_DISABLED else not _over(view, notice):
             yield still(notice)
+    for channel in disabled.values():
+        if not view.knows(channel.organization_id, NoticeKind.CHANNEL_DISABLED, channel.id):
+            yield _disabled(channel)
     for found in undelivered(view.session, view.now_ms):
         channel = found.channel
         if view.knows(channel.organization_id, NoticeKind.CHANNEL_FAILING, channel.id):
