@@ -100,3 +100,18 @@ def unknown_channels(session: Session, organization_id: str, channel_ids: Sequen
     """The places in a list of channel ids of those that the organization does not have."""
     known = set(existing_channels(session, organization_id))
     return [place for place, channel_id in enumerate(channel_ids) if channel_id not in known]
+
+
+def chosen_channels(session: Session, organization: Organization) -> list[str] | None:
+    """The organization's `notice_channels` as people see it: without those that were deleted since. None: all."""
+    chosen = organization.notice_channels
+    if not chosen:
+        return chosen
+    known = set(existing_channels(session, organization.id))
+    return [channel_id for channel_id in chosen if channel_id in known] or None
+
+
+def set_notice_channels(session: Session, organization: Organization, channel_ids: list[str] | None) -> None:
+    """Who hears what Tracer says about itself. None: every channel; empty: none."""
+    organization.notice_channels = channel_ids
+    session.flush()
