@@ -8,15 +8,17 @@ a scheduler works again.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.watches.registry import BY_API
-from alerts.watching import LOOK_S, Watching
+from alerts.self_watch.registry import BY_API
+from alerts.self_watch.watching import LOOK_S, Watching
 from model.settings import Settings
+from scheduler.duties import Duties
 from store.roles import hold_roles, release_roles
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.shards import CHECKPOINT_MAX_AGE_MS, oldest_checkpoint_ms
@@ -35,17 +37,22 @@ class Sender(Protocol):
     def stop(self) -> None: ...
 
 
+MakeSender = Callable[[Callable[[], bool]], Sender]
+"""Makes a sender from the question whether it may send now: the role may be lost between two turns."""
+
+
 class SchedulerWatch:
     """`identity`: unique among all processes of the database, up to 64 characters. `make_sender`: None where nothing
     can be sent."""
 
     def __init__(
-        self, database: Database, settings: Settings, identity: str, make_sender: Callable[[], Sender] | None = None
+        self, database: Database, settings: Settings, identity: str, make_sender: MakeSender | None = None
     ) -> None:
         self._database = database
         self._identity = identity
         self._make_sender = make_sender
         self._watching = Watching(BY_API, settings)
+        self._duties = Duties()
         self._sender: Sender | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="scheduler-watch", daemon=True)
@@ -72,11 +79,13 @@ class SchedulerWatch:
         if behind_ms <= CHECKPOINT_MAX_AGE_MS:
             self._stand_back()
             return
+        asked_s = time.monotonic()
         with self._database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             held = hold_roles(session, [OUTBOX_ROLE], self._identity, self._database.now_ms(session))
+        self._duties.renew(held, asked_s)
         if held and self._sender is None:
             _log.warning("outbox.stands_in")
-            self._sender = self._make_sender()
+            self._sender = self._make_sender(lambda: self._duties.holds(OUTBOX_ROLE))
             self._sender.start()
         elif not held:
             self._stop_sender()

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.deadman import LOOK_S as PING_LOOK_S
-from alerts.deadman import Deadman
-from alerts.watches.registry import BY_SCHEDULER
-from alerts.watching import LOOK_S, Watching
+from alerts.self_watch.deadman import LOOK_S as PING_LOOK_S
+from alerts.self_watch.deadman import Deadman
+from alerts.self_watch.registry import BY_SCHEDULER
+from alerts.self_watch.watching import LOOK_S, Watching
 from model.settings import Settings
 from scheduler.catch_up import CatchUp
 from scheduler.duties import Duties

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from api.scheduler_watch import OUTBOX_ROLE, SchedulerWatch
@@ -19,6 +21,9 @@ class FakeSender:
     """Says what became of it, and minds being started twice."""
 
     running = 0
+
+    def __init__(self, may: Callable[[], bool]) -> None:
+        assert may()
 
     def start(self) -> None:
         assert FakeSender.running == 0

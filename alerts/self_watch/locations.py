@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from alerts.watching import Trouble, View, Watch, still
+from alerts.self_watch.watching import Trouble, View, Watch, still
 from model.notices import NoticeKind
 from model.times import spoken
 from store.checks import active_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from alerts.watching import Trouble, View, Watch
+from alerts.self_watch.watching import Trouble, View, Watch
 from model.notices import NoticeKind
 from model.times import iso, spoken
 from store.service_clock import STEADY_MS, service

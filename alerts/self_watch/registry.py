@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.watches import channels, disk, impaired, locations, stopped
+from alerts.self_watch import channels, disk, impaired, locations, stopped
 
 BY_SCHEDULER = (locations.WATCH, channels.WATCH, disk.WATCH, impaired.WATCH)
 """Looked at by the scheduler that holds the role `notices`."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from alerts.watches import disk
-from alerts.watching import Watch, Watching
+from alerts.self_watch import disk
+from alerts.self_watch.watching import Watch, Watching
 from store.sessions import Database
 from tests.alerts.noticing import Owners
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from alerts.watches import locations
-from alerts.watching import Watch
+from alerts.self_watch import locations
+from alerts.self_watch.watching import Watch
 from model.protocol import LEASE_MS
 from scheduler.closing import close_and_rescue
 from store.dispatches import NewDispatch, add_dispatches
@@ -16,7 +16,7 @@ from store.sessions import EVERY_ORGANIZATION
 from store.tables import ProbeInstance
 from store.write_lock import Urgency
 from tests.alerts.noticing import Owners
-from tests.alerts.watches.conftest import Pass
+from tests.alerts.self_watch.conftest import Pass
 from tests.scheduler.world import World
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watching import Watch, Watching
+from alerts.self_watch.watching import Watch, Watching
 from model.settings import Settings
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from alerts.watching import Trouble, View, Watch
+from alerts.self_watch.watching import Trouble, View, Watch
 from model.notices import NoticeKind
 from store.organizations import first_organization
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from alerts.watches import impaired, stopped
-from alerts.watches.registry import BY_API, BY_SCHEDULER
-from alerts.watching import Watch, Watching
+from alerts.self_watch import impaired, stopped
+from alerts.self_watch.registry import BY_API, BY_SCHEDULER
+from alerts.self_watch.watching import Watch, Watching
 from model.ids import new_id
 from model.settings import Settings
 from store.sessions import EVERY_ORGANIZATION
 from store.tables import Gap, Run, Shard
 from store.write_lock import Urgency
 from tests.alerts.noticing import Owners
-from tests.alerts.watches.conftest import Pass
+from tests.alerts.self_watch.conftest import Pass
 from tests.scheduler.world import World
 
 

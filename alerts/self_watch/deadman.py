@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import structlog
 
-from alerts.deadman_ping import PingFailedError, ping
 from alerts.notices import raise_notice, resolve_notice
+from alerts.self_watch.deadman_ping import PingFailedError, ping
 from model.addresses import AddressPolicy, networks_of
 from model.notices import NOTICES_PAGE, NoticeKind
 from model.settings import Settings

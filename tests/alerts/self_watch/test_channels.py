@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from alerts.watches import channels
-from alerts.watching import Watch
+from alerts.self_watch import channels
+from alerts.self_watch.watching import Watch
 from store.notifications import enqueue
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from tests.alerts.noticing import Owners
-from tests.alerts.watches.conftest import Pass
+from tests.alerts.self_watch.conftest import Pass
 
 
 @pytest.fixture

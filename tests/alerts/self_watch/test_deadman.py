@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts.deadman import Deadman
+from alerts.self_watch.deadman import Deadman
 from model.settings import Settings
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -120,6 +120,17 @@ def test_it_is_not_asked_when_a_part_stands_still(
     works()
     ping(database)
     assert len(watcher.asked) == 2, "at once when all is well"
+
+
+def test_a_name_is_looked_up_judged_and_asked(
+    watcher: Any, works: Callable[[], None], clock: Clock, database: Database
+) -> None:
+    named = watcher.url.replace("127.0.0.1", "localhost")
+    works()
+    deadman(clock, named)(database)
+    assert watcher.asked == []
+    deadman(clock, named, "127.0.0.0/8", "::1/128")(database)
+    assert watcher.asked == [("GET", PATH)]
 
 
 def test_with_nothing_to_run_no_probe_is_needed(
