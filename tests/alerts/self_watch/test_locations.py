@@ -94,6 +94,22 @@ def test_an_api_that_was_away_blames_no_probe_that_finds_it_again(world: World, 
     assert owners.open() == [("location_offline", "eu")], "it never came back"
 
 
+def test_all_of_tracer_stopped_and_started_again_is_no_location_offline(
+    world: World, owners: Owners, let_pass: Pass
+) -> None:
+    old = world.probe(lease_ms=LEASE_MS)
+    let_pass(10, keeping=lambda: renew(world, old))
+    with world.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        row = session.get_one(ProbeInstance, old)
+        row.lease_until_ms, row.stopping = world.clock.now_ms - 1, True  # it said goodbye, as with Ctrl-C
+    let_pass(5)
+    let_pass(120, serving=False)
+    let_pass(15)
+    new = world.probe(lease_ms=LEASE_MS)
+    let_pass(60, keeping=lambda: renew(world, new))
+    assert owners.notices() == []
+
+
 def test_an_api_that_is_away_resolves_nothing(world: World, owners: Owners, let_pass: Pass) -> None:
     world.probe(lease_ms=LEASE_MS)
     let_pass(60)
