@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
+from api.scheduler_watch import SchedulerWatch
 from api.server import Server
 from migrations.upgrade import upgrade
 from model.settings import Settings
@@ -48,6 +49,9 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
+                watch = SchedulerWatch(database, settings, _identity())
+                watch.start()
+                parts.callback(watch.stop)
             _announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
@@ -69,11 +73,15 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 
 
 def _scheduler(database: Database, settings: Settings, parts: ExitStack) -> Scheduler:
-    identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    scheduler = Scheduler(database, settings, identity)
+    scheduler = Scheduler(database, settings, _identity())
     scheduler.start()
     parts.callback(scheduler.stop)
     return scheduler
+
+
+def _identity() -> str:
+    """Whose role and shards are, unique in its last 33 characters."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"[-64:]
 
 
 def _announce(address: str | None, started: Bootstrapped) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.addresses import networks_of
+from model.hosts import BadHostError, parse_url
 
 _STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 
@@ -27,6 +28,7 @@ class Settings(BaseModel):
     canaries: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str | None = None
+    deadman_url: str | None = None
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
@@ -45,6 +47,21 @@ class Settings(BaseModel):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         networks_of(value)
         return value
+
+    @field_validator("deadman_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                parse_url(value)
+            except BadHostError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def links_begin(self) -> str:
+        """The address in every link that leaves the house, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def sqlalchemy_url(self) -> str:
