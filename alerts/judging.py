@@ -18,7 +18,7 @@ from alerts.confirming import ask_to_confirm
 from alerts.evaluation import Confirm, evaluate, remember
 from alerts.evaluation import tick as let_time_pass
 from alerts.holds import hold_on
-from alerts.lifecycle import close, open_alert, recover, reopen, retract
+from alerts.lifecycle import LONGEST_CAUSE, close, open_alert, recover, reopen, retract
 from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleState
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
@@ -221,6 +221,7 @@ def _update(session: Session, alert: Alert, opened: Opened, now_ms: int) -> None
         if location not in alert.votes:
             add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is down too")
     alert.at_ms, alert.triggered_ms, alert.needed = opened.at_ms, opened.triggered_ms, opened.needed
+    alert.cause = opened.cause[:LONGEST_CAUSE]
     if dict(alert.votes) != opened.votes:
         alert.votes = dict(opened.votes)
     if list(alert.run_ids) != opened.run_ids:
