@@ -20,6 +20,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
     "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
+    "notices": ("at", "kind", "severity", "resolved_at", "message"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 

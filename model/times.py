@@ -16,6 +16,11 @@ def iso(at_ms: int | None) -> str | None:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
+def spoken(at_ms: int) -> str:
+    """`1705314600123` -> `2024-01-15 10:30:00 UTC`, for sentences."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def parse_iso(text: str) -> int:
     """ISO 8601 (a missing zone is UTC) -> ms. ValueError with a sentence when it is no time."""
     try:

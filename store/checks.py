@@ -152,6 +152,15 @@ def dependencies_of(session: Session, check_ids: Collection[str]) -> dict[str, l
     return {check_id: list(definition.get("depends_on") or ()) for check_id, definition in session.execute(wanted)}
 
 
+def active_at(session: Session, organization_id: str, location: str) -> list[str]:
+    """The names of the checks that run at a location, in their order."""
+    wanted = select(Check.name, Check.locations).where(
+        Check.organization_id == organization_id, Check.deleted_ms.is_(None), Check.status == "active"
+    )
+    found = session.execute(wanted.order_by(Check.name, Check.id))
+    return [name for name, locations in found if location in (locations or ())]
+
+
 def checks_by_location(session: Session) -> Counter[str]:
     """How many checks that are not deleted name each location."""
     return Counter(
