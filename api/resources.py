@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from api import api_keys, health, locations, monitors, notices, organization, probes, runs
+from api import (
+    alert_channels,
+    api_keys,
+    health,
+    locations,
+    monitors,
+    notices,
+    notifications,
+    organization,
+    probes,
+    runs,
+)
 
 RESOURCES = (
     monitors.routes,
     runs.routes,
+    alert_channels.routes,
+    notifications.routes,
     probes.routes,
     locations.routes,
     notices.routes,
