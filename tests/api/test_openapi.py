@@ -50,6 +50,7 @@ def known_ids(owner: Client) -> dict[str, str]:
         "monitor_id": monitor,
         "run_id": owner.data("POST", f"/v1/monitors/{monitor}/run", status=202)["run_id"],
         "probe_id": owner.data("POST", "/v1/probes", {"name": "p", "location": "x"}, status=201)["id"],
+        "rule_id": owner.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data"}, status=201)["id"],
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 
