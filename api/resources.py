@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from api import alert_rules, api_keys, health, locations, monitors, notices, organization, probes, runs
+from api import alert_rules, alerts, api_keys, health, locations, monitors, notices, organization, probes, runs
 
 RESOURCES = (
     monitors.routes,
     runs.routes,
     probes.routes,
     locations.routes,
+    alerts.routes,
     alert_rules.routes,
     notices.routes,
     api_keys.routes,

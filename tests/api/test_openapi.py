@@ -24,6 +24,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.resources import RESOURCES
+from store.sessions import Database
+from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
 from tests.api.test_monitors import URL_MONITOR
 
@@ -43,10 +45,13 @@ NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 
 @pytest.fixture
-def known_ids(owner: Client) -> dict[str, str]:
+def known_ids(owner: Client, database: Database, organization: str) -> dict[str, str]:
     """Ids that exist, for each path parameter: random ones would only ever meet 404."""
     monitor = owner.data("POST", "/v1/monitors", URL_MONITOR, status=201)["id"]
+    add_rule(database, organization, threshold=1)
+    record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     return {
+        "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
         "run_id": owner.data("POST", f"/v1/monitors/{monitor}/run", status=202)["run_id"],
         "probe_id": owner.data("POST", "/v1/probes", {"name": "p", "location": "x"}, status=201)["id"],
