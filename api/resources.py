@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from api import alert_rules, alerts, api_keys, health, locations, monitors, notices, organization, probes, runs
+from api import (
+    alert_rules,
+    alerts,
+    api_keys,
+    health,
+    locations,
+    maintenance_windows,
+    monitors,
+    notices,
+    organization,
+    probes,
+    runs,
+    silences,
+)
 
 RESOURCES = (
     monitors.routes,
@@ -11,6 +24,8 @@ RESOURCES = (
     locations.routes,
     alerts.routes,
     alert_rules.routes,
+    maintenance_windows.routes,
+    silences.routes,
     notices.routes,
     api_keys.routes,
     organization.routes,

@@ -52,6 +52,12 @@ def unknown_channels(
     }
 
 
+def refuse_none(apply_to: ApplyTo, field: str) -> None:
+    """Raises Invalid when nothing is named at all: what is meant to keep quiet, and does not, is found out at night."""
+    if not (apply_to.all or apply_to.monitors or apply_to.journeys or apply_to.tags):
+        raise Invalid({field: ["name monitors, journeys or tags, or say all: true"]})
+
+
 def refuse(fields: dict[str, list[str]]) -> None:
     """Raises Invalid when there is anything to say; of much, the first fifty."""
     if fields:

@@ -41,6 +41,7 @@ CHECKS = [
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
+WINDOW = {"name": "w", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
 NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 
@@ -56,6 +57,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "run_id": owner.data("POST", f"/v1/monitors/{monitor}/run", status=202)["run_id"],
         "probe_id": owner.data("POST", "/v1/probes", {"name": "p", "location": "x"}, status=201)["id"],
         "rule_id": owner.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data"}, status=201)["id"],
+        "window_id": owner.data("POST", "/v1/maintenance-windows", WINDOW, status=201)["id"],
+        "silence_id": owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 60}, status=201)["id"],
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 
