@@ -109,6 +109,13 @@ def get_check(session: Session, check_id: str, *, lock: bool = False) -> Check |
     return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
+def lock_checks(session: Session, check_ids: Collection[str]) -> None:
+    """Nobody else judges or edits these checks until this transaction ends. In the order of their ids, as everybody who
+    locks several; what was read of their alerts before has to be read again."""
+    wanted = select(Check.id).where(Check.id.in_(check_ids)).order_by(Check.id)
+    session.execute(wanted.with_for_update(key_share=True)).all()
+
+
 def list_checks(
     session: Session,
     *,
