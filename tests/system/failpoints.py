@@ -50,10 +50,10 @@ def _while_recording(place: str) -> None:
     if place == "results_written":
         judge = record.judge
 
-        def judged(session: Any, entered: Any, *rest: Any) -> None:
+        def judged(session: Any, book: Any, entered: Any, *rest: Any) -> None:
             if any(done.status.value == "failed" for done in entered):
                 die_once()
-            judge(session, entered, *rest)
+            judge(session, book, entered, *rest)
 
         record.judge = judged  # type: ignore[assignment]
     elif place == "alert_inserted":

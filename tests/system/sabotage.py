@@ -82,16 +82,16 @@ def alerts_in_a_transaction_of_their_own() -> None:
         made(self, *given, **named)
         databases.append(self)
 
-    def later(session: Any, entered: Any, before: Any, states: Any, now_ms: int) -> None:
+    def later(session: Any, book: Any, entered: Any, before: Any, states: Any, now_ms: int) -> None:
         def write() -> None:
             with databases[-1].write(sessions.EVERY_ORGANIZATION, Urgency.RESULTS) as another:
-                judge(another, list(entered), before, states, now_ms)
+                judge(another, book, list(entered), before, states, now_ms)
 
         if any(done.status.value == "failed" for done in entered):
             threading.Timer(0.5, write).start()
             threading.Timer(0.2, die_once).start()
         else:
-            judge(session, entered, before, states, now_ms)
+            judge(session, book, entered, before, states, now_ms)
 
     sessions.Database.__init__ = remember  # type: ignore[method-assign]
     record.judge = later  # type: ignore[assignment]
