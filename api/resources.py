@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api import (
+    alert_channels,
     alert_rules,
     alerts,
     api_keys,
@@ -13,6 +14,7 @@ from api import (
     maintenance_windows,
     monitors,
     notices,
+    notifications,
     organization,
     probes,
     runs,
@@ -30,6 +32,8 @@ RESOURCES = (
     explanations.routes,
     maintenance_windows.routes,
     silences.routes,
+    alert_channels.routes,
+    notifications.routes,
     notices.routes,
     api_keys.routes,
     organization.routes,

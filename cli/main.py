@@ -23,6 +23,8 @@ class _Lazy(click.Group):
         "runs": "cli.resources:runs",
         "probes": "cli.resources:probes",
         "keys": "cli.resources:keys",
+        "channels": "cli.channels:channels",
+        "notifications": "cli.channels:notifications",
         "notices": "cli.notices:notices",
     }
 

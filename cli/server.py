@@ -15,8 +15,9 @@ import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
+from alerts.sending.service import Outbox
 from api.app import create_app
-from api.scheduler_watch import SchedulerWatch
+from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from migrations.upgrade import upgrade
 from model.settings import Settings
@@ -43,13 +44,13 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
     try:
         with ExitStack() as parts:
             database, keyring, started = _open(settings, parts)
-            duties = _scheduler(database, settings, parts) if scheduler else None
+            duties = _scheduler(database, keyring, settings, parts) if scheduler else None
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
-                watch = SchedulerWatch(database, settings, _identity())
+                watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)
             _announce(address, started)
@@ -72,11 +73,16 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
     return database, keyring, bootstrap(database, keyring, settings)
 
 
-def _scheduler(database: Database, settings: Settings, parts: ExitStack) -> Scheduler:
-    scheduler = Scheduler(database, settings, _identity())
+def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
+    scheduler = Scheduler(database, settings, _identity(), keyring=keyring)
     scheduler.start()
     parts.callback(scheduler.stop)
     return scheduler
+
+
+def _stand_in(database: Database, keyring: Keyring, settings: Settings) -> MakeSender:
+    """An API sends the outbox itself while no scheduler works."""
+    return lambda may: Outbox(database, keyring, settings, _identity(), may=may)
 
 
 def _identity() -> str:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.addresses import networks_of
 from model.hosts import BadHostError, parse_url
+from model.mail import sender
+from model.smtp import parse_smtp_url
 
 _STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 
@@ -32,6 +34,8 @@ class Settings(BaseModel):
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
+    smtp_url: str | None = None
+    smtp_from: str | None = None
     url: str | None = None
     probe_key: str | None = None
 
@@ -46,6 +50,20 @@ class Settings(BaseModel):
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         networks_of(value)
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: str | None) -> str | None:
+        if value:
+            parse_smtp_url(value)
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_a_sender(cls, value: str | None) -> str | None:
+        if value:
+            sender(value)
         return value
 
     @field_validator("deadman_url")

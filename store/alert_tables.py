@@ -125,11 +125,15 @@ class Notification(Scoped, Base):
     """The outbox (R9): one event of one alert (or one notice) on its way to one channel. Its id is a function of the
     three, the same over all tries. `status`: pending, then sent, failed (the dead letter) or replaced (a later event of
     the same alert went in its place). `payload` is the webhook's body; other channels are written from it.
-    `claim` is held until `claimed_until_ms` by the process that is sending."""
+    `claim` is held until `claimed_until_ms` by the process that is sending. `grouped`: it went out in a digest.
+    `retry_from_ms`: when somebody asked for it to be sent again; tries are counted from there. `others_told_ms`: when
+    it was found to be undeliverable for now, and the rule's other channels were told; `fallback`: it is such a telling.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_pending", "next_ms", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("ix_notifications_waiting", "channel_id", "created_ms", sqlite_where=_PENDING, postgresql_where=_PENDING),
         Index("ix_notifications_alert", "alert_id", "created_ms"),
         Index("ix_notifications_channel", "channel_id", "sent_ms"),
         Index("ix_notifications_organization", "organization_id", "status", "created_ms"),
@@ -151,6 +155,8 @@ class Notification(Scoped, Base):
     last_error: Mapped[str | None] = mapped_column(String(500))
     grouped: Mapped[bool] = mapped_column(Boolean, default=False)
     fallback: Mapped[bool] = mapped_column(Boolean, default=False)
+    retry_from_ms: Mapped[int | None] = mapped_column(Ms)
+    others_told_ms: Mapped[int | None] = mapped_column(Ms)
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
 
 
