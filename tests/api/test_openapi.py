@@ -60,10 +60,10 @@ def _notification(database: Database, organization: str, channel: str) -> str:
 def known_ids(owner: Client, database: Database, organization: str) -> dict[str, str]:
     """Ids that exist, for each path parameter: random ones would only ever meet 404."""
     monitor = owner.data("POST", "/v1/monitors", URL_MONITOR, status=201)["id"]
-    add_rule(database, organization, threshold=1)
-    record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     hook = {"name": "h", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
     channel = owner.data("POST", "/v1/alert-channels", hook, status=201)["id"]
+    add_rule(database, organization, threshold=1)
+    record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     return {
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
