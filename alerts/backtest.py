@@ -6,9 +6,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alerts.evaluation import CheckState, Opened, Rule, RuleState, evaluate, remember, tick
+from alerts.evaluation import evaluate, remember, tick
 from alerts.judging import facts_of, wants_certificates
 from alerts.rules.base import RuleDefinition
+from alerts.state import CheckState, Opened, Rule, RuleState
 from store.points import points_before, points_from
 from store.tables import Check
 

@@ -13,9 +13,9 @@ import msgspec
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
-from alerts.evaluation import Rule
 from alerts.rules.base import ApplyTo, RuleDefinition
 from alerts.rules.registry import RULES
+from alerts.state import Rule
 from model.schedule import next_fire
 from store.alert_rules import rules_in_force
 from store.alert_tables import AlertRule, MaintenanceWindow, Silence

@@ -17,6 +17,7 @@ from alerts.rules.base import ApplyTo
 from model.material import material_change
 from store.alert_tables import Alert, AlertRule
 from store.alerts import open_alerts
+from store.checks import lock_checks
 from store.tables import Check
 
 JUDGES_THE_SAME = frozenset({"name", "severity", "channels", "reminder_interval"})
@@ -43,7 +44,7 @@ def after_rule_edit(session: Session, rule: AlertRule, old_definition: Mapping[s
     """Resolve the open alerts of a rule that judges otherwise now, or that does not cover their checks any more."""
     names = old_definition.keys() | rule.definition.keys()
     other = {name for name in names if old_definition.get(name) != rule.definition.get(name)} - JUDGES_THE_SAME
-    for alert in open_alerts(session, rule_id=rule.id):
+    for alert in _open_by(session, rule):
         if not rule.enabled:
             close(session, alert, f"rule {rule.name} was disabled", now_ms)
         elif other - {"apply_to"}:
@@ -54,7 +55,7 @@ def after_rule_edit(session: Session, rule: AlertRule, old_definition: Mapping[s
 
 def after_rule_delete(session: Session, rule: AlertRule, now_ms: int) -> None:
     """Resolve the open alerts of a rule that is gone."""
-    for alert in open_alerts(session, rule_id=rule.id):
+    for alert in _open_by(session, rule):
         close(session, alert, f"rule {rule.name} was deleted", now_ms)
 
 
@@ -66,6 +67,17 @@ def judges_otherwise(old_definition: Mapping[str, Any], new_definition: Mapping[
 
 def _open(session: Session, check: Check) -> list[Alert]:
     return open_alerts(session, check_ids=[check.id])
+
+
+def _open_by(session: Session, rule: AlertRule) -> list[Alert]:
+    """A rule's open alerts. Their checks are locked first, as by whoever judges a result: of the two that may want to
+    end an alert, the second sees that it has ended."""
+    known = open_alerts(session, rule_id=rule.id)
+    if known:
+        lock_checks(session, {alert.check_id for alert in known})
+        for alert in known:
+            session.expire(alert)
+    return open_alerts(session, rule_id=rule.id)
 
 
 def _covered(session: Session, alert: Alert, check: Check) -> bool:

@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.book import book_of
-from alerts.evaluation import Decision, Facts, Rule, evaluate
+from alerts.evaluation import Decision, evaluate
 from alerts.judging import facts_of, state_at, wants_certificates
+from alerts.state import Facts, Rule
 from model.outcome import RunStatus, Trigger
 from model.points import Point
 from store.alert_tables import Alert, Notification

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
 from alerts.book import book_of
-from alerts.evaluation import CheckState, Rule, Stream, silence_deadlines
+from alerts.evaluation import silence_deadlines
 from alerts.holds import hold_on
 from alerts.judging import facts_of, judge_check
 from alerts.lifecycle import tell_or_hold
+from alerts.state import CheckState, Rule, Stream
 from alerts.telling import tell
 from model.points import Point
 from store.alert_tables import Alert, AlertRule

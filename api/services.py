@@ -34,8 +34,7 @@ class Services:
     @property
     def public_url(self) -> str:
         """The address in every link that leaves the house, without a slash at its end."""
-        settings = self.settings
-        return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+        return self.settings.links_begin
 
 
 def install(app: Flask, services: Services) -> None:

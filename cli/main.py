@@ -21,8 +21,16 @@ class _Lazy(click.Group):
         "check": "cli.check:check",
         "monitors": "cli.resources:monitors",
         "runs": "cli.resources:runs",
+        "alerts": "cli.alerting:alerts",
+        "rules": "cli.alerting:rules",
+        "silence": "cli.silence:silence",
+        "maintenance": "cli.alerting:maintenance",
+        "why": "cli.alerting:why",
         "probes": "cli.resources:probes",
         "keys": "cli.resources:keys",
+        "channels": "cli.channels:channels",
+        "notifications": "cli.channels:notifications",
+        "notices": "cli.notices:notices",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -7,6 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.addresses import networks_of
+from model.hosts import BadHostError, parse_url
+from model.mail import sender
+from model.smtp import parse_smtp_url
 
 _STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 
@@ -27,9 +30,12 @@ class Settings(BaseModel):
     canaries: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str | None = None
+    deadman_url: str | None = None
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
+    smtp_url: str | None = None
+    smtp_from: str | None = None
     url: str | None = None
     probe_key: str | None = None
 
@@ -45,6 +51,35 @@ class Settings(BaseModel):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         networks_of(value)
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: str | None) -> str | None:
+        if value:
+            parse_smtp_url(value)
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_a_sender(cls, value: str | None) -> str | None:
+        if value:
+            sender(value)
+        return value
+
+    @field_validator("deadman_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                parse_url(value)
+            except BadHostError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def links_begin(self) -> str:
+        """The address in every link that leaves the house, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def sqlalchemy_url(self) -> str:

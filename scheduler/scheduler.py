@@ -9,6 +9,11 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.self_watch.deadman import LOOK_S as PING_LOOK_S
+from alerts.self_watch.deadman import Deadman
+from alerts.self_watch.registry import BY_SCHEDULER
+from alerts.self_watch.watching import LOOK_S, Watching
+from alerts.sending.service import Outbox
 from model.settings import Settings
 from scheduler.catch_up import CatchUp
 from scheduler.duties import Duties
@@ -16,12 +21,14 @@ from scheduler.figures import Figures
 from scheduler.housekeeping import RetentionTurn
 from scheduler.jobs import JOBS, Job, Jobs
 from scheduler.ticker import Ticker
+from store.keyring import Keyring
 from store.retention import Retention
 from store.sessions import Database
 
 TICK_S = 0.5
 OWNER_CHARACTERS = 33
 AFTER_ERROR_S = 0.5
+OUTBOX_ROLE = "outbox"
 _SPARE_S = 0.03
 """Catching up stops so long before the next tick is due."""
 _log = structlog.get_logger(__name__)
@@ -29,20 +36,30 @@ _log = structlog.get_logger(__name__)
 
 class Scheduler:
     """`identity`: unique among all schedulers of the database, in its last 33 characters. On SQLite there is one
-    scheduler; on PostgreSQL any number share the work."""
+    scheduler; on PostgreSQL any number share the work. `keyring`: with it the outbox is sent here too."""
 
     def __init__(
-        self, database: Database, settings: Settings, identity: str, *, jobs: Sequence[Job] | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        identity: str,
+        *,
+        jobs: Sequence[Job] | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         self.figures = Figures()
         self._stopping = threading.Event()
-        turn = RetentionTurn(Retention(database, settings), self._stopping)
-        chosen = (*JOBS, Job("retention", 30, turn)) if jobs is None else tuple(jobs)
+        chosen = (*JOBS, *self._jobs_of(database, settings)) if jobs is None else tuple(jobs)
         duties = Duties()
+        self.outbox = (
+            None
+            if keyring is None
+            else Outbox(database, keyring, settings, identity, may=lambda: duties.holds(OUTBOX_ROLE))
+        )
         self._ticker = Ticker(
             database,
             identity[-OWNER_CHARACTERS:],
-            roles=[job.name for job in chosen],
+            roles=[*(job.name for job in chosen), *([OUTBOX_ROLE] if self.outbox is not None else [])],
             duties=duties,
             figures=self.figures,
             alone=database.sqlite,
@@ -51,16 +68,30 @@ class Scheduler:
         self._jobs = Jobs(database, chosen, duties, self.figures)
         self._thread: threading.Thread | None = None
 
+    def _jobs_of(self, database: Database, settings: Settings) -> list[Job]:
+        """The jobs that the settings decide on."""
+        jobs = [
+            Job("retention", 30, RetentionTurn(Retention(database, settings), self._stopping)),
+            Job("notices", LOOK_S, Watching(BY_SCHEDULER, settings)),
+        ]
+        if settings.deadman_url:
+            jobs.append(Job("deadman", PING_LOOK_S, Deadman(settings.deadman_url, settings, self._stopping)))
+        return jobs
+
     def start(self) -> None:
         """Begin; returns at once."""
         self._thread = threading.Thread(target=self._main, name="scheduler", daemon=True)
         self._thread.start()
         self._jobs.start()
+        if self.outbox is not None:
+            self.outbox.start()
 
     def stop(self, *, release: bool = True) -> None:
         """End; returns when nothing of it runs any more. `release`: hand shards and roles over at once, so that another
         scheduler need not wait for their leases to run out."""
         self._stopping.set()
+        if self.outbox is not None:
+            self.outbox.stop()
         self._jobs.stop()
         if self._thread is not None:
             self._thread.join()

@@ -15,6 +15,7 @@ from store.table_base import Base, Json, Ms, Scoped
 _OPEN = text("resolved_ms IS NULL")
 _PENDING = text("status = 'pending'")
 _UNTOLD = text("resolved_ms IS NULL AND held IS NOT NULL")
+_OWED = text("owed_ms IS NOT NULL")
 
 
 class AlertChannel(Scoped, Base):
@@ -124,11 +125,15 @@ class Notification(Scoped, Base):
     """The outbox (R9): one event of one alert (or one notice) on its way to one channel. Its id is a function of the
     three, the same over all tries. `status`: pending, then sent, failed (the dead letter) or replaced (a later event of
     the same alert went in its place). `payload` is the webhook's body; other channels are written from it.
-    `claim` is held until `claimed_until_ms` by the process that is sending."""
+    `claim` is held until `claimed_until_ms` by the process that is sending. `grouped`: it went out in a digest.
+    `retry_from_ms`: when somebody asked for it to be sent again; tries are counted from there. `others_told_ms`: when
+    it was found to be undeliverable for now, and the rule's other channels were told; `fallback`: it is such a telling.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
         Index("ix_notifications_pending", "next_ms", sqlite_where=_PENDING, postgresql_where=_PENDING),
+        Index("ix_notifications_waiting", "channel_id", "created_ms", sqlite_where=_PENDING, postgresql_where=_PENDING),
         Index("ix_notifications_alert", "alert_id", "created_ms"),
         Index("ix_notifications_channel", "channel_id", "sent_ms"),
         Index("ix_notifications_organization", "organization_id", "status", "created_ms"),
@@ -150,6 +155,8 @@ class Notification(Scoped, Base):
     last_error: Mapped[str | None] = mapped_column(String(500))
     grouped: Mapped[bool] = mapped_column(Boolean, default=False)
     fallback: Mapped[bool] = mapped_column(Boolean, default=False)
+    retry_from_ms: Mapped[int | None] = mapped_column(Ms)
+    others_told_ms: Mapped[int | None] = mapped_column(Ms)
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
 
 
@@ -203,7 +210,10 @@ class Silence(Scoped, Base):
 
 class Notice(Scoped, Base):
     """What Tracer has to say about itself: a location offline, a channel that refuses, a full disk. One open notice per
-    `kind` and `subject`."""
+    `kind` and `subject`.
+
+    `messages` counts what owners were told of it, in turns: odd, they know it as open; even, as resolved (or not at
+    all). `told_open_ms`, `told_resolved_ms`: when last. `owed_ms`: when they may be told that it has changed again."""
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -217,6 +227,7 @@ class Notice(Scoped, Base):
             postgresql_where=_OPEN,
         ),
         Index("ix_notices_organization", "organization_id", "at_ms"),
+        Index("ix_notices_owed", "owed_ms", sqlite_where=_OWED, postgresql_where=_OWED),
     )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     kind: Mapped[str] = mapped_column(String(30))
@@ -226,3 +237,7 @@ class Notice(Scoped, Base):
     link: Mapped[str] = mapped_column(String(500))
     at_ms: Mapped[int] = mapped_column(Ms)
     resolved_ms: Mapped[int | None] = mapped_column(Ms)
+    messages: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    told_open_ms: Mapped[int | None] = mapped_column(Ms)
+    told_resolved_ms: Mapped[int | None] = mapped_column(Ms)
+    owed_ms: Mapped[int | None] = mapped_column(Ms)

@@ -12,11 +12,12 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstra
 
 from model.definition import CheckDefinition, Strict
 from model.fields import printable
+from model.headers import Headers
 from model.hosts import WebUrl, parse_url
 from model.secrets import MASK
 from model.validation import FieldsError
 from probes.http.exchange import MAX_BODY, ClientCertificate
-from probes.http.headers import USER_AGENT, Headers, basic_authorization, header_line
+from probes.http.headers import USER_AGENT, basic_authorization, header_line
 from probes.http.visit import Plan
 
 MAX_REQUEST_BODY = 262_144

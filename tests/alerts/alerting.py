@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import select
 
 from alerts.book import rule_of
-from alerts.evaluation import CheckState, Facts, Rule, evaluate
+from alerts.evaluation import evaluate
 from alerts.record import record
 from alerts.rules.registry import RULES
+from alerts.state import CheckState, Facts, Rule
 from model.finished import Finished
 from model.ids import new_id
 from model.points import Point

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evaluation import CheckState, Closing, RuleState, evaluate, tick
+from alerts.evaluation import evaluate, tick
+from alerts.state import CheckState, Closing, RuleState
 from tests.alerts.alerting import STEP_MS, T0, facts, fold, point, points, rule, spans
 
 

@@ -50,16 +50,7 @@ def window(database: Database, organization: str, **fields: Any) -> None:
     shown = {"apply_to": {"all": True}, "starts_ms": None, "ends_ms": None, "cron": None, "timezone": "UTC", **fields}
     shown |= {"created_ms": T0, "updated_ms": T0}
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.add(
-            MaintenanceWindow(
-                id=new_id("mwi", T0),
-                organization_id=organization,
-                name="upgrade",
-                created_ms=T0,
-                updated_ms=T0,
-                **shown,
-            )
-        )
+        session.add(MaintenanceWindow(id=new_id("mwi", T0), organization_id=organization, name="upgrade", **shown))
         alerting_changed(session)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.schemas.quiet import SilenceRequest, WindowDefinition
 from cli.environment import read_settings
 from model.assertions.registry import ASSERTION_TYPES
+from model.notices import NoticeKind
 from model.settings import Settings
 from probes.registry import MONITORS, parse
 
@@ -47,10 +49,24 @@ def test_the_monitors_of_the_readme_and_the_tutorial_are_definitions() -> None:
     assert parse(yaml.safe_load(shop)).type == "url"
 
 
+def test_the_quiet_times_of_their_page_are_accepted() -> None:
+    page = (ROOT / "docs/how-to/quiet-times.md").read_text()
+    (window,) = blocks(page, "yaml")
+    assert WindowDefinition.model_validate(yaml.safe_load(window)).duration == 1800
+    (body,) = re.findall(r"-d '(\{.*?\})'\n", page)
+    assert SilenceRequest.model_validate(json.loads(body)).for_ == 1200
+
+
 def test_each_setting_has_its_row() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text()
     missing = [name for name in Settings.model_fields if f"`TRACER_{name.upper()}`" not in page]
     assert missing == []
+
+
+def test_each_kind_of_notice_has_its_row() -> None:
+    page = (ROOT / "docs/how-to/watching-tracer.md").read_text()
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(["kind", *NoticeKind])
 
 
 def test_the_defaults_of_the_settings_page_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,74 @@
+"""One transaction of claiming: what a channel is to be sent next, with all that is needed to send it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from alerts.channels.base import Channel, Undelivered
+from alerts.channels.registry import CHANNELS
+from alerts.sending.pace import next_turn
+from store.alert_channels import SIGNING, channel_of, channel_secrets, joined
+from store.keyring import Keyring, UndecryptableError
+from store.outbox import Claimed, claim_due, recent_messages
+
+MOST_IN_A_DIGEST = 5_000
+_log = structlog.get_logger(__name__)
+
+
+class Batch(msgspec.Struct):
+    """What is this sender's to send to a channel now. `wait_ms`: nothing before that. `refusal`: why none of it can be
+    sent. `grouped`: as one message."""
+
+    claimed: list[Claimed]
+    channel: Channel | None = None
+    signing_secret: str | None = None
+    grouped: bool = False
+    wait_ms: int = 0
+    refusal: Undelivered | None = None
+
+
+def next_batch(session: Session, keyring: Keyring, channel_id: str, claim: str, room: int, now_ms: int) -> Batch:
+    """Claim what may go to this channel now, `room` notifications at most where they go singly."""
+    row = channel_of(session, channel_id)
+    if row is None or row.deleted_ms is not None:
+        return _refused(session, channel_id, claim, now_ms, "the channel was deleted")
+    if row.disabled_ms is not None:
+        return _refused(session, channel_id, claim, now_ms, f"the channel is disabled: {row.disabled_reason}")
+    try:
+        secrets = channel_secrets(keyring, row)
+        channel = _channel(row.type, msgspec.json.encode(joined(row.config, secrets)))
+    except UndecryptableError:
+        _log.error("channel.undecryptable", channel_id=channel_id)
+        return _refused(session, channel_id, claim, now_ms, "the channel's secrets can't be read", for_good=False)
+    except (KeyError, ValidationError):
+        _log.error("channel.unusable", channel_id=channel_id, type=row.type)
+        return _refused(session, channel_id, claim, now_ms, "the channel's configuration is not usable any more")
+    limit, grouped = room, False
+    if channel.in_digests:
+        turn = next_turn(*recent_messages(session, channel_id, now_ms), now_ms)
+        if turn.wait_ms:
+            return Batch([], wait_ms=turn.wait_ms)
+        limit, grouped = (MOST_IN_A_DIGEST, True) if turn.grouped else (1, False)
+    claimed = claim_due(session, channel_id, claim, limit, now_ms)
+    return Batch(claimed, channel, secrets.get(SIGNING), grouped)
+
+
+def _refused(session: Session, channel_id: str, claim: str, now_ms: int, why: str, *, for_good: bool = True) -> Batch:
+    claimed = claim_due(session, channel_id, claim, MOST_IN_A_DIGEST, now_ms)
+    return Batch(claimed, refusal=Undelivered(why, permanent=for_good))
+
+
+@lru_cache(maxsize=1_024)
+def _parsed(kind: str, config: bytes) -> Any:
+    return CHANNELS[kind].model_validate(msgspec.json.decode(config))
+
+
+def _channel(kind: str, config: bytes) -> Channel:
+    found: Channel = _parsed(kind, config)
+    return found
