@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from alerts.messages.durations import lasting, seconds_between
 from alerts.rules.registry import RULES
 from cli.resources import ask, by_id, json_option, listing, read_document, show_answer, warn, writing
 from cli.tables import print_json, print_list
@@ -106,7 +107,15 @@ def backtest(
     if as_json:
         print_json(tried)
         return
-    print_list("would-be alerts", tried["alerts"], {}, nothing="It would have raised no alert.")
+    rows = [
+        {
+            **alert,
+            "lasted": lasting(seconds_between(alert["triggered_at"], alert["resolved_at"])) or "still open",
+            "runs": len(alert["run_ids"]),
+        }
+        for alert in tried["alerts"]
+    ]
+    print_list("would-be alerts", rows, {}, nothing="It would have raised no alert.")
     for channel_id, count in tried["notices"].items():
         click.echo(f"{channel_id} would have got {count} message{'' if count == 1 else 's'}")
 

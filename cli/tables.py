@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "notifications": ("id", "event", "status", "channel_id", "attempts", "created_at", "last_error"),
     "alerts": ("id", "status", "severity", "title", "locations", "triggered_at", "acknowledged_by", "rule_name"),
     "rules": ("id", "name", "type", "severity", "enabled", "channels", "warnings"),
-    "would-be alerts": ("check_id", "triggered_at", "resolved_at", "run_ids"),
+    "would-be alerts": ("check_id", "triggered_at", "resolved_at", "lasted", "runs"),
     "decisions": ("at", "outcome", "rule_id", "alert_id", "detail"),
     "maintenance windows": ("id", "name", "active", "starts_at", "ends_at", "cron", "duration", "timezone"),
     "silences": ("id", "status", "match", "ends_at", "created_by", "reason"),

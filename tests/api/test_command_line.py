@@ -66,6 +66,7 @@ def test_an_outage_from_its_rule_to_its_end(
     assert "not_met" in typed("why", check, "--at", "2024-01-15T10:30:25Z")
     tried = typed("rules", "backtest", rule)
     assert check in tried
+    assert "still open" in tried
     assert f"{channel} would have got 1 message" in tried
     file.write_text("threshold: 3\n")
     assert "no alert" in typed("rules", "backtest", rule, "-f", str(file), "--from", "2024-01-15T10:00:00Z")
