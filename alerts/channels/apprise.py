@@ -10,10 +10,10 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -32,6 +32,7 @@ from model.secrets import MASK
 _MAX_URL = 2_000
 _ROOM = 1_500
 """Characters of a digest's names: what a chat shows without folding it, and one SMS splits into ten."""
+_COMMAND = (sys.executable, "-I", "-m", "alerts.channels.apprise_child")
 _MENTION = re.compile(r"@(?=\w)|<(?=[!@#&/a-zA-Z])")
 _SCHEME = re.compile(r"([a-z0-9_-]{1,30})://", re.IGNORECASE)
 
@@ -49,18 +50,7 @@ def _is_allowed(url: str) -> str:
         )
     if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in url):
         raise ValueError("must not contain spaces or control characters")
-    if not _is_understood(url):
-        raise ValueError(f"is not an address that apprise understands: its documentation shows the form of {scheme}://")
     return url
-
-
-@lru_cache(maxsize=256)
-def _is_understood(url: str) -> bool:
-    import apprise  # takes half a second: only where a URL of apprise is judged
-
-    with suppress(Exception):
-        return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
-    return False
 
 
 class Apprise(Channel):
@@ -76,6 +66,21 @@ class Apprise(Channel):
         AfterValidator(printable),
         AfterValidator(_is_allowed),
     ]
+
+    def mistakes(self) -> dict[str, str]:
+        asked = msgspec.json.encode(Asked(self.url))
+        try:
+            done = subprocess.run(  # noqa: S603 - our own module
+                _COMMAND, input=asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(), cwd="/",
+                timeout=SEND_TIMEOUT_S, start_new_session=True, check=False,
+            )  # fmt: skip
+            understood = msgspec.json.decode(done.stdout, type=ChildTold).delivered
+        except (subprocess.TimeoutExpired, msgspec.DecodeError):
+            understood = False
+        if understood:
+            return {}
+        scheme = self.url.partition(":")[0].lower()
+        return {"url": f"is not an address that apprise understands: its documentation shows the form of {scheme}://"}
 
     async def send(self, outgoing: Outgoing, way: Way) -> Delivered:
         events = [_defused(told(payload, way.public_url, way.acknowledge_url)) for payload in outgoing.payloads]
@@ -102,8 +107,7 @@ def _defused(event: Told) -> Told:
 
 async def _in_child(asked: Asked) -> ChildTold:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-m", "alerts.channels.apprise_child",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        *_COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         env=_environment(), cwd="/", start_new_session=True,
     )  # fmt: skip
     try:

@@ -24,13 +24,14 @@ _PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spa
 
 
 class Asked(msgspec.Struct):
-    """`allow`: the networks of TRACER_ALLOW_NETS. `kind`: apprise's own word (success, failure, warning)."""
+    """`allow`: the networks of TRACER_ALLOW_NETS. `kind`: apprise's own word (success, failure, warning). With no body
+    nothing is sent, and the answer says whether apprise understands the URL."""
 
     url: str
-    title: str
-    body: str
-    kind: str
-    allow: list[str]
+    title: str = ""
+    body: str = ""
+    kind: str = "info"
+    allow: list[str] = []
 
 
 class Told(msgspec.Struct):
@@ -82,6 +83,8 @@ def main() -> None:
         channel = apprise.Apprise()
         if not channel.add(asked.url):
             told = Told(False, error="apprise does not understand the address any more: write it anew")
+        elif not asked.body:
+            told = Told(True)
         else:
             delivered = channel.notify(
                 title=asked.title, body=asked.body, notify_type=asked.kind, body_format=apprise.NotifyFormat.TEXT

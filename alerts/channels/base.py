@@ -86,6 +86,10 @@ class Channel(Strict):
     per_second: ClassVar[float] = 1.0
     in_digests: ClassVar[bool] = True
 
+    def mistakes(self) -> dict[str, str]:
+        """What only a closer look shows, by field: asked once, when a person gives the configuration."""
+        return {}
+
     @abstractmethod
     async def send(self, outgoing: Outgoing, way: Way) -> Delivered:
         """Deliver it within SEND_TIMEOUT_S. Raises Undelivered, and nothing else."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -23,7 +24,7 @@ class Outbox:
     def __init__(
         self, database: Database, keyring: Keyring, settings: Settings, identity: str, *, may: Callable[[], bool]
     ) -> None:
-        self._make = lambda: Sender(database, keyring, settings, identity, may=may)
+        self._make: Callable[[], Sender] = lambda: Sender(database, keyring, settings, identity, may=may)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._running: tuple[asyncio.AbstractEventLoop, Sender] | None = None
@@ -41,7 +42,7 @@ class Outbox:
             running = self._running
         if running is not None:
             loop, sender = running
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # a loop that has just ended needs no telling
                 loop.call_soon_threadsafe(sender.stop)
         if self._thread is not None:
             self._thread.join()
