@@ -13,10 +13,10 @@ import msgspec
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
-from alerts.evaluation import Rule
 from alerts.rules.base import ApplyTo, RuleDefinition
 from alerts.rules.registry import RULES
-from model.schedule import fires
+from alerts.state import Rule
+from model.schedule import next_fire
 from store.alert_rules import rules_in_force
 from store.alert_tables import AlertRule, MaintenanceWindow, Silence
 from store.alerting_feed import alerting_number
@@ -40,9 +40,8 @@ class Window(msgspec.Struct, frozen=True):
     def holds_at(self, at_ms: int) -> bool:
         if self.cron is None:
             return (self.starts_ms or 0) <= at_ms < (self.ends_ms or 0)
-        return next(
-            (True for fire in fires(self.cron, self.timezone, at_ms - self.duration_ms) if fire <= at_ms), False
-        )
+        fire = next_fire(self.cron, self.timezone, at_ms - self.duration_ms)
+        return fire is not None and fire <= at_ms
 
 
 class Quiet(msgspec.Struct, frozen=True):

@@ -17,92 +17,22 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from alerts.rules.base import RuleDefinition, Vote
+from alerts.rules.base import Vote
+from alerts.state import CheckState, Facts, Opened, Rearm, Rule, RuleState, Stream
+from alerts.votes import (
+    MOST_RUNS,
+    fresh_locations,
+    newly_down,
+    proof,
+    recovered,
+    vote_of,
+    voted_at,
+    what_was_found,
+)
 from model.points import Point
 
 REARM_MS = 3_600_000
 """After somebody resolved an alert by hand, its rule is quiet until the first good run, or for so long."""
-MOST_RUNS = 20
-"""Runs kept on an alert as its proof."""
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """A rule in force: results of runs due before `since_ms` raise no alert by it."""
-
-    id: str
-    since_ms: int
-    definition: RuleDefinition
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check is: the locations that vote, its interval (None: cron), from which version on results count, since
-    when it has been as it is, and for rules of time whether it is due to be measured at all."""
-
-    locations: tuple[str, ...]
-    interval_ms: int | None
-    from_version: int = 0
-    since_ms: int = 0
-
-
-class Opened(msgspec.Struct, kw_only=True):
-    """An alert as the fold knows it. `needed`: down votes it took; `votes`: {location: due time of the run by which it
-    voted down}; `ended_by`: the run after which it was over, None while it is open or was ended by hand."""
-
-    rule_id: str
-    at_ms: int
-    triggered_ms: int
-    needed: int
-    fresh: int
-    votes: dict[str, int]
-    run_ids: list[str]
-    cause: str
-    ended_by: Point | None = None
-    closed_ms: int | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.ended_by is None and self.closed_ms is None
-
-
-class Closing(msgspec.Struct, frozen=True):
-    """An alert of a rule was resolved at `at_ms` by a person, or because something was edited."""
-
-    at_ms: int
-    by_hand: bool
-
-
-class Rearm(msgspec.Struct, frozen=True):
-    """Somebody resolved an alert by hand, and none of the locations that voted for it has had a good run since."""
-
-    at_ms: int
-    locations: tuple[str, ...]
-
-
-class RuleState(msgspec.Struct):
-    """What one rule says of one check."""
-
-    alerts: list[Opened] = msgspec.field(default_factory=list)
-    closings: list[Closing] = msgspec.field(default_factory=list)
-    rearm: Rearm | None = None
-
-    @property
-    def opened(self) -> Opened | None:
-        return self.alerts[-1] if self.alerts and self.alerts[-1].is_open else None
-
-
-class Stream(msgspec.Struct):
-    """What is known of one location: measured scheduled runs, oldest first, and what a confirming run found since."""
-
-    history: list[Point] = msgspec.field(default_factory=list)
-    newest: Point | None = None
-    confirm: Point | None = None
-
-
-class CheckState(msgspec.Struct):
-    """All that judging the next point of a check needs."""
-
-    streams: dict[str, Stream] = msgspec.field(default_factory=dict)
-    rules: dict[str, RuleState] = msgspec.field(default_factory=dict)
 
 
 class Confirm(msgspec.Struct, frozen=True):
@@ -140,9 +70,9 @@ def remember(state: CheckState, point: Point, keep_runs: int, keep_ms: int) -> N
         return  # a planned outage is no evidence
     history = stream.history
     history.append(point)
-    if len(history) > 2 * keep_runs and history[0].at_ms < point.at_ms - 2 * keep_ms:
+    if len(history) > 2 * keep_runs + 1 and history[0].at_ms < point.at_ms - 2 * keep_ms:
         first = next((at for at, old in enumerate(history) if old.at_ms > point.at_ms - keep_ms), len(history))
-        del history[: min(first, len(history) - keep_runs)]
+        del history[: min(first, len(history) - keep_runs - 1)]  # and one more: was it so before the newest?
 
 
 def evaluate(state: CheckState, point: Point, rules: Sequence[Rule], facts: Facts) -> Judged:
@@ -224,7 +154,7 @@ def _judge(state: CheckState, point: Point, rule: Rule, facts: Facts) -> tuple[l
         own.rearm = None
     if point.maintenance and point.failed:
         return [Decision(rule.id, point.run_id, point.at_ms, "maintenance", "in a maintenance window")], []
-    votes = {location: _vote(state, location, rule, facts) for location in _fresh(state, point.at_ms, facts)}
+    votes = {location: vote_of(state, location, rule, facts) for location in fresh_locations(state, point.at_ms, facts)}
     voted_down = votes.get(point.location) is Vote.DOWN
     if opened is None:
         return _fire(state, own, point, rule, votes) if voted_down else (_not_met(point, rule, "the bar"), [])
@@ -233,7 +163,7 @@ def _judge(state: CheckState, point: Point, rule: Rule, facts: Facts) -> tuple[l
     of_its_kind = voted_down or definition.concerns(point)
     if of_its_kind and len(opened.run_ids) < MOST_RUNS and point.run_id not in opened.run_ids:
         opened.run_ids.append(point.run_id)
-    left = [location for location in opened.votes if not _recovered(state, location, rule, facts)]
+    left = [location for location in opened.votes if not recovered(state, location, rule, facts)]
     if len(left) < opened.needed:
         opened.ended_by = point
     if of_its_kind and point.failed:
@@ -252,17 +182,17 @@ def _fire(
         return _not_met(point, rule, "it was resolved by hand, and there was no good run since"), []
     if len(down) < needed:
         others = tuple(location for location in votes if location not in down)
-        newly = _newly_down(state, point, rule)
+        newly = newly_down(state, point, rule)
         asked = [Confirm(rule.id, others)] if newly and not point.confirm else []
         return _not_met(point, rule, f"{len(down)} of {len(votes)} locations say so, {needed} are needed"), asked
     wanted = definition.min_locations
     short = f"; {len(down)} of {len(votes)} that could measure, {wanted} wanted" if needed < wanted else ""
-    found = _finding(state, point, down, rule)
+    found = what_was_found(state, point, down, rule)
     own.alerts.append(
         Opened(
             rule_id=rule.id, at_ms=point.at_ms, triggered_ms=point.ended_ms, needed=needed, fresh=len(votes),
-            votes={location: _voted_at(state, location, point) for location in down},
-            run_ids=_proof(state, down, rule), cause=f"{found} at {_listed(down)}{short}",
+            votes={location: voted_at(state, location, point) for location in down},
+            run_ids=proof(state, down, rule), cause=f"{found} at {_listed(down)}{short}",
         )
     )  # fmt: skip
     outcome = Decision(rule.id, point.run_id, point.at_ms, "triggered", f"{found} at {_listed(down)}{short}")
@@ -279,88 +209,6 @@ def _not_met(point: Point, rule: Rule, why: str) -> list[Decision]:
     if why == "the bar":
         why = f"not enough for {rule.definition.type} yet"
     return [Decision(rule.id, point.run_id, point.at_ms, "not_met", why)]
-
-
-def _fresh(state: CheckState, at_ms: int, facts: Facts) -> list[str]:
-    """The locations that can measure: those whose last measured run still counts."""
-    found = []
-    for location in facts.locations:
-        stream = state.streams.get(location)
-        if stream is None:
-            continue
-        newest = stream.confirm or stream.newest
-        if newest is not None and newest.fresh_until_ms > at_ms:
-            found.append(location)
-    return found
-
-
-def _vote(state: CheckState, location: str, rule: Rule, facts: Facts) -> Vote:
-    stream, own = state.streams[location], state.rules[rule.id]
-    if stream.confirm is not None:
-        return Vote.DOWN if rule.definition.concerns(stream.confirm) else Vote.UP
-    if not stream.history:
-        return Vote.UNDECIDED
-    was_down = own.opened is not None and location in own.opened.votes
-    return rule.definition.vote(stream.history, interval_ms=facts.interval_ms, was_down=was_down)
-
-
-def _recovered(state: CheckState, location: str, rule: Rule, facts: Facts) -> bool:
-    """Whether a location that voted down has shown enough good runs since."""
-    own = state.rules[rule.id]
-    stream = state.streams.get(location)
-    if own.opened is None or stream is None:
-        return False
-    since_ms, good = own.opened.votes[location], 0
-    for point in reversed(stream.history):
-        if point.at_ms <= since_ms or not rule.definition.good(point):
-            break
-        good += 1
-    if good < rule.definition.recovery_threshold:
-        return False
-    vote = rule.definition.vote(stream.history, interval_ms=facts.interval_ms, was_down=True)
-    return vote is not Vote.DOWN
-
-
-def _newly_down(state: CheckState, point: Point, rule: Rule) -> bool:
-    """Whether the run before this one did not vote down yet: others are asked once, not after each failure."""
-    before = state.streams[point.location].history[:-1]
-    if not before:
-        return True
-    return rule.definition.vote(before, interval_ms=None, was_down=False) is not Vote.DOWN
-
-
-def _finding(state: CheckState, point: Point, down: Sequence[str], rule: Rule) -> str:
-    """What was found, told from the history of a location that has one: a confirming run only agrees."""
-    by_history = [location for location in down if state.streams[location].confirm is None]
-    if by_history:
-        first = point.location if point.location in by_history else min(by_history)
-        return rule.definition.finding(state.streams[first].history)
-    return point.error_message or point.error_code or rule.definition.state_word
-
-
-def _voted_at(state: CheckState, location: str, point: Point) -> int:
-    stream = state.streams[location]
-    voted = stream.confirm or stream.newest
-    return voted.at_ms if voted is not None else point.at_ms
-
-
-def _proof(state: CheckState, down: Sequence[str], rule: Rule) -> list[str]:
-    """The runs by which these locations voted down, oldest first."""
-    points: list[Point] = []
-    memory = rule.definition.memory()
-    for location in down:
-        stream = state.streams[location]
-        if stream.confirm is not None:
-            points.append(stream.confirm)
-        since_ms = stream.history[-1].at_ms - memory.window_ms if stream.history else 0
-        looked_at = (
-            seen
-            for at, seen in enumerate(stream.history, start=1)
-            if at > len(stream.history) - memory.runs or seen.at_ms > since_ms
-        )
-        points += [seen for seen in looked_at if rule.definition.concerns(seen)]
-    ordered = sorted(points, key=lambda point: point.order)
-    return [point.run_id for point in ordered[-MOST_RUNS:]]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alerts.book import Book, InForce, book_of
+from alerts.book import Book, InForce
 from alerts.confirming import ask_to_confirm
-from alerts.evaluation import CheckState, Closing, Confirm, Facts, Opened, Rearm, Rule, RuleState, evaluate, remember
+from alerts.evaluation import Confirm, evaluate, remember
 from alerts.evaluation import tick as let_time_pass
 from alerts.holds import hold_on
-from alerts.lifecycle import close, open_alert, recover, reopen, retract
+from alerts.lifecycle import LONGEST_CAUSE, close, open_alert, recover, reopen, retract
+from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleState
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.points import Point
@@ -32,9 +33,8 @@ from store.tables import Check
 _LOCK = "SELECT id FROM checks WHERE id IN ? ORDER BY id FOR NO KEY UPDATE"
 
 
-def mark_maintenance(session: Session, finished: Sequence[Finished]) -> None:
+def mark_maintenance(session: Session, book: Book, finished: Sequence[Finished]) -> None:
     """Mark scheduled runs that were due in a maintenance window: they are counted apart, and raise no alert."""
-    book = book_of(session)
     planned = [
         done for done in finished if done.trigger is Trigger.SCHEDULE and book.of(done.organization_id).windows
     ]  # fmt: skip
@@ -49,6 +49,7 @@ def mark_maintenance(session: Session, finished: Sequence[Finished]) -> None:
 
 def judge(
     session: Session,
+    book: Book,
     entered: Collection[Finished],
     before: dict[Stream, str | None],
     states: dict[Stream, StreamState],
@@ -56,7 +57,6 @@ def judge(
 ) -> None:
     """Judge runs that this transaction has stored, each for the first time. `before`: what the newest measured run of
     each stream was until then."""
-    book = book_of(session)
     measured = [
         done
         for done in entered
@@ -220,6 +220,7 @@ def _update(session: Session, alert: Alert, opened: Opened, now_ms: int) -> None
         if location not in alert.votes:
             add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is down too")
     alert.at_ms, alert.triggered_ms, alert.needed = opened.at_ms, opened.triggered_ms, opened.needed
+    alert.cause = opened.cause[:LONGEST_CAUSE]
     if dict(alert.votes) != opened.votes:
         alert.votes = dict(opened.votes)
     if list(alert.run_ids) != opened.run_ids:

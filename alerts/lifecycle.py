@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from alerts.evaluation import Opened, Rule
 from alerts.holds import Held
+from alerts.state import Opened, Rule
 from alerts.telling import tell
 from model.ids import new_id
 from model.times import iso

@@ -31,8 +31,6 @@ def alert_shape(alert: Alert, notifications: Sequence[Notification] = ()) -> dic
         "severity": alert.severity,
         "rule_id": alert.rule_id,
         "rule_name": alert.rule_name,
-        "monitor_id": None,
-        "journey_id": None,
         kind: alert.check_id,
         "title": alert.title,
         "cause": alert.cause,

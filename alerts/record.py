@@ -14,6 +14,7 @@ from operator import attrgetter
 import msgspec
 from sqlalchemy.orm import Session
 
+from alerts.book import book_of
 from alerts.judging import judge, mark_maintenance
 from alerts.ledger import Known, Ledger
 from model.finished import Finished
@@ -43,7 +44,8 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     if not finished:
         return []
     ordered = sorted(finished, key=_due)
-    mark_maintenance(session, ordered)
+    book = book_of(session)
+    mark_maintenance(session, book, ordered)
     lock_dispatches(session, {done.dispatch_id for done in ordered if done.dispatch_id is not None})
     known = _known(session, ordered)
     verdicts_before = {stream: state.status for stream, state in known.states.items()}
@@ -64,7 +66,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     count_ended_runs(session, ledger.ended, now_ms)
     if ledger.repeated:
         close_if_all_ended(session, ledger.repeated, now_ms)
-    judge(session, ledger.entered, verdicts_before, known.states, now_ms)
+    judge(session, book, ledger.entered, verdicts_before, known.states, now_ms)
     for organization_id in {done.organization_id for done in ordered}:
         wake(session, f"check:{organization_id}")
     return ledger.refused

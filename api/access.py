@@ -57,11 +57,17 @@ _ALSO: dict[Scope, frozenset[Scope]] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a request comes from: a key of one organization."""
+    """Who a request comes from: a key of one organization. `key_name` is how people know it."""
 
     organization_id: str
     key_id: str
     scopes: frozenset[Scope]
+    key_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What is written beside what they did."""
+        return self.key_name or self.key_id
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes
@@ -117,7 +123,7 @@ def identify() -> Caller:
     if needs_touch(key, now_ms):
         with state.database.write(key.organization_id, Urgency.PEOPLE) as session:
             touch_api_key(session, key.id, now_ms)
-    return Caller(key.organization_id, key.id, whole(key.scopes))
+    return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
 
 
 def install(app: Flask) -> None:

@@ -15,9 +15,8 @@ from api.routes import Routes
 from api.schemas.envelope import Shape
 from api.services import services
 from store.sessions import EVERY_ORGANIZATION
-from store.shards import oldest_checkpoint_ms
+from store.shards import CHECKPOINT_MAX_AGE_MS, oldest_checkpoint_ms
 
-CHECKPOINT_MAX_AGE_MS = 10_000
 _log = structlog.get_logger(__name__)
 routes = Routes("Service", "Tracer about itself.")
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from alerts.book import window_of
 from api.monitor_shape import monitor
 from api.services import services
 from store.heartbeat_rows import ping_tokens
 from store.location_states import states_of_checks
+from store.maintenance_windows import windows_not_over
 from store.runs import last_runs
 from store.tables import Check
 
@@ -23,6 +25,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
     states = states_of_checks(session, ids)
     newest = last_runs(session, ids)
     stats = state.recent_stats.of(session, ids, now_ms)
+    windows = [window for window in map(window_of, windows_not_over(session, now_ms)) if window.holds_at(now_ms)]
     heartbeats = [check.id for check in checks if check.kind == "heartbeat"]
     tokens = ping_tokens(session, state.keyring, heartbeats) if heartbeats else {}
     return [
@@ -32,6 +35,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
             newest=newest.get(check.id),
             stats=stats[check.id],
             now_ms=now_ms,
+            maintenance=any(window.apply_to.covers(check.id, check.definition.get("tags") or ()) for window in windows),
             ping_url=f"{state.public_url}/ping/{tokens[check.id]}" if check.id in tokens else None,
         )
         for check in checks

@@ -24,9 +24,11 @@ def monitor(
     newest: Run | None,
     stats: Mapping[str, Any],
     now_ms: int,
+    maintenance: bool = False,
     ping_url: str | None = None,
 ) -> dict[str, Any]:
-    """`states`: the measured location states; `newest`: its last run that ended; `stats`: store.stats' figures."""
+    """`states`: the measured location states; `newest`: its last run that ended; `stats`: store.stats' figures;
+    `maintenance`: it is in a window now."""
     definition = _definition(check)
     heartbeat = check.kind == "heartbeat"
     places = [LOCATION] if heartbeat else check.locations
@@ -38,7 +40,7 @@ def monitor(
         **definition,
         "locations": [] if heartbeat else list(check.locations),
         "status": check.status,
-        "health": _health(check, measured.values(), now_ms),
+        "health": _health(check, measured.values(), now_ms, maintenance=maintenance),
         "location_states": [_location_state(place, measured.get(place), now_ms) for place in places],
         "last_run": last_run(newest) if newest is not None else None,
         "stats": dict(stats),
@@ -59,11 +61,11 @@ def _definition(check: Check) -> dict[str, Any]:
     return {name: stored[name] for name in (*own_fields(check.type), *_COMMON) if name in stored}
 
 
-def _health(check: Check, measured: Any, now_ms: int) -> Health:
+def _health(check: Check, measured: Any, now_ms: int, *, maintenance: bool) -> Health:
     verdicts = [
         Verdict(state.status == RunStatus.FAILED, state.degraded, state.fresh_until_ms or 0) for state in measured
     ]
-    return health(verdicts, now_ms=now_ms, paused=check.status == "paused")
+    return health(verdicts, now_ms=now_ms, paused=check.status == "paused", maintenance=maintenance)
 
 
 def _location_state(location: str, state: LocationState | None, now_ms: int) -> dict[str, Any]:

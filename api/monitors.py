@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from alerts.edits import after_check_delete, after_check_edit
 from api.access import Scope, caller
 from api.definitions import definition_of, merged
 from api.dependencies import refuse_bad_dependencies
@@ -90,8 +91,10 @@ def create_monitor(body: dict[str, Any]) -> Response:
 def show_monitor(path: MonitorPath) -> Response:
     """Get a monitor, with its health and figures."""
     with services().database.read(caller().organization_id) as session:
-        [shown] = shown_monitors(session, [_monitor(session, path.monitor_id)])
-    return success(shown)
+        check = _monitor(session, path.monitor_id)
+        [shown] = shown_monitors(session, [check])
+        warnings = warnings_for(session, check)
+    return success(shown, warnings=warnings)
 
 
 @routes.put("/v1/monitors/<monitor_id>", needs=Scope.WRITE, answers=MonitorAnswer, accepts=MonitorChange)
@@ -99,17 +102,18 @@ def change_monitor(path: MonitorPath, body: dict[str, Any]) -> Response:
     """Change a monitor, pause it (`status: paused`) or resume it.
 
     Fields given replace what is stored, null clears an optional one. `cron` takes the place of `interval`, and
-    `interval` that of `cron`.
+    `interval` that of `cron`. A pause, and a change of what is checked, resolve its open alerts with that reason.
     """
     state, organization_id = services(), caller().organization_id
     with state.database.write(organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
         check = _monitor(session, path.monitor_id, lock=True)
-        definition = merged(
-            check.definition, secrets_of(state.keyring, check), body, _default_locations(session, organization_id)
-        )
-        refuse_bad_dependencies(session, check.id, definition, check.definition.get("depends_on") or ())
+        old = check.definition
+        definition = merged(old, secrets_of(state.keyring, check), body, _default_locations(session, organization_id))
+        refuse_bad_dependencies(session, check.id, definition, old.get("depends_on") or ())
         try:
-            update_check(session, state.keyring, check, definition, state.database.now_ms(session))
+            if update_check(session, state.keyring, check, definition, now_ms):
+                after_check_edit(session, check, old, now_ms)
         except SecretWouldShowError as error:
             raise Invalid({path: ["is stored as a secret: give a new value"] for path in error.paths}) from None
         [shown] = shown_monitors(session, [check])
@@ -119,10 +123,13 @@ def change_monitor(path: MonitorPath, body: dict[str, Any]) -> Response:
 
 @routes.delete("/v1/monitors/<monitor_id>", needs=Scope.WRITE, answers=DeletedAnswer)
 def delete_monitor(path: MonitorPath) -> Response:
-    """Delete a monitor. Its runs can be read by id until their retention ends."""
+    """Delete a monitor. Its runs can be read by id until their retention ends; its open alerts are resolved."""
     state = services()
     with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        delete_check(session, _monitor(session, path.monitor_id, lock=True), state.database.now_ms(session))
+        now_ms = state.database.now_ms(session)
+        check = _monitor(session, path.monitor_id, lock=True)
+        delete_check(session, check, now_ms)
+        after_check_delete(session, check, now_ms)
     return success({"id": path.monitor_id, "deleted": True})
 
 

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from api import api_keys, health, locations, monitors, organization, probes, runs
+from api import (
+    alert_channels,
+    alert_rules,
+    alerts,
+    api_keys,
+    backtests,
+    explanations,
+    health,
+    locations,
+    maintenance_windows,
+    monitors,
+    notices,
+    notifications,
+    organization,
+    probes,
+    runs,
+    silences,
+)
 
 RESOURCES = (
     monitors.routes,
     runs.routes,
+    explanations.routes,
+    alerts.routes,
+    alert_rules.routes,
+    backtests.routes,
+    alert_channels.routes,
+    notifications.routes,
+    maintenance_windows.routes,
+    silences.routes,
+    notices.routes,
     probes.routes,
     locations.routes,
     api_keys.routes,

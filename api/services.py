@@ -34,7 +34,7 @@ class Services:
     @property
     def public_url(self) -> str:
         """The address in every link that leaves the house, without a slash at its end."""
-        return self.settings.links_begin_with
+        return self.settings.links_begin
 
 
 def install(app: Flask, services: Services) -> None:

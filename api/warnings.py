@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from alerts.coverage import nobody_is_told
 from api.services import services
 from model.hosts import parse_url
 from store.probes import online_locations, served_locations
 from store.tables import Check
 
-NO_RULE = "no alert rule with a channel covers this monitor: nobody is told when it fails"
+NO_RULE = (
+    "no alert rule with a channel covers this monitor, or none that is enabled and works: nobody is told when it fails"
+)
 
 
 def warnings_for(session: Session, check: Check) -> list[str]:
-    """What somebody who has just made or changed this check should know."""
-    return [*_locations_without_probe(session, check), *_password_in_url(check), NO_RULE]
+    """What whoever makes, changes or looks at this check should know."""
+    untold = [NO_RULE] if nobody_is_told(session, check) else []
+    return [*_locations_without_probe(session, check), *_password_in_url(check), *untold]
 
 
 def _password_in_url(check: Check) -> list[str]:

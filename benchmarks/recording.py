@@ -1,6 +1,9 @@
 """What it costs to record a result: CPU per result of `alerts.record`, its transaction and its commit, on both stores.
 
-    .venv/bin/python -m benchmarks.recording [--rounds 10] [--checks 1000]
+    .venv/bin/python -m benchmarks.recording [--rounds 10] [--checks 1000] [--rules] [--failing]
+
+`--rules`: every check is covered by two alert rules with a channel. `--failing`: and every run fails, so each result is
+judged against an open alert.
 
 Successes with one assertion and a response, each the next slot of its check, in batches of 25 (what a probe reports
 with 100 checks a second) and 100 (the most it reports at once). CPU is this process's, user and system, and on
@@ -23,12 +26,14 @@ import msgspec
 from sqlalchemy import insert
 
 from alerts.record import record
+from alerts.rules.registry import RULES
 from benchmarks.measure import cpu_seconds
 from migrations.upgrade import upgrade
 from model.finished import Finished
 from model.ids import slot_run_id
-from model.outcome import AssertionResult, Metrics, RunStatus
+from model.outcome import AssertionResult, Metrics, RunError, RunStatus
 from model.schedule import Schedule
+from store.alert_rules import create_rule
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, CheckVersion, Dispatch, Organization
 from store.write_lock import Urgency
@@ -42,6 +47,17 @@ RESPONSE = {
     "status_code": 200, "http_version": "1.1", "remote_ip": "192.0.2.7", "bytes": 5123,
     "headers": {"content-type": "text/html", "server": "nginx", "date": "Mon, 15 Jan 2024 10:30:00 GMT"},
 }  # fmt: skip
+
+
+def add_rules(database: Database) -> None:
+    everything = {"name": "rule", "apply_to": {"all": True}, "channels": ["chan_benchmark"]}
+    for fields in (
+        {"type": "consecutive_failures", "threshold": 3},
+        {"type": "response_time", "threshold": 60_000, "window": 300},
+    ):
+        definition = RULES[str(fields["type"])].model_validate({**everything, **fields}).model_dump(mode="json")
+        with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+            create_rule(session, ORGANIZATION, definition, 0)
 
 
 def fill(database: Database, checks: int) -> None:
@@ -70,20 +86,23 @@ def _check(number: int) -> str:
     return f"mon_{number:022d}"
 
 
-def rounds_of_results(rounds: int, checks: int, size: int) -> list[list[list[Finished]]]:
+def rounds_of_results(rounds: int, checks: int, size: int, status: RunStatus) -> list[list[list[Finished]]]:
     """For each round, the batches of one slot of every check. Each size has a quarter of an hour of its own."""
     chosen = random.Random(1)
     first_turn = BATCHES.index(size) * 90
     return [
         [
-            [_result(number, turn, f"dsp_{size}_{turn}_{first}", chosen) for number in range(first, first + size)]
+            [
+                _result(number, turn, f"dsp_{size}_{turn}_{first}", chosen, status)
+                for number in range(first, first + size)
+            ]
             for first in range(0, checks - checks % size, size)
         ]
         for turn in range(first_turn, first_turn + rounds)
     ]
 
 
-def _result(number: int, turn: int, dispatch_id: str, chosen: random.Random) -> Finished:
+def _result(number: int, turn: int, dispatch_id: str, chosen: random.Random, status: RunStatus) -> Finished:
     due_ms = START_MS + turn * PACE_MS + number
     duration_ms = chosen.lognormvariate(4.6, 0.4)
     return Finished(
@@ -93,7 +112,8 @@ def _result(number: int, turn: int, dispatch_id: str, chosen: random.Random) -> 
         check_version=1,
         location="local",
         at_ms=due_ms,
-        status=RunStatus.SUCCESS,
+        status=status,
+        error=None if status is RunStatus.SUCCESS else RunError("assertion_failed", "status was 500"),
         started_ms=due_ms + 2,
         completed_ms=due_ms + 102,
         duration_ms=duration_ms,
@@ -121,10 +141,13 @@ def dispatch(database: Database, batches: list[list[Finished]]) -> None:
         )  # fmt: skip
 
 
-def measure(name: str, database: Database, rounds: int, checks: int) -> None:
-    fill(database, checks)
+def measure(name: str, database: Database, asked: argparse.Namespace) -> None:
+    fill(database, asked.checks)
+    if asked.rules or asked.failing:
+        add_rules(database)
+    status = RunStatus.FAILED if asked.failing else RunStatus.SUCCESS
     for size in BATCHES:
-        turns = rounds_of_results(rounds, checks, size)
+        turns = rounds_of_results(asked.rounds, asked.checks, size, status)
         batches = [batch for turn in turns for batch in turn]
         dispatch(database, batches)
         pids = [os.getpid(), *_backend(database)]
@@ -176,11 +199,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--checks", type=int, default=1000)
+    parser.add_argument("--rules", action="store_true")
+    parser.add_argument("--failing", action="store_true")
     asked = parser.parse_args()
     print(f"{'store':12}{'batch':>6}{'CPU us/result':>16}{'backend us':>12}{'wall us':>15}")
     with databases() as opened:
         for name, database in opened.items():
-            measure(name, database, asked.rounds, asked.checks)
+            measure(name, database, asked)
 
 
 if __name__ == "__main__":

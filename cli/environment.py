@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.settings import Settings
 
-_SECRET = frozenset({"api_key", "database_url", "metrics_token", "probe_key", "secret_keys", "smtp_url"})
+_SECRET = frozenset({"api_key", "database_url", "deadman_url", "metrics_token", "probe_key", "secret_keys", "smtp_url"})
 """What no message may repeat."""
 
 

@@ -23,6 +23,9 @@ class _Lazy(click.Group):
         "runs": "cli.resources:runs",
         "probes": "cli.resources:probes",
         "keys": "cli.resources:keys",
+        "channels": "cli.channels:channels",
+        "notifications": "cli.channels:notifications",
+        "notices": "cli.notices:notices",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

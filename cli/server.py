@@ -15,7 +15,9 @@ import structlog
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
+from alerts.sending.service import Outbox
 from api.app import create_app
+from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from migrations.upgrade import upgrade
 from model.settings import Settings
@@ -48,6 +50,9 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
+                watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
+                watch.start()
+                parts.callback(watch.stop)
             _announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
@@ -69,11 +74,20 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 
 
 def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
-    identity = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    scheduler = Scheduler(database, settings, identity, keyring=keyring)
+    scheduler = Scheduler(database, settings, _identity(), keyring=keyring)
     scheduler.start()
     parts.callback(scheduler.stop)
     return scheduler
+
+
+def _stand_in(database: Database, keyring: Keyring, settings: Settings) -> MakeSender:
+    """An API sends the outbox itself while no scheduler works."""
+    return lambda may: Outbox(database, keyring, settings, _identity(), may=may)
+
+
+def _identity() -> str:
+    """Whose role and shards are, unique in its last 33 characters."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"[-64:]
 
 
 def _announce(address: str | None, started: Bootstrapped) -> None:

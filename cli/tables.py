@@ -13,6 +13,7 @@ _STATES = {
     "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
     "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
+    "sent": ("●", "green"), "pending": ("◌", "cyan"), "disabled": ("■", "red"),
     "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
 }  # fmt: skip
 
@@ -20,6 +21,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
     "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
+    "channels": ("id", "name", "type", "status", "config"),
+    "notifications": ("id", "event", "status", "channel_id", "attempts", "created_at", "last_error"),
+    "notices": ("at", "kind", "severity", "resolved_at", "message"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.addresses import networks_of
+from model.hosts import BadHostError, parse_url
 from model.mail import sender
 from model.smtp import parse_smtp_url
 
@@ -29,6 +30,7 @@ class Settings(BaseModel):
     canaries: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str | None = None
+    deadman_url: str | None = None
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
@@ -64,8 +66,18 @@ class Settings(BaseModel):
             sender(value)
         return value
 
+    @field_validator("deadman_url")
+    @classmethod
+    def _is_a_url(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                parse_url(value)
+            except BadHostError as error:
+                raise ValueError(str(error)) from None
+        return value
+
     @property
-    def links_begin_with(self) -> str:
+    def links_begin(self) -> str:
         """The address in every link that leaves the house, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 

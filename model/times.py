@@ -13,7 +13,13 @@ def iso(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     seconds, milliseconds = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat()}.{milliseconds:03d}Z"  # not strftime, which writes the year 1 as 1
+
+
+def spoken(at_ms: int) -> str:
+    """`1705314600123` -> `2024-01-15 10:30:00 UTC`, for sentences."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def parse_iso(text: str) -> int:

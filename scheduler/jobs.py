@@ -10,6 +10,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.watch import watch
 from scheduler.closing import close_and_rescue
 from scheduler.deadlines import settle_heartbeats
 from scheduler.duties import Duties
@@ -30,6 +31,7 @@ class Job(msgspec.Struct, frozen=True):
 JOBS = (
     Job("closing", 0.5, close_and_rescue),
     Job("heartbeats", 0.5, settle_heartbeats),
+    Job("alerts", 1, watch),
 )
 
 

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.self_watch.deadman import LOOK_S as PING_LOOK_S
+from alerts.self_watch.deadman import Deadman
+from alerts.self_watch.registry import BY_SCHEDULER
+from alerts.self_watch.watching import LOOK_S, Watching
 from alerts.sending.service import Outbox
 from model.settings import Settings
 from scheduler.catch_up import CatchUp
@@ -45,8 +49,7 @@ class Scheduler:
     ) -> None:
         self.figures = Figures()
         self._stopping = threading.Event()
-        turn = RetentionTurn(Retention(database, settings), self._stopping)
-        chosen = (*JOBS, Job("retention", 30, turn)) if jobs is None else tuple(jobs)
+        chosen = (*JOBS, *self._jobs_of(database, settings)) if jobs is None else tuple(jobs)
         duties = Duties()
         self.outbox = (
             None
@@ -64,6 +67,16 @@ class Scheduler:
         self._catch_up = CatchUp(database, self._ticker, self.figures)
         self._jobs = Jobs(database, chosen, duties, self.figures)
         self._thread: threading.Thread | None = None
+
+    def _jobs_of(self, database: Database, settings: Settings) -> list[Job]:
+        """The jobs that the settings decide on."""
+        jobs = [
+            Job("retention", 30, RetentionTurn(Retention(database, settings), self._stopping)),
+            Job("notices", LOOK_S, Watching(BY_SCHEDULER, settings)),
+        ]
+        if settings.deadman_url:
+            jobs.append(Job("deadman", PING_LOOK_S, Deadman(settings.deadman_url, settings, self._stopping)))
+        return jobs
 
     def start(self) -> None:
         """Begin; returns at once."""

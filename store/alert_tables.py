@@ -15,6 +15,7 @@ from store.table_base import Base, Json, Ms, Scoped
 _OPEN = text("resolved_ms IS NULL")
 _PENDING = text("status = 'pending'")
 _UNTOLD = text("resolved_ms IS NULL AND held IS NOT NULL")
+_OWED = text("owed_ms IS NOT NULL")
 
 
 class AlertChannel(Scoped, Base):
@@ -209,7 +210,10 @@ class Silence(Scoped, Base):
 
 class Notice(Scoped, Base):
     """What Tracer has to say about itself: a location offline, a channel that refuses, a full disk. One open notice per
-    `kind` and `subject`."""
+    `kind` and `subject`.
+
+    `messages` counts what owners were told of it, in turns: odd, they know it as open; even, as resolved (or not at
+    all). `told_open_ms`, `told_resolved_ms`: when last. `owed_ms`: when they may be told that it has changed again."""
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -223,6 +227,7 @@ class Notice(Scoped, Base):
             postgresql_where=_OPEN,
         ),
         Index("ix_notices_organization", "organization_id", "at_ms"),
+        Index("ix_notices_owed", "owed_ms", sqlite_where=_OWED, postgresql_where=_OWED),
     )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     kind: Mapped[str] = mapped_column(String(30))
@@ -232,3 +237,7 @@ class Notice(Scoped, Base):
     link: Mapped[str] = mapped_column(String(500))
     at_ms: Mapped[int] = mapped_column(Ms)
     resolved_ms: Mapped[int | None] = mapped_column(Ms)
+    messages: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    told_open_ms: Mapped[int | None] = mapped_column(Ms)
+    told_resolved_ms: Mapped[int | None] = mapped_column(Ms)
+    owed_ms: Mapped[int | None] = mapped_column(Ms)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from store.alert_tables import Alert, AlertEvent, Decision
-from store.checks import has_tag
+from store.checks import has_tag, lock_checks
 from store.counting import count_rows
 from store.statements import rows
 from store.tables import Check
@@ -33,6 +33,17 @@ def get_alert(session: Session, alert_id: str, *, lock: bool = False) -> Alert |
     """By id. `lock`: nobody else changes it until this transaction ends."""
     wanted = select(Alert).where(Alert.id == alert_id)
     return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+
+
+def lock_alert(session: Session, alert_id: str) -> Alert | None:
+    """By id, for whoever will end or acknowledge it: its check is locked first, as by whoever judges a result, so that
+    of two who may want to end it the second sees that it has ended."""
+    found = get_alert(session, alert_id)
+    if found is None:
+        return None
+    lock_checks(session, [found.check_id])
+    session.expire(found)
+    return get_alert(session, alert_id, lock=True)
 
 
 def list_alerts(session: Session, wanted: AlertFilter, page: tuple[int, int] = (0, 20)) -> tuple[list[Alert], int]:

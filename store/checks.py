@@ -109,6 +109,13 @@ def get_check(session: Session, check_id: str, *, lock: bool = False) -> Check |
     return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
+def lock_checks(session: Session, check_ids: Collection[str]) -> None:
+    """Nobody else judges or edits these checks until this transaction ends. In the order of their ids, as everybody who
+    locks several; what was read of their alerts before has to be read again."""
+    wanted = select(Check.id).where(Check.id.in_(check_ids)).order_by(Check.id)
+    session.execute(wanted.with_for_update(key_share=True)).all()
+
+
 def list_checks(
     session: Session,
     *,
@@ -150,6 +157,15 @@ def dependencies_of(session: Session, check_ids: Collection[str]) -> dict[str, l
     """What each of these checks depends on; deleted checks are missing."""
     wanted = select(Check.id, Check.definition).where(Check.id.in_(check_ids), Check.deleted_ms.is_(None))
     return {check_id: list(definition.get("depends_on") or ()) for check_id, definition in session.execute(wanted)}
+
+
+def active_at(session: Session, organization_id: str, location: str) -> list[str]:
+    """The names of the checks that run at a location, in their order."""
+    wanted = select(Check.name, Check.locations).where(
+        Check.organization_id == organization_id, Check.deleted_ms.is_(None), Check.status == "active"
+    )
+    found = session.execute(wanted.order_by(Check.name, Check.id))
+    return [name for name, locations in found if location in (locations or ())]
 
 
 def checks_by_location(session: Session) -> Counter[str]:

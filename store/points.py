@@ -43,6 +43,15 @@ def points_from(
     return sorted(_points(session, check_id, found), key=lambda point: point.order)
 
 
+def count_points(session: Session, check_id: str, from_ms: int, until_ms: int, most: int) -> int:
+    """How many points `points_from` would find, counting no further than `most`."""
+    query = (
+        f"SELECT count(*) FROM (SELECT 1 FROM runs WHERE check_id = ? AND at_ms >= ? AND at_ms < ? AND {_MEASURED} "  # noqa: S608
+        "LIMIT ?) AS found"
+    )
+    return int(rows(session, query, check_id, from_ms, until_ms, most)[0][0])
+
+
 def points_before(
     session: Session, check_id: str, locations: Iterable[str], before_ms: int, runs: int, window_ms: int,
     *, certificates: bool = False,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
@@ -127,6 +128,38 @@ def online_locations(session: Session, now_ms: int) -> set[str]:
         .distinct()
     )
     return set(session.scalars(statement))
+
+
+class Presence(NamedTuple):
+    """A location that has, or had, probes. `last_ms`: until when the last of them held its lease; `registered`: there
+    is a probe that was not deleted."""
+
+    organization_id: str
+    location: str
+    last_ms: int
+    online: bool
+    registered: bool
+
+
+def presences(session: Session, now_ms: int) -> list[Presence]:
+    """Every location that the session's organizations ever had a process at, as far as is remembered."""
+    kept = Probe.deleted_ms.is_(None)
+    there = and_(kept, ProbeInstance.stopping.is_(False), ProbeInstance.lease_until_ms > now_ms)
+    statement = (
+        select(
+            ProbeInstance.organization_id,
+            ProbeInstance.location,
+            func.max(ProbeInstance.lease_until_ms),
+            func.max(case((there, 1), else_=0)),
+            func.max(case((kept, 1), else_=0)),
+        )
+        .join(Probe, Probe.id == ProbeInstance.probe_id)
+        .group_by(ProbeInstance.organization_id, ProbeInstance.location)
+    )
+    return [
+        Presence(organization_id, location, last_ms, bool(online), bool(registered))
+        for organization_id, location, last_ms, online, registered in session.execute(statement)
+    ]
 
 
 def online_instances(session: Session, now_ms: int) -> list[ProbeInstance]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from model.settings import Settings
 from model.times import DAY_MS
+from store.retention_alerting import TOLD_KEPT_MS, AlertingHorizons, alerting_steps
 from store.retention_size import runs_over_budget
 from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -35,16 +36,19 @@ class Horizons:
     days: int
     changes: int
     closed: int
+    alerting: AlertingHorizons
 
     @classmethod
     def at(cls, now_ms: int, settings: Settings) -> Horizons:
         days = now_ms - settings.retention_rollups_months * _MONTH_MS
+        runs = now_ms - settings.retention_runs_days * DAY_MS
         return cls(
-            runs=now_ms - settings.retention_runs_days * DAY_MS,
+            runs=runs,
             hours=max(days, now_ms - max(HOURS_KEPT_MS, settings.retention_runs_days * DAY_MS)),
             days=days,
             changes=now_ms - CHANGES_KEPT_MS,
             closed=now_ms - CLOSED_KEPT_MS,
+            alerting=AlertingHorizons(decisions=runs, alerts=days, told=now_ms - TOLD_KEPT_MS, sign_ins=now_ms),
         )
 
 
@@ -80,6 +84,7 @@ class Retention:
         for chunk in check_chunks(self._database):
             yield from self._rollups("rollups_hour", "check_id IN ? AND bucket_ms < ?", chunk, horizons.hours)
             yield from self._rollups("rollups_day", "check_id IN ? AND bucket_ms < ?", chunk, horizons.days)
+        yield from alerting_steps(self._database, self._deleting, horizons.alerting)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
         yield from self._instances(horizons.closed)
@@ -146,6 +151,7 @@ class Retention:
                 yield from self._rollups("rollups_hour", "check_id = ?", check_id)
                 yield from self._rollups("rollups_day", "check_id = ?", check_id)
                 yield from self._by_id("gaps", "check_id = ?", check_id)
+                yield from self._by_id("decisions", "check_id = ?", check_id)
                 yield self._deleting.delete("DELETE FROM checks WHERE id = ?", check_id)
 
     def _by_size(self, now_ms: int) -> Iterator[int]:

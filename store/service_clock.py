@@ -12,16 +12,20 @@ ABSENT_MS = 3_000
 """No API process has said for so long that it serves: the API was away."""
 SETTLE_MS = 5_000
 """Probes find an API that has come back within this: they try again every 2 s at least."""
+STEADY_MS = 70_000
+"""Who comes back and is gone again within this was away all the time: a crash loop is one absence."""
 _NAME = "api"
-_READ = "SELECT serving_since_ms, seen_ms FROM service_clock WHERE name = ?"
+_READ = "SELECT serving_since_ms, seen_ms, away_from_ms FROM service_clock WHERE name = ?"
 _READ_LOCKED = f"{_READ} FOR UPDATE"
 
 
 class Service(msgspec.Struct, frozen=True):
-    """Since when some API process has served without a break, and when one last said so."""
+    """Since when some API process has served without a break, when one last said so, and when the absence before that
+    began (None: there was none)."""
 
     serving_since_ms: int
     seen_ms: int
+    away_from_ms: int | None = None
 
     def serving(self, now_ms: int) -> bool:
         return now_ms - self.seen_ms <= ABSENT_MS
@@ -50,7 +54,12 @@ def beat(session: Session, now_ms: int) -> None:
         if now_ms > before.seen_ms:
             run(session, "UPDATE service_clock SET seen_ms = ? WHERE name = ?", now_ms, _NAME)
         return
-    run(session, "UPDATE service_clock SET serving_since_ms = ?, seen_ms = ? WHERE name = ?", now_ms, now_ms, _NAME)
+    in_a_loop = before.away_from_ms is not None and before.seen_ms - before.serving_since_ms < STEADY_MS
+    run(
+        session,
+        "UPDATE service_clock SET serving_since_ms = ?, seen_ms = ?, away_from_ms = ? WHERE name = ?",
+        now_ms, now_ms, before.away_from_ms if in_a_loop else before.seen_ms or None, _NAME,
+    )  # fmt: skip
     run(
         session,
         "UPDATE probe_instances SET lease_until_ms = ? WHERE lease_until_ms >= ? AND lease_until_ms < ?",

@@ -19,6 +19,8 @@ SHARDS = 16
 SHARD_LEASE_MS = 2_200
 """A scheduler not heard from for so long is replaced: with a claim every 500 ms that is within 3 s."""
 
+CHECKPOINT_MAX_AGE_MS = 10_000
+"""An oldest checkpoint that lies further back: nobody schedules."""
 
 _FREE = (
     "SELECT id, token, checkpoint_ms FROM shards WHERE lease_until_ms <= ? OR owner = ? "
@@ -94,7 +96,7 @@ def release_shards(session: Session, shards: Iterable[HeldShard]) -> None:
 
 def oldest_checkpoint_ms(session: Session) -> int | None:
     """The time up to which every slot of every check is taken care of; None before the first scheduler has begun.
-    Normally it lies up to a second ahead of now; `/health` is impaired when it is 10 s behind."""
+    Normally it lies up to a second ahead of now; `/health` is impaired when it is CHECKPOINT_MAX_AGE_MS behind."""
     oldest, never = rows(session, "SELECT min(checkpoint_ms), count(*) - count(checkpoint_ms) FROM shards")[0]
     return None if never or oldest is None else int(oldest)
 

@@ -332,12 +332,14 @@ class Role(Base):
 
 
 class ServiceClock(Base):
-    """When some API process last served, and since when without a break: lease and deadline time counts only then."""
+    """When some API process last served, and since when without a break: lease and deadline time counts only then.
+    `away_from_ms`: when the absence began that ended at `serving_since_ms`; null before the first."""
 
     __tablename__ = "service_clock"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     serving_since_ms: Mapped[int] = mapped_column(Ms)
     seen_ms: Mapped[int] = mapped_column(Ms)
+    away_from_ms: Mapped[int | None] = mapped_column(Ms)
 
 
 class KeyringCheck(Base):

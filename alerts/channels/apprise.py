@@ -85,7 +85,7 @@ class Apprise(Channel):
     async def send(self, outgoing: Outgoing, way: Way) -> Delivered:
         events = [_defused(told(payload, way.public_url, way.acknowledge_url)) for payload in outgoing.payloads]
         if len(events) == 1:
-            title, body = events[0].subject, plain(events[0])
+            title, body = _MENTION.sub(_apart, events[0].subject), plain(events[0])
             kind = "success" if events[0].good else "failure"
         else:
             whole = digest(events, way.public_url)
@@ -101,8 +101,12 @@ class Apprise(Channel):
 
 def _defused(event: Told) -> Told:
     """What could call people by name or group in some chat does so no more: a zero-width space stands in it."""
-    facts = [(label, _MENTION.sub(lambda found: found[0] + "\u200b", text)) for label, text in event.facts]
-    return replace(event, headline=_MENTION.sub(lambda found: found[0] + "\u200b", event.headline), facts=facts)
+    facts = [(label, _MENTION.sub(_apart, text)) for label, text in event.facts]
+    return replace(event, headline=_MENTION.sub(_apart, event.headline), facts=facts)
+
+
+def _apart(found: re.Match[str]) -> str:
+    return found[0] + "\u200b"
 
 
 async def _in_child(asked: Asked) -> ChildTold:

@@ -114,7 +114,13 @@ async def _submit(
             await client.login(server.username, server.password or "")
         refused, _ = await client.sendmail(address, list(recipients), message)
     finally:
+        transport = client.transport
+        if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
+            # Said, not waited for: whether the mail was taken is known, and a slow goodbye must not make it a failure.
+            transport.write(b"QUIT\r\n")
+            transport.abort()
         client.close()
+        await asyncio.sleep(0)
     if not refused:
         return Delivered(250)
     told_of = ", ".join(f"{recipient} ({response.code})" for recipient, response in refused.items())

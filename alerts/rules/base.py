@@ -6,9 +6,9 @@ to agree, when an alert opens and when it resolves is the same for all (alerts/e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import AfterValidator, Field, StringConstraints
@@ -67,10 +67,21 @@ class ApplyTo(Strict):
         )  # fmt: skip
 
 
+class Covered(msgspec.Struct, frozen=True):
+    """A check that a rule covers, as far as a rule can tell whether it will ever hold for it."""
+
+    id: str
+    tags: tuple[str, ...]
+    locations: int
+    definition: Mapping[str, Any]
+
+
 class RuleDefinition(Strict):
-    """Common fields. `by_results` is False for a rule that time makes fire, not a result."""
+    """Common fields. `by_results` is False for a rule that time makes fire, not a result. `forms`: sets of fields of
+    which a rule has one; in a change, the fields of one take the place of the others'."""
 
     by_results: ClassVar[bool] = True
+    forms: ClassVar[tuple[tuple[str, ...], ...]] = ()
     state_word: ClassVar[str] = "down"
     """What a check is while this rule holds, as a title says it."""
 
@@ -106,6 +117,10 @@ class RuleDefinition(Strict):
     def finding(self, history: Sequence[Point]) -> str:
         """What was found at a location that votes down, as the beginning of a sentence."""
         raise NotImplementedError
+
+    def pointless_for(self, checks: Sequence[Covered]) -> str | None:  # noqa: ARG002 - most can hold for any check
+        """Why this can't hold for any of these checks (at least one); None when it may for some."""
+        return None
 
 
 def covers_half(history: Sequence[Point], window_ms: int, interval_ms: int | None) -> bool:

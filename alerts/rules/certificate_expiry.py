@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.base import Memory, RuleDefinition, Vote
+from alerts.rules.base import Covered, Memory, RuleDefinition, Vote
 from model.points import Point
 
 
@@ -39,3 +39,13 @@ class CertificateExpiry(RuleDefinition):
         if days is None or days < 0:
             return "the certificate has expired"
         return f"the certificate expires in {days:.1f} days (fewer than {self.threshold:g})"
+
+    def pointless_for(self, checks: Sequence[Covered]) -> str | None:
+        if any(_names_tls(check) for check in checks):
+            return None
+        return "no check it applies to asks for https or TLS: none sees a certificate, unless a redirect leads to one"
+
+
+def _names_tls(check: Covered) -> bool:
+    tls = check.definition.get("tls") or {}
+    return str(check.definition.get("url") or "").startswith("https:") or bool(tls.get("enabled"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ from model.validation import FieldsError
 class FailureRate(RuleDefinition):
     """A location is down when `failures` of its last `runs` failed, or `threshold` percent of those in `window`
     seconds. It is up again when no more than half of that is left: a share just at the bar does not flap."""
+
+    forms: ClassVar[tuple[tuple[str, ...], ...]] = (("threshold", "window"), ("failures", "runs"))
 
     type: Literal["failure_rate"]
     threshold: Annotated[float, Field(gt=0, le=100, description="percent")] | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.base import Memory, RuleDefinition, Vote, Window, covers_half, within
+from alerts.rules.base import Covered, Memory, RuleDefinition, Vote, Window, covers_half, within
 from model.points import Point
 
 _LEAST = 1e-9
@@ -48,6 +48,12 @@ class ResponseTime(RuleDefinition):
     def finding(self, history: Sequence[Point]) -> str:
         word = {"avg": "on average", "p95": "at the 95th percentile", "max": "at most"}[self.aggregate]
         return f"took {self._aggregate(history):.0f} ms {word} over {self.window} s (above {self.threshold:g} ms)"
+
+    def pointless_for(self, checks: Sequence[Covered]) -> str | None:
+        timed = [check.definition.get("timeout") for check in checks if check.definition.get("type") != "heartbeat"]
+        if len(timed) < len(checks) or any(limit is None or limit * 1000 > self.threshold for limit in timed):
+            return None  # a heartbeat takes as long as its job
+        return f"every check it applies to times out, and so fails, before its threshold of {self.threshold:g} ms"
 
     def _aggregate(self, history: Sequence[Point]) -> float:
         looked_at = within(history, self.window * 1000)

@@ -73,7 +73,7 @@ class Sender:
         self._may = may
         self._reached = reached
         self._wall_s = wall_s
-        self._public_url = settings.links_begin_with
+        self._public_url = settings.links_begin
         self._way = Way(
             egress=Egress(AddressPolicy(networks_of(settings.allow_nets))),
             public_url=self._public_url,

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.examples import MONITOR
+from api.schemas.partial import change_of
 from api.schemas.runs import Milliseconds, RunErrorShape, Status
 from model.definition import CheckDefinition
 from model.fields import LocationName
@@ -96,16 +97,7 @@ def _shown(kind: str, definition: type[CheckDefinition]) -> type[BaseModel]:
 
 
 def _change(kind: str, definition: type[CheckDefinition]) -> type[BaseModel]:
-    """Every field of the definition, none of them required, null to clear."""
-    fields: dict[str, Any] = {}
-    for name, info in definition.model_fields.items():
-        kept: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-        fields[name] = (kept | None, Field(None, alias=info.alias, description=info.description))
-    config = ConfigDict(extra="forbid", title=f"{_title(kind)}MonitorChange")
-    made: type[BaseModel] = create_model(
-        f"{_title(kind)}MonitorChange", __config__=config, __doc__=f"What may change of a {kind} monitor.", **fields
-    )
-    return made
+    return change_of(definition, f"{_title(kind)}MonitorChange", f"What may change of a {kind} monitor.")
 
 
 _SHOWN = tuple(_shown(kind, definition) for kind, definition in MONITORS.items())

@@ -61,6 +61,9 @@ class Organization(Shape):
     id: str
     name: str
     default_locations: Annotated[list[str], Field(description="Where monitors run that name no locations")]
+    notice_channels: Annotated[
+        list[str] | None, Field(description="Channels that are told what Tracer says about itself; null: all")
+    ]
     created_at: Time
 
 
@@ -77,4 +80,8 @@ class OrganizationChange(BodyModel):
     default_locations: Annotated[
         list[LocationName] | None,
         Field(max_length=50, description="Null or empty: every monitor has to name its locations"),
+    ] = None
+    notice_channels: Annotated[
+        list[Annotated[str, Field(max_length=60)]] | None,
+        Field(max_length=100, description="Ids of alert channels; null: all of them, empty: none"),
     ] = None

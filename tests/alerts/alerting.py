@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import select
 
 from alerts.book import rule_of
-from alerts.evaluation import CheckState, Facts, Rule, evaluate
+from alerts.evaluation import evaluate
 from alerts.record import record
 from alerts.rules.registry import RULES
+from alerts.state import CheckState, Facts, Rule
 from model.finished import Finished
 from model.ids import new_id
 from model.points import Point
@@ -34,7 +35,7 @@ def rule(kind: str = "consecutive_failures", **fields: Any) -> Rule:
 
 
 def facts(*locations: str, interval_ms: int | None = STEP_MS) -> Facts:
-    return Facts(locations=locations or ("eu",), interval_ms=interval_ms)
+    return Facts(locations=locations or ("eu",), interval_ms=interval_ms, since_ms=T0)
 
 
 def point(at: int, *, failed: bool = False, location: str = "eu", fresh_steps: float = 5, **fields: Any) -> Point:

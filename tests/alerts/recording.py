@@ -24,15 +24,24 @@ T0 = 1_705_314_600_000
 """2024-01-15T10:30:00Z"""
 
 
-def add_check(database: Database, organization_id: str, *, interval_ms: int | None = 10_000, **schedule: Any) -> str:
+def add_check(
+    database: Database,
+    organization_id: str,
+    *,
+    interval_ms: int | None = 10_000,
+    locations: tuple[str, ...] = ("local",),
+    definition: dict[str, Any] | None = None,
+    **schedule: Any,
+) -> str:
     """An active check with one version; returns its id."""
     check_id = "mon_" + uuid.uuid4().hex[:20]
-    plan = Schedule(kind="network", locations=("local",), budget_ms=30_000, interval_ms=interval_ms, **schedule)
+    plan = Schedule(kind="network", locations=locations, budget_ms=30_000, interval_ms=interval_ms, **schedule)
+    shown = {"interval": None if interval_ms is None else interval_ms // 1000, **(definition or {})}
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         session.add(
             Check(
                 id=check_id, organization_id=organization_id, type="url", kind="network", name="n", status="active",
-                version=1, definition={}, locations=["local"], created_ms=0, updated_ms=0,
+                version=1, definition=shown, locations=list(locations), created_ms=0, updated_ms=0,
             )
         )  # fmt: skip
         session.flush()

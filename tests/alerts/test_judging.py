@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -19,6 +20,9 @@ from tests.alerts.alerting import (
     timeline,
 )
 from tests.alerts.recording import T0, add_check
+
+SHUFFLED = int(os.environ.get("TRACER_TEST_SHUFFLED", "2000"))
+"""Results of the large history; 100,000 by the environment."""
 
 
 def test_the_third_failure_in_a_row_opens_one_alert_and_the_first_good_run_resolves_it(
@@ -79,3 +83,40 @@ def test_whatever_order_results_come_in_the_alerts_are_the_same(
             )  # fmt: skip
     assert sorted(told[ordered], key=repr) == sorted(told[shuffled], key=repr)
     assert told[ordered]
+
+
+def test_a_large_history_shuffled_and_told_twice_ends_the_same(database: Database, organization: str) -> None:
+    places = ("eu", "us")
+    rules = [
+        add_rule(database, organization, threshold=3, min_locations=2, name="both"),
+        add_rule(database, organization, "failure_rate", failures=4, runs=8, name="rate"),
+    ]
+    length = 100
+    pairs = [
+        (add_check(database, organization, locations=places), add_check(database, organization, locations=places))
+        for _ in range(max(1, SHUFFLED // (length * len(places))))
+    ]
+    dice = random.Random(11)
+    ordered, shuffled = [], []
+    for one, other in pairs:
+        for place in places:
+            letters = "".join(dice.choices("+-", weights=(3, 1 + 3 * (at // 20 % 2)))[0] for at in range(length))
+            ordered += [run_of(organization, one, at, letter, location=place) for at, letter in enumerate(letters)]
+            shuffled += [run_of(organization, other, at, letter, location=place) for at, letter in enumerate(letters)]
+    ordered.sort(key=lambda done: done.at_ms)
+    shuffled += dice.sample(shuffled, len(shuffled) // 10)
+    dice.shuffle(shuffled)
+    for told in (ordered, shuffled):
+        for start in range(0, len(told), 100):
+            record_one(database, *told[start : start + 100])
+    found: dict[str, list[object]] = {}
+    for alert in alerts_of(database):
+        if not alert.retracted:
+            found.setdefault(alert.check_id, []).append(
+                (alert.rule_id, alert.at_ms, alert.triggered_ms, alert.recovered_ms, alert.resolved_ms, alert.status,
+                 alert.votes, alert.needed, alert.cause, len(alert.run_ids))
+            )  # fmt: skip
+    print(f"{len(shuffled)} results, {sum(map(len, found.values()))} alerts")
+    for one, other in pairs:
+        assert sorted(found.get(one, ()), key=repr) == sorted(found.get(other, ()), key=repr)
+    assert {alert.rule_id for alert in alerts_of(database)} == set(rules)

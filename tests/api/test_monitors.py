@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from store.alert_tables import AlertChannel
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
+from tests.alerts.alerting import add_channel, record_one
+from tests.alerts.recording import T0, measured
 from tests.api.conftest import PUBLIC_URL, Client
 
 URL_MONITOR = {
@@ -288,3 +293,49 @@ def test_a_password_in_a_url_is_accepted_with_a_warning(owner: Client) -> None:
     for url, warned in (("https://probe:pw@shop.example/", True), ("https://shop.example/", False)):
         warnings = owner("POST", "/v1/monitors", url_monitor(url=url)).get_json()["meta"]["warnings"]
         assert any("basic_auth" in warning for warning in warnings) is warned
+
+
+def test_a_monitor_that_nobody_is_told_of_says_so(owner: Client, database: Database, organization: str) -> None:
+    channel = add_channel(database, organization)
+    path = f"/v1/monitors/{make(owner, tags=['web'])['id']}"
+
+    def untold(method: str = "GET", body: Any = None) -> bool:
+        meta = owner(method, path, body).get_json().get("meta", {})
+        return any("nobody is told" in line for line in meta.get("warnings", ()))
+
+    assert untold()
+    rule = owner.data("POST", "/v1/alert-rules", rule_for({"tags": ["web"]}), status=201)["id"]
+    assert untold()  # it names no channel
+    owner.data("PUT", f"/v1/alert-rules/{rule}", {"channels": [channel]})
+    assert not untold()
+    assert untold("PUT", {"tags": ["mail"]})
+    assert not untold("PUT", {"tags": ["web"]})
+    owner.data("PUT", f"/v1/alert-rules/{rule}", {"enabled": False})
+    assert untold()
+    owner.data("PUT", f"/v1/alert-rules/{rule}", {"enabled": True})
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        session.get_one(AlertChannel, channel).disabled_ms = 1
+    assert untold()
+
+
+def test_an_edit_or_a_deletion_resolves_alerts_with_that_reason_and_a_rename_does_not(
+    owner: Client, database: Database, organization: str
+) -> None:
+    owner.data("POST", "/v1/alert-rules", rule_for({"tags": ["web"]}), status=201)
+    cases: list[tuple[str, Any, str | None]] = [
+        ("PUT", {"name": "Renamed", "interval": 30}, None),
+        ("PUT", {"url": "https://other.example/"}, "Example has another url"),
+        ("PUT", {"status": "paused"}, "Example was paused"),
+        ("PUT", {"tags": ["mail"]}, "rule a rule does not cover Example any more"),
+        ("DELETE", None, "Example was deleted"),
+    ]
+    for method, change, why in cases:
+        monitor = make(owner, tags=["web"])["id"]
+        record_one(database, measured(organization, monitor, T0 + 10_000, passed=False))
+        owner.data(method, f"/v1/monitors/{monitor}", change)
+        [alert] = owner.data("GET", f"/v1/alerts?monitor_id={monitor}")
+        assert (alert["resolution"], alert["status"]) == (why, "triggered" if why is None else "resolved")
+
+
+def rule_for(apply_to: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "a rule", "type": "consecutive_failures", "threshold": 1, "apply_to": apply_to}

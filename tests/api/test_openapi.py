@@ -24,6 +24,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.resources import RESOURCES
+from store.notifications import enqueue
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
+from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
 from tests.api.test_monitors import URL_MONITOR
 
@@ -39,17 +43,37 @@ CHECKS = [
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
+WINDOW = {"name": "w", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
 NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 
+def _notification(database: Database, organization: str, channel: str) -> str:
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        [row] = enqueue(
+            session, organization_id=organization, subject_id="ntc_0123456789", event="notice", number=1,
+            channel_ids=[channel], payload={}, now_ms=1,
+        )  # fmt: skip
+        return row.id
+
+
 @pytest.fixture
-def known_ids(owner: Client) -> dict[str, str]:
+def known_ids(owner: Client, database: Database, organization: str) -> dict[str, str]:
     """Ids that exist, for each path parameter: random ones would only ever meet 404."""
     monitor = owner.data("POST", "/v1/monitors", URL_MONITOR, status=201)["id"]
+    hook = {"name": "h", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
+    channel = owner.data("POST", "/v1/alert-channels", hook, status=201)["id"]
+    add_rule(database, organization, threshold=1)
+    record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     return {
+        "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
+        "channel_id": channel,
+        "notification_id": _notification(database, organization, channel),
         "run_id": owner.data("POST", f"/v1/monitors/{monitor}/run", status=202)["run_id"],
         "probe_id": owner.data("POST", "/v1/probes", {"name": "p", "location": "x"}, status=201)["id"],
+        "rule_id": owner.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data"}, status=201)["id"],
+        "window_id": owner.data("POST", "/v1/maintenance-windows", WINDOW, status=201)["id"],
+        "silence_id": owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 60}, status=201)["id"],
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 

@@ -87,3 +87,10 @@ def test_a_check_as_json_has_every_field(monkeypatch: pytest.MonkeyPatch) -> Non
     assert shown["metrics"] == dict.fromkeys(("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms"))
     assert shown["error"]["code"] == "connect_refused"
     assert set(shown) == {"target", "status", "duration_ms", "metrics", "error", "assertions", "response"}
+
+
+def test_notices_are_listed_by_status_and_kind(asked: list[tuple[str, str, Any]]) -> None:
+    asked_for = ["notices", "list", "--status", "open", "--kind", "disk_full", "--json"]
+    assert CliRunner().invoke(tracer, asked_for).exit_code == 0
+    assert [path for _, path, _ in asked] == ["/v1/notices?status=open&kind=disk_full"]
+    assert CliRunner().invoke(tracer, ["notices", "list", "--status", "new"]).exit_code == 2

@@ -11,6 +11,7 @@ import yaml
 
 from cli.environment import read_settings
 from model.assertions.registry import ASSERTION_TYPES
+from model.notices import NoticeKind
 from model.settings import Settings
 from probes.registry import MONITORS, parse
 
@@ -51,6 +52,12 @@ def test_each_setting_has_its_row() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text()
     missing = [name for name in Settings.model_fields if f"`TRACER_{name.upper()}`" not in page]
     assert missing == []
+
+
+def test_each_kind_of_notice_has_its_row() -> None:
+    page = (ROOT / "docs/how-to/watching-tracer.md").read_text()
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(["kind", *NoticeKind])
 
 
 def test_the_defaults_of_the_settings_page_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from store.roles import ROLE_LEASE_MS, forget_dead_schedulers, hold_roles, join_schedulers, release_roles
-from store.service_clock import ABSENT_MS, SETTLE_MS, Service, beat, service
+from store.service_clock import ABSENT_MS, SETTLE_MS, STEADY_MS, Service, beat, service
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.shards import (
     SHARD_LEASE_MS,
@@ -140,4 +140,20 @@ def test_a_return_begins_a_new_stretch_of_service(database: Database, clock: Clo
     assert beat_at(begun + ABSENT_MS) == Service(begun, begun + ABSENT_MS)
     assert beat_at(begun + 1_000) == Service(begun, begun + ABSENT_MS), "another process, a moment behind"
     back = begun + 2 * ABSENT_MS + 1
-    assert beat_at(back) == Service(back, back)
+    assert beat_at(back) == Service(back, back, begun + ABSENT_MS)
+
+
+def test_who_comes_back_and_is_gone_again_was_away_all_the_time(database: Database, clock: Clock) -> None:
+    def beat_at(now_ms: int) -> int | None:
+        with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            beat(session, now_ms)
+            return service(session).away_from_ms
+
+    begun = clock.now_ms
+    assert beat_at(begun) is None
+    assert beat_at(begun + 600_000) == begun
+    assert beat_at(begun + 605_000) == begun, "a crash loop"
+    for second in range(STEADY_MS // 1_000 + 1):
+        assert beat_at(begun + 605_000 + 1_000 * second) == begun
+    last = begun + 605_000 + STEADY_MS
+    assert beat_at(last + 20_000) == last, "another absence"

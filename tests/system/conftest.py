@@ -29,14 +29,14 @@ def target() -> Iterator[Target]:
 
 @pytest.fixture
 def make_stack(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """A function that starts a whole Tracer; a `sabotage` names a broken build."""
+    """A function that starts a whole Tracer; a `sabotage` names a broken build, `settings` are of its environment."""
     stacks: list[Stack] = []
 
-    def make(sabotage: str = "") -> Stack:
+    def make(sabotage: str = "", **settings: str) -> Stack:
         folder = tmp_path / f"stack{len(stacks)}"
         (folder / "data").mkdir(parents=True)
         url = "sqlite" if store == "sqlite" else request.getfixturevalue("make_empty_database")()
-        stacks.append(Stack(url, folder, sabotage=sabotage))
+        stacks.append(Stack(url, folder, sabotage=sabotage, **settings))
         return stacks[-1].start()
 
     yield make

@@ -39,10 +39,13 @@ def milliseconds(text: str) -> int:
 
 
 class Target:
-    """A web server that answers 200 and remembers the run id of every hit. `delay_s`: how long it thinks."""
+    """A web server that remembers the run id of every hit. `delay_s`: how long it thinks. `status`: what it answers;
+    `failing`: paths that answer 500."""
 
     def __init__(self) -> None:
         self.delay_s = 0.0
+        self.status = 200
+        self.failing: set[str] = set()
         self.hits: Counter[str] = Counter()
         self._lock = threading.Lock()
         target = self
@@ -53,7 +56,7 @@ class Target:
             def do_GET(self) -> None:
                 target.saw(self.headers.get("X-Tracer-Run", "none"))
                 time.sleep(target.delay_s)
-                self.send_response(200)
+                self.send_response(500 if self.path in target.failing else target.status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")

@@ -1,5 +1,7 @@
 """Broken builds, for proving that the whole-process tests have teeth: `python -m tests.system.sabotage NAME server`.
 
+`dies_at:PLACE` is no broken build but one that is killed at a named place (tests/system/failpoints.py).
+
 Each replaces one function of the product in its own process only, then runs the command line as usual.
 """
 
@@ -10,6 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+from store.write_lock import Urgency
+from tests.system.failpoints import die_once, install
 
 SABOTAGE: dict[str, Callable[[], None]] = {}
 
@@ -63,9 +68,57 @@ def numbers_changes_before_they_commit() -> None:
     checks.append_change = append  # type: ignore[assignment]
 
 
+@sabotage
+def alerts_in_a_transaction_of_their_own() -> None:
+    """State is written and committed; the alert follows half a second later, if the process still lives."""
+    from alerts import record
+    from store import sessions
+
+    judge = record.judge
+    databases: list[Any] = []
+    made = sessions.Database.__init__
+
+    def remember(self: Any, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        databases.append(self)
+
+    def later(session: Any, book: Any, entered: Any, before: Any, states: Any, now_ms: int) -> None:
+        def write() -> None:
+            with databases[-1].write(sessions.EVERY_ORGANIZATION, Urgency.RESULTS) as another:
+                judge(another, book, list(entered), before, states, now_ms)
+
+        if any(done.status.value == "failed" for done in entered):
+            threading.Timer(0.5, write).start()
+            threading.Timer(0.2, die_once).start()
+        else:
+            judge(session, book, entered, before, states, now_ms)
+
+    sessions.Database.__init__ = remember  # type: ignore[method-assign]
+    record.judge = later  # type: ignore[assignment]
+
+
+@sabotage
+def marks_sent_before_it_sends() -> None:
+    """The notification is marked as sent, then sent."""
+    from alerts.channels.base import Delivered
+    from alerts.sending.sender import Sender
+
+    send = Sender._send
+
+    async def early(self: Any, channel_id: str, lane: Any, batch: Any, group: Any) -> None:
+        await self._record(channel_id, batch, group, Delivered(200))
+        die_once()
+        await send(self, channel_id, lane, batch, group)
+
+    Sender._send = early  # type: ignore[method-assign]
+
+
 def main() -> None:
-    name = sys.argv.pop(1)
-    SABOTAGE[name]()
+    name, _, place = sys.argv.pop(1).partition(":")
+    if place:
+        install(place)
+    else:
+        SABOTAGE[name]()
     from cli.main import main as tracer
 
     tracer()

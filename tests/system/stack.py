@@ -13,8 +13,9 @@ LOCATION = "local"
 class Stack:
     """`server` is what may be killed to take the API away; `processes` everything that runs."""
 
-    def __init__(self, database_url: str, folder: Path, *, sabotage: str = "") -> None:
+    def __init__(self, database_url: str, folder: Path, *, sabotage: str = "", **settings: str) -> None:
         self.folder = folder
+        self.settings = settings
         self.sqlite = database_url.startswith("sqlite")
         self.database_url = database_url
         self._sabotage = sabotage
@@ -34,6 +35,8 @@ class Stack:
             "TRACER_API_KEY": OWNER_KEY,
             "TRACER_SECRET_KEYS": SECRET_KEYS,
             "TRACER_ALLOW_NETS": "127.0.0.0/8",
+            "TRACER_TEST_DIED": str(self.folder / "died"),
+            **self.settings,
         }
 
     def add(self, name: str, arguments: list[str], **environment: str) -> Process:

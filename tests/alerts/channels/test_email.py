@@ -93,7 +93,8 @@ def test_all_mails_of_an_alert_are_one_thread_and_each_has_the_id_of_its_notific
 
 HOSTILE = [
     "down\r\nBcc: victim@example.com", "down\nSubject: other", "\r\n.\r\nMAIL FROM:<a@b.c>",
-    "<script>alert(1)</script>", "a\u2028b\u202ec\u0000d", "=?utf-8?q?Bcc:_x?=", "<!channel> & \"quotes\" '", "x" * 5_000,
+    "<script>alert(1)</script>", "a\u2028b\u202ec\u0000d", "=?utf-8?q?Bcc:_x?=", "<!channel> & \"quotes\" '",
+    "x" * 5_000,
 ]  # fmt: skip
 
 

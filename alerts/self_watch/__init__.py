@@ -1,0 +1,1 @@
+"""What Tracer watches about itself: one file each, and one line in registry.py."""

@@ -1,0 +1,81 @@
+"""Maintenance windows: made, changed, ended. What one means for a run is for alerts/book.py to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from model.ids import new_id
+from store.alert_tables import MaintenanceWindow
+from store.alerting_feed import alerting_changed
+from store.counting import count_rows
+
+
+class WindowFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of a window: once (`starts_ms`, `ends_ms`) or again and again (`cron`, `duration_s`)."""
+
+    name: str
+    apply_to: dict[str, Any]
+    starts_ms: int | None = None
+    ends_ms: int | None = None
+    cron: str | None = None
+    duration_s: int | None = None
+    timezone: str = "UTC"
+
+
+def create_window(session: Session, organization_id: str, fields: WindowFields, now_ms: int) -> MaintenanceWindow:
+    """A new window; runs that are recorded from now on know of it."""
+    row = MaintenanceWindow(
+        id=new_id("mwin", now_ms),
+        organization_id=organization_id,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        **msgspec.structs.asdict(fields),
+    )
+    session.add(row)
+    session.flush()
+    alerting_changed(session)
+    return row
+
+
+def update_window(session: Session, window: MaintenanceWindow, fields: WindowFields, now_ms: int) -> None:
+    """Other fields. Runs that were recorded before stay as they were counted."""
+    for name, value in msgspec.structs.asdict(fields).items():
+        setattr(window, name, value)
+    window.updated_ms = now_ms
+    session.flush()
+    alerting_changed(session)
+
+
+def delete_window(session: Session, window: MaintenanceWindow, now_ms: int) -> None:
+    """Gone from lists and in force no more; runs that were left out because of it stay left out."""
+    window.deleted_ms = window.updated_ms = now_ms
+    session.flush()
+    alerting_changed(session)
+
+
+def get_window(session: Session, window_id: str, *, lock: bool = False) -> MaintenanceWindow | None:
+    """A window that is not deleted. `lock`: nobody else may edit it until this transaction ends."""
+    wanted = select(MaintenanceWindow).where(MaintenanceWindow.id == window_id, MaintenanceWindow.deleted_ms.is_(None))
+    return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+
+
+def list_windows(session: Session, *, page: tuple[int, int] = (0, 20)) -> tuple[list[MaintenanceWindow], int]:
+    """Windows that are not deleted, newest first, `page` = (offset, how many); and how many there are."""
+    wanted = select(MaintenanceWindow).where(MaintenanceWindow.deleted_ms.is_(None))
+    offset, limit = page
+    ordered = wanted.order_by(MaintenanceWindow.created_ms.desc(), MaintenanceWindow.id.desc())
+    return list(session.scalars(ordered.offset(offset).limit(limit))), count_rows(session, wanted)
+
+
+def windows_not_over(session: Session, now_ms: int) -> Sequence[MaintenanceWindow]:
+    """The windows that hold now or may hold later."""
+    wanted = select(MaintenanceWindow).where(
+        MaintenanceWindow.deleted_ms.is_(None),
+        MaintenanceWindow.cron.is_not(None) | (MaintenanceWindow.ends_ms > now_ms),
+    )
+    return session.scalars(wanted).all()
