@@ -26,6 +26,8 @@ from tests.alerts.channels.bench import payload
 from tests.alerts.sending.virtual_time import VirtualLoop
 from tests.conftest import Clock
 
+_AT_ONCE = 50
+"""Results that come in one transaction, more or less."""
 KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
 
 
@@ -86,6 +88,7 @@ class ForPeople(Channel):
     receivers: ClassVar[dict[str, Receiver]] = {}
 
     key: str
+    address: str = ""
 
     async def send(self, outgoing: Outgoing, way: Way) -> Delivered:
         return await self.receivers[self.key].take(outgoing)
@@ -106,12 +109,11 @@ class World:
         self.database, self.organization = database, organization
         self.loop = VirtualLoop(clock)
         self.clock = clock
-        self._began_s = self.loop.time()
         self._number = 0
 
     @property
     def now_s(self) -> float:
-        return self.loop.time() - self._began_s
+        return self.loop.time()
 
     def channel(self, kind: str = "programs", name: str = "a channel") -> tuple[str, Receiver]:
         """(its id, its receiver)."""
@@ -137,16 +139,16 @@ class World:
 
     def alerts(self, count: int, *channel_ids: str, rule_id: str | None = None) -> list[str]:
         """So many alerts, each on its way to these channels; their ids."""
-        with self.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-            made = []
-            for _ in range(count):
-                self._number += 1
-                alert_id = f"alr_{self._number:020d}"
-                made.append(alert_id)
-                session.add(self._alert(alert_id, rule_id))
-            session.flush()
-            for alert_id in made:
-                self._enqueue(session, alert_id, "triggered", 1, channel_ids)
+        made: list[str] = []
+        while len(made) < count:
+            with self.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+                for _ in range(min(_AT_ONCE, count - len(made))):
+                    self._number += 1
+                    alert = self._alert(f"alr_{self._number:020d}", rule_id)
+                    session.add(alert)
+                    session.flush()
+                    self._enqueue(session, alert.id, "triggered", 1, channel_ids)
+                    made.append(alert.id)
         return made
 
     def tell(self, alert_id: str, event: str, *channel_ids: str) -> None:
@@ -192,7 +194,8 @@ class World:
         """With fewer polls: so many of them would take minutes, and show nothing more."""
         with pytest.MonkeyPatch.context() as patch:
             for name in ("POLL_S", "WATCH_S"):
-                patch.setattr(sending, name, 30.0)
+                patch.setattr(sending, name, 120.0)
+            patch.setattr(sending, "RENEW_S", 2.0)
             self.run(story)
 
     def notifications(self, channel_id: str | None = None) -> list[Notification]:

@@ -7,14 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from alerts.channels.base import Undelivered
-from alerts.sending.retries import DELAYS_MS
 from store import alert_channels as stored
+from store.alert_tables import AlertChannel
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
-from tests.alerts.sending.bench import KEYRING, Receiver, Try, World
-
-THREE_DAYS_S = 72 * 3600
+from tests.alerts.sending.bench import KEYRING, Try, World
 
 
 def test_what_is_put_in_the_outbox_goes_out_within_a_poll(world: World) -> None:
@@ -32,25 +29,20 @@ def test_what_is_put_in_the_outbox_goes_out_within_a_poll(world: World) -> None:
     assert world.statuses(channel_id) == ["sent"] * 3
 
 
-def test_failures_are_tried_again_as_planned_and_end_in_the_dead_letter(world: World) -> None:
+def test_failures_are_tried_again_as_planned(world: World) -> None:
     channel_id, receiver = world.channel()
     receiver.always(500)
 
     async def story() -> None:
         world.alerts(1, channel_id)
-        await asyncio.sleep(THREE_DAYS_S + 3700)
+        await asyncio.sleep(118)
 
-    world.run_for_days(story)
+    world.run(story)
     gaps = [later.at_s - earlier.at_s for earlier, later in pairwise(receiver.tries)]
-    planned = [delay / 1000 for delay in DELAYS_MS]
-    assert [round(gap) for gap in gaps[: len(planned)]] == pytest.approx(planned, abs=31)
-    assert all(1_800 <= gap <= 3_660 for gap in gaps[len(planned) : -1])
-    assert receiver.tries[-1].at_s == pytest.approx(THREE_DAYS_S, abs=60)
-    assert len({each.id for each in receiver.tries}) == 1
+    assert all(0 <= gap - planned <= 1 for gap, planned in zip(gaps, [1, 5, 15, 30, 60], strict=True)), gaps
     [row] = world.notifications(channel_id)
-    assert (row.status, row.attempts, row.status_code) == ("failed", len(receiver.tries), 500)
-    assert row.last_error == "receiver answered 500"
-    assert world.notices() == [("channel_failing", channel_id, False)]
+    assert (row.status, row.attempts, row.status_code, row.last_error) == ("pending", 6, 500, "receiver answered 500")
+    assert {each.id for each in receiver.tries} == {row.id}
 
 
 def test_retry_after_holds_back_all_that_waits_for_the_channel(world: World) -> None:
@@ -84,8 +76,8 @@ def test_an_answer_for_good_goes_to_the_dead_letter_at_once(world: World, status
     assert len(receiver.tries) == 1
     assert world.statuses(channel_id) == ["failed"]
     assert world.notices() == [("channel_failing", channel_id, False)]
-    assert other.accepted[0].events == ["alert.triggered"], "the rule's other channel is told what was not delivered"
-    assert [row.fallback for row in world.notifications(other_id)] == [True, False]
+    assert sorted(each.events for each in other.accepted) == [["alert.triggered"], ["notice"]]
+    assert sorted(row.fallback for row in world.notifications(other_id)) == [False, True]
 
 
 def test_a_channel_that_is_gone_is_disabled_and_owners_are_told(world: World) -> None:
@@ -134,13 +126,13 @@ def test_a_receiver_that_hangs_delays_no_other(world: World) -> None:
     healthy_id, healthy = world.channel()
 
     async def story() -> None:
-        world.alerts(100, *(channel_id for channel_id, _ in hanging_ids))
-        for _ in range(20):
+        world.alerts(40, *(channel_id for channel_id, _ in hanging_ids))
+        for _ in range(10):
             await asyncio.sleep(5)
             world.alerts(1, healthy_id)
 
     world.run(story)
-    assert len(healthy.accepted) >= 19
+    assert len(healthy.accepted) >= 9
     assert all(each.at_s % 5 <= 1.01 for each in healthy.accepted)
 
 
@@ -181,24 +173,20 @@ def test_of_one_alert_nothing_overtakes_what_is_on_its_way(world: World) -> None
 
 
 def test_a_channel_set_right_is_tried_at_once(world: World) -> None:
-    """Whoever has mended an address does not wait for the next try, half an hour away; nor for a pause it asked for."""
+    """Whoever has mended an address does not wait for the next try; nor for the pause that its receiver asked for."""
     channel_id, receiver = world.channel()
     receiver.always(429, "7200")
 
     async def story() -> None:
         world.alerts(1, channel_id)
-        await asyncio.sleep(600)
+        await asyncio.sleep(60)
         receiver.answer = None
         with world.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-            row = session.get_one(type(world.stored_channel(channel_id)), channel_id)
             stored.update_channel(
-                session, KEYRING, row, name="new", config={"key": channel_id, "mended": True}, secret_fields=(),
-                now_ms=world.clock.now_ms,
+                session, KEYRING, session.get_one(AlertChannel, channel_id), name="mended",
+                config={"key": channel_id, "address": "another"}, secret_fields=(), now_ms=world.clock.now_ms,
             )  # fmt: skip
-        # The stored configuration is the test's own again: only that it was changed counts.
-        with world.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-            session.get_one(type(row), channel_id).config = {"key": channel_id}
-        await asyncio.sleep(3)
+        await asyncio.sleep(2)
 
     world.run(story)
     assert len(receiver.tries) == 2

@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-import pytest
-
 from alerts.sending.pace import GATHER_MS, SINGLES, WINDOW_MS, Turn, next_turn
 from tests.alerts.sending.bench import World
 
 
-@pytest.mark.timeout(120)
-def test_five_thousand_at_once_reach_everybody_and_bury_nobody(world: World) -> None:
+MANY = 1_500
+
+
+def test_a_storm_reaches_everybody_and_buries_nobody(world: World) -> None:
     people_id, people = world.channel("people")
     programs_id, programs = world.channel("programs")
 
     async def story() -> None:
         for _ in range(5):
-            world.alerts(1_000, people_id, programs_id)
+            world.alerts(MANY // 5, people_id, programs_id)
             await asyncio.sleep(1)
-        await asyncio.sleep(116)
+        await asyncio.sleep(75)
 
     world.run(story)
     for receiver in (people, programs):
-        assert len(receiver.told()) == len(set(receiver.told())) == 5_000
+        assert len(receiver.told()) == len(set(receiver.told())) == MANY
     assert people.tries[0].at_s <= 10
     sizes = [len(each.alerts) for each in people.tries]
     assert sizes[:SINGLES] == [1] * SINGLES
@@ -34,9 +34,9 @@ def test_five_thousand_at_once_reach_everybody_and_bury_nobody(world: World) -> 
     assert all(later.at_s - earlier.at_s >= 30 for earlier, later in pairwise(digests))
     assert digests[-1].at_s <= 75
     assert all(len(each.alerts) == 1 for each in programs.tries)
-    assert programs.tries[-1].at_s <= 120
+    assert programs.tries[-1].at_s <= MANY / 50 + 5
     for each in programs.tries:
-        in_a_second = sum(each.at_s <= other.at_s < each.at_s + 1 for other in programs.tries[:300])
+        in_a_second = sum(each.at_s <= other.at_s < each.at_s + 1 for other in programs.tries)
         assert in_a_second <= 101, "50 a second, and what a slow second before it left over"
 
 
@@ -46,7 +46,7 @@ def test_a_check_that_flaps_for_ten_minutes_is_a_digest_per_half_minute(world: W
 
     async def story() -> None:
         for _ in range(120):
-            told.extend(world.alerts(4, channel_id))
+            told.extend(world.alerts(2, channel_id))
             await asyncio.sleep(5)
         await asyncio.sleep(65)
 

@@ -19,7 +19,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._now_s = clock.now_ms / 1000
+        self._began_ms = clock.now_ms
+        self._now_s = 0.0  # not the clock's own seconds: floats that large can't tell microseconds apart
         self._in_threads = 0
         super().__init__(_Selector(self._wait))
 
@@ -40,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._in_threads or timeout is None or timeout <= 0:
             return None if self._in_threads else timeout
         self._now_s += timeout
-        self._clock.now_ms = round(self._now_s * 1000)
+        self._clock.now_ms = self._began_ms + round(self._now_s * 1000)
         return 0
 
 
