@@ -20,8 +20,9 @@ the 10 s after which the notification of a dead sender must be on its way again.
 RECENT_MS = 60_000
 _FREE = "status = 'pending' AND next_ms <= ? AND (claim IS NULL OR claimed_until_ms <= ?)"
 _DUE = (
-    f"SELECT due.channel_id, coalesce(c.updated_ms, 0) FROM (SELECT DISTINCT channel_id FROM notifications WHERE {_FREE})"  # noqa: S608
-    " AS due LEFT JOIN alert_channels c ON c.id = due.channel_id"
+    "SELECT due.channel_id, coalesce(c.updated_ms, 0) FROM "  # noqa: S608
+    f"(SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}) AS due "
+    "LEFT JOIN alert_channels c ON c.id = due.channel_id"
 )
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (

@@ -16,6 +16,7 @@ from alerts.sending import sender as sending
 from alerts.sending.sender import Sender
 from model.ids import new_id
 from model.settings import Settings
+from store import outbox
 from store.alert_rules import create_rule
 from store.alert_tables import Alert, AlertChannel, Notice, Notification
 from store.keyring import Keyring
@@ -191,11 +192,13 @@ class World:
         self.loop.run_until_complete(whole())
 
     def run_for_days(self, story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """With fewer polls: so many of them would take minutes, and show nothing more."""
+        """With fewer polls and longer claims: so many turns would take minutes, and show nothing more."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("POLL_S", "WATCH_S"):
-                patch.setattr(sending, name, 120.0)
-            patch.setattr(sending, "RENEW_S", 2.0)
+            patch.setattr(sending, "POLL_S", 120.0)
+            patch.setattr(sending, "WATCH_S", 300.0)
+            patch.setattr(sending, "RENEW_S", 60.0)
+            for module in (sending, outbox):
+                patch.setattr(module, "CLAIM_MS", 180_000)
             self.run(story)
 
     def notifications(self, channel_id: str | None = None) -> list[Notification]:

@@ -21,9 +21,7 @@ class _Time:
 
 
 @pytest.fixture
-def world(
-    database: Database, clock: Clock, organization: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(database: Database, clock: Clock, organization: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(database, clock, organization)
     for kind in (ForPeople, ForPrograms):
         monkeypatch.setitem(CHANNELS, kind.type, kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from alerts.sending.retries import HORIZON_MS, next_try_ms
 
 
@@ -16,7 +18,7 @@ def tries(notification_id: str = "ntf_1", retry_after_s: float | None = None) ->
 
 def test_soon_at_first_then_patiently_and_for_three_days() -> None:
     planned = tries()
-    gaps = [later - earlier for earlier, later in zip(planned, planned[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(planned)]
     assert gaps[:9] == [1, 5, 15, 30, 60, 120, 300, 900, 1800]
     assert all(1_800 <= gap <= 3_600 for gap in gaps[9:-1])
     assert planned[-1] == HORIZON_MS // 1000 == 72 * 3600

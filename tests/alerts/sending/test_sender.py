@@ -82,7 +82,7 @@ def test_an_answer_for_good_goes_to_the_dead_letter_at_once(world: World, status
 
 def test_a_channel_that_is_gone_is_disabled_and_owners_are_told(world: World) -> None:
     channel_id, receiver = world.channel("people")
-    owners_id, owners = world.channel()
+    _, owners = world.channel()
     receiver.always(410)
 
     async def story() -> None:
@@ -102,7 +102,7 @@ def test_a_channel_that_is_gone_is_disabled_and_owners_are_told(world: World) ->
 
 def test_after_two_minutes_owners_hear_of_a_channel_that_takes_nothing(world: World) -> None:
     channel_id, receiver = world.channel()
-    owners_id, owners = world.channel()
+    _, owners = world.channel()
     receiver.always(503)
 
     async def story() -> None:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from alerts.sending.pace import GATHER_MS, SINGLES, WINDOW_MS, Turn, next_turn
 from tests.alerts.sending.bench import World
 
-
 MANY = 1_500
 
 
