@@ -23,7 +23,7 @@ from model.ids import looks_like_id
 from model.times import HOUR_MS
 from store.alert_reading import channel_names, checks_by_ids, count_open_alerts, runs_by_ids
 from store.alert_tables import Alert
-from store.alerts import AlertFilter, events_of, get_alert, list_alerts
+from store.alerts import AlertFilter, events_of, get_alert, list_alerts, lock_alert
 from store.notifications import notifications_of
 from store.runs import RunFilter, list_runs
 from store.tables import Check, Run
@@ -154,7 +154,7 @@ def _do(alert_id: str, deed: _Deed) -> Response:
     who, said = visitor(), note()
     state = services()
     with state.database.write(who.caller.organization_id, Urgency.PEOPLE) as session:
-        found = _found(session, alert_id, lock=True)
+        found = _found(session, alert_id, lock_alert)
         try:
             deed(session, found, by=who.name, note=said, now_ms=state.database.now_ms(session))
         except AlreadyResolvedError:
@@ -162,8 +162,8 @@ def _do(alert_id: str, deed: _Deed) -> Response:
     return go_to(local_path(request.form.get("back"), f"/alerts/{alert_id}"))
 
 
-def _found(session: Session, alert_id: str, *, lock: bool = False) -> Alert:
-    found = get_alert(session, alert_id, lock=lock) if looks_like_id(alert_id, "alr") else None
+def _found(session: Session, alert_id: str, by_id: Callable[[Session, str], Alert | None] = get_alert) -> Alert:
+    found = by_id(session, alert_id) if looks_like_id(alert_id, "alr") else None
     if found is None:
         raise NotFound("There is no such alert")
     return found
