@@ -8,12 +8,12 @@ from flask import Blueprint, Response
 from alerts.acknowledge_links import PATH, BadLinkError, ExpiredLinkError, alert_of_link
 from alerts.lifecycle import AlreadyResolvedError, acknowledge
 from api.errors import NotFound
-from api.pages.alerts import MOST_RUNS, summary
 from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
 from api.pages.rendering import go_to, render
+from api.pages.summaries import MOST_RUNS, runbook_of, summary
 from api.services import services
-from store.alert_reading import checks_by_ids, runs_by_ids
+from store.alert_reading import checks_by_ids, rule_types, runs_by_ids
 from store.alert_tables import Alert
 from store.alerts import get_alert, lock_alert
 from store.sessions import EVERY_ORGANIZATION
@@ -60,8 +60,18 @@ def _page(link: str, status: int = 200) -> Response:
         except BadLinkError as error:
             return _refused(error)
         check = checks_by_ids(session, [alert.check_id]).get(alert.check_id)
-        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids[:MOST_RUNS]))
-        return render("acknowledge.html", status, no_store=True, alert=alert, summary=shown, link=link, now_ms=now_ms)
+        rule_type = rule_types(session, [alert.rule_id]).get(alert.rule_id)
+        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids[:MOST_RUNS]), rule_type)
+        return render(
+            "acknowledge.html",
+            status,
+            no_store=True,
+            alert=alert,
+            summary=shown,
+            runbook=runbook_of(check),
+            link=link,
+            now_ms=now_ms,
+        )
 
 
 def _kept(alert: Alert | None) -> Alert:

@@ -40,9 +40,11 @@
       const next = page.getElementById(part.id);
       if (!next || next.outerHTML === drawn.get(part.id) || inUse(part)) continue;
       const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+      const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
       drawn.set(part.id, next.outerHTML);
       const fresh = document.importNode(next, true);
       inZone(fresh);
+      for (const id of opened) fresh.querySelector(`#${id}`)?.setAttribute("open", "");
       part.replaceWith(fresh);
       if (focused) document.getElementById(focused)?.focus();
     }
