@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, defer
 
-from store.alert_tables import Alert, AlertChannel, AlertRule
+from store.alert_tables import Alert, AlertChannel, AlertRule, Notification
 from store.tables import Check, Probe, Run
 
 _ALERTS_OF_A_RUN = 200
@@ -38,6 +38,12 @@ def alerts_behind(session: Session, check_id: str) -> list[Alert]:
     held = select(Alert).where(Alert.resolved_ms.is_(None), Alert.held.is_not(None))
     found = session.scalars(held.order_by(Alert.title, Alert.id).limit(_HELD_ALERTS))
     return [alert for alert in found if (alert.held or {}).get("parent_id") == check_id]
+
+
+def alerts_told(session: Session, alert_ids: Collection[str]) -> set[str]:
+    """Which of these alerts are, or were, on their way to a channel."""
+    statement = select(Notification.alert_id).where(Notification.alert_id.in_(set(alert_ids))).distinct()
+    return {alert_id for alert_id in session.scalars(statement) if alert_id is not None}
 
 
 def runs_by_ids(session: Session, run_ids: Sequence[str]) -> list[Run]:

@@ -11,7 +11,7 @@ from api.errors import NotFound
 from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
 from api.pages.rendering import go_to, render
-from api.pages.summaries import MOST_RUNS, runbook_of, summary
+from api.pages.summaries import runbook_of, summary
 from api.services import services
 from store.alert_reading import checks_by_ids, rule_types, runs_by_ids
 from store.alert_tables import Alert
@@ -61,7 +61,7 @@ def _page(link: str, status: int = 200) -> Response:
             return _refused(error)
         check = checks_by_ids(session, [alert.check_id]).get(alert.check_id)
         rule_type = rule_types(session, [alert.rule_id]).get(alert.rule_id)
-        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids[:MOST_RUNS]), rule_type)
+        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids), rule_type=rule_type)
         return render(
             "acknowledge.html",
             status,

@@ -20,7 +20,7 @@ from api.pages.words import counted
 from api.services import services
 from model.fields import Tag
 from model.ids import looks_like_id
-from store.alert_reading import checks_by_ids, count_open_alerts, rule_types, runs_by_ids
+from store.alert_reading import alerts_told, checks_by_ids, count_open_alerts, rule_types, runs_by_ids
 from store.alert_tables import Alert, Notice
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
@@ -64,13 +64,21 @@ def alerts() -> Response:
         checks = checks_by_ids(session, [*(alert.check_id for alert in found), *filter(None, [chosen.get("check")])])
         proving = {run.id: run for run in runs_by_ids(session, [run_id for alert in found for run_id in alert.run_ids])}
         types = rule_types(session, [alert.rule_id for alert in found])
+        told = alerts_told(session, [alert.id for alert in found])
         counts = count_open_alerts(session)
         notices = _notices(session, chosen["status"]) if whole else []
     check = checks.get(chosen.get("check", ""))
     return render(
         "alerts.html",
         summaries=[
-            summary(alert, checks.get(alert.check_id), now_ms, _proof(alert, proving), types.get(alert.rule_id))
+            summary(
+                alert,
+                checks.get(alert.check_id),
+                now_ms,
+                _proof(alert, proving),
+                rule_type=types.get(alert.rule_id),
+                told=alert.id in told,
+            )
             for alert in found
         ],
         heading=_heading(counts),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from alerts.lifecycle import AlreadyResolvedError, acknowledge, resolve_by_hand
 from alerts.payload import target_of
+from alerts.votes import MOST_RUNS
 from api.access import Scope
 from api.errors import Conflict, NotFound
 from api.pages.evidence import evidence
@@ -17,7 +18,7 @@ from api.pages.gate import page, visitor
 from api.pages.places import finding, places
 from api.pages.rendering import go_to, render
 from api.pages.strip import strip
-from api.pages.summaries import MOST_RUNS, runbook_of, summary
+from api.pages.summaries import runbook_of, summary
 from api.pages.timeline import timeline
 from api.services import services
 from model.ids import looks_like_id
@@ -46,12 +47,12 @@ def alert(alert_id: str) -> Response:
         found = _found(session, alert_id)
         end_ms = found.resolved_ms or now_ms
         check = checks_by_ids(session, [found.check_id]).get(found.check_id)
-        runs = runs_by_ids(session, found.run_ids[:MOST_RUNS])
+        runs = runs_by_ids(session, found.run_ids)
         entries = _lately(session, found, end_ms)
         told = notifications_of(session, [found.id])[found.id]
         channels = channel_names(session, [sent.channel_id for sent in told])
         rule_type = rule_types(session, [found.rule_id]).get(found.rule_id)
-        shown = summary(found, check, now_ms, runs, rule_type)
+        shown = summary(found, check, now_ms, runs, rule_type=rule_type, told=bool(told))
         return render(
             "alert.html",
             summary=shown,
@@ -60,6 +61,7 @@ def alert(alert_id: str) -> Response:
             target=target_of(check.definition) if check is not None else None,
             runbook=runbook_of(check),
             runs=runs,
+            most_proof=MOST_RUNS,
             finding=finding,
             last_run=next((entry for entry in entries if isinstance(entry, Run)), runs[-1] if runs else None),
             lines=timeline(events_of(session, found.id), told, channels, runs[0] if runs else None, shown.mark),

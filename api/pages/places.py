@@ -17,8 +17,8 @@ _JUDGED = (Trigger.SCHEDULE, Trigger.CONFIRM)
 
 @dataclass(frozen=True)
 class Place:
-    """`since_ms`: when it began to count for the alert, None where it does not. `at_ms`, `run_id`: of the newest run,
-    `text`: what that found."""
+    """`since_ms`: when it began to count for the alert, None where it does not. `at_ms`, `run_id`: of the newest run;
+    `word`, `text`: what that found."""
 
     location: str
     css: str
@@ -54,5 +54,7 @@ def _place(location: str, entry: Entry | None, alert: Alert, mark: str) -> Place
     slow = since_ms is not None and alert.resolved_ms is None and seen.css == "up"
     css = mark if slow else seen.css  # a run that passed, but not well enough for the alert's rule
     if isinstance(entry, Gap):
-        return Place(location, css, seen.word, entry.error_message, entry.to_ms, None, since_ms)
-    return Place(location, css, seen.word, finding(entry), entry.at_ms, entry.id, since_ms)
+        return Place(location, css, seen.sentence, entry.error_message, entry.to_ms, None, since_ms)
+    if entry.status == RunStatus.SUCCESS:
+        return Place(location, css, finding(entry), "", entry.at_ms, entry.id, since_ms)
+    return Place(location, css, seen.sentence, finding(entry), entry.at_ms, entry.id, since_ms)

@@ -10,8 +10,6 @@ from api.pages.words import duration, listed
 from store.alert_tables import Alert
 from store.tables import Check, Run
 
-MOST_RUNS = 100
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -30,9 +28,16 @@ class Summary:
 
 
 def summary(
-    alert: Alert, check: Check | None, now_ms: int, runs: Sequence[Run] = (), rule_type: str | None = None
+    alert: Alert,
+    check: Check | None,
+    now_ms: int,
+    runs: Sequence[Run] = (),
+    *,
+    rule_type: str | None = None,
+    told: bool = True,
 ) -> Summary:
-    """`runs`: those that prove it, as far as they are kept: the first of them says since when."""
+    """`runs`: those that prove it, as far as they are kept: the first of them says since when. `told`: whether anything
+    of it is or was on its way to a channel."""
     since_ms = min([*(alert.votes.values() or (alert.at_ms,)), *(run.at_ms for run in runs)])
     end_ms = alert.resolved_ms or now_ms
     rule = RULES.get(rule_type or "")
@@ -46,7 +51,7 @@ def summary(
         state=_state(alert),
         mark=mark,
         css={"triggered": mark, "acknowledged": "acknowledged"}.get(alert.status, "up"),
-        untold=_untold(alert),
+        untold=_untold(alert, told),
     )
 
 
@@ -76,7 +81,9 @@ def _state(alert: Alert) -> str:
     return "acknowledged" if alert.status == "acknowledged" else "not acknowledged"
 
 
-def _untold(alert: Alert) -> str:
-    if not alert.held or alert.resolved_ms or alert.told_ms:
+def _untold(alert: Alert, told: bool) -> str:
+    if told:
         return ""
-    return str(alert.held.get("detail") or alert.held.get("outcome"))
+    if alert.held:
+        return str(alert.held.get("detail") or alert.held.get("outcome"))
+    return "its rule names no channel, or none that works"

@@ -25,11 +25,12 @@ _HAPPENED = {
     "reopened": (_ABOUT_THE_CHECK, "Open again"),
     "retracted": ("up", "Withdrawn"),
 }
+_REMINDER = "nobody has acknowledged it yet"
 _TOLD = {
     "triggered": "the alert",
     "acknowledged": "the acknowledgement",
     "resolved": "the recovery",
-    "reminder": "a reminder",
+    "reminder": _REMINDER,
 }
 _TOGETHER_MS = 5_000
 """Channels that were told the same within so long are one line."""
@@ -58,10 +59,15 @@ def timeline(
     """`channels`: names by id. `first`: the first of the runs that prove the alert, if it is still kept. `mark`: what
     the check is while the alert is open."""
     lines = [_first(first, mark)] if first is not None else []
-    lines += [_event(event, mark) for event in events]
+    reminded = {notification.number for notification in notifications if notification.event == "reminder"}
+    number = 0
+    for event in events:
+        number += event.kind == "reminder"
+        if event.kind != "reminder" or number not in reminded:  # who was reminded says it all
+            lines.append(_event(event, mark))
     lines += [_told(notification, channels.get(notification.channel_id)) for notification in notifications]
     in_order = sorted(lines, key=lambda line: line.at_ms)  # what happened at one time stays as it was written
-    return list(_joined(in_order))[::-1]
+    return list(_counted(_joined(in_order)))[::-1]
 
 
 def _first(run: Run, mark: str) -> Line:
@@ -116,4 +122,28 @@ def _one(lines: Sequence[Line]) -> Line:
     told = [line.told for line in lines if line.told is not None]
     if len(lines) == 1 or not told:
         return lines[0]
-    return replace(lines[0], what=f"Told {listed(sorted(channel for _, channel in told))}: {told[0][0]}")
+    what, together = told[0][0], listed(sorted(channel for _, channel in told))
+    return replace(lines[0], what=f"Told {together}: {what}", told=(what, together))
+
+
+def _counted(lines: Iterable[Line]) -> Iterable[Line]:
+    """Reminders that follow each other and went to the same channels are one line, at the time of the last: a night of
+    them would hide all else."""
+    waiting: list[Line] = []
+    for line in lines:
+        if waiting and not (line.told == waiting[0].told and line.text == waiting[0].text):
+            yield _times(waiting)
+            waiting = []
+        if line.told is not None and line.told[0] == _REMINDER:
+            waiting.append(line)
+        else:
+            yield line
+    if waiting:
+        yield _times(waiting)
+
+
+def _times(lines: Sequence[Line]) -> Line:
+    last = lines[-1]
+    how = [last.text] if last.text else []
+    how += [f"the last of {len(lines)} reminders"] if len(lines) > 1 else []
+    return replace(last, text=", ".join(how))
