@@ -86,6 +86,8 @@ class RuleDefinition(Strict):
     forms: ClassVar[tuple[tuple[str, ...], ...]] = ()
     state_word: ClassVar[str] = "down"
     """What a check is while this rule holds, as a title says it."""
+    state_mark: ClassVar[Literal["down", "degraded", "unknown"]] = "down"
+    """The state that its alerts show on pages, in colour and shape."""
 
     type: str
     name: Name

@@ -33,11 +33,15 @@ LIVE_HEADER = "X-Live"
 
 @dataclass(frozen=True)
 class Visitor:
-    """A browser that is signed in. `name`: of its key; what it does is done in that name."""
+    """A browser that is signed in."""
 
     caller: Caller
-    name: str
     form_token: str
+
+    @property
+    def name(self) -> str:
+        """Of its key: what it does is done in that name, as over REST."""
+        return self.caller.name
 
     def may(self, scope: str) -> bool:
         return self.caller.may(Scope(scope))
@@ -116,4 +120,4 @@ def _visitor(token: str) -> Visitor | None:
     if LIVE_HEADER not in request.headers:
         state.uses.note_web_session(row.token_hash, now_ms)
         state.uses.note_key(key.id, now_ms)
-    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes)), key.name, form_token(token))
+    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes), key.name), form_token(token))
