@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from model.evidence import Evidence, PageFigures, StepResult
+
 
 class RunStatus(StrEnum):
     """queued and running lead to exactly one of the rest. Only success and failed are measured."""
@@ -70,7 +72,8 @@ class AssertionResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt. `status` is success, failed (the target's fault) or unknown (ours); `duration_ms` from the
-    monotonic clock; `response` holds the contract's `response` fields that apply, already capped in size."""
+    monotonic clock; `response` holds the contract's `response` fields that apply, already capped in size. The last
+    three are of journeys."""
 
     status: RunStatus
     duration_ms: float | None = None
@@ -78,6 +81,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     error: RunError | None = None
     assertions: tuple[AssertionResult, ...] = ()
     response: dict[str, Any] | None = None
+    steps: tuple[StepResult, ...] = ()
+    artifacts: tuple[Evidence, ...] = ()
+    page: PageFigures | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
