@@ -39,15 +39,14 @@ def definition_of(document: Mapping[str, Any], default_locations: Sequence[str])
         if not default_locations:
             raise Invalid({"locations": ["name at least one: the organization has no default_locations"]})
         whole["locations"] = list(default_locations)
-    for name in _SETS:
-        if isinstance(whole.get(name), list):
-            whole[name] = _each_once(whole[name])
+    sent = {name: whole[name] for name in _SETS if isinstance(whole.get(name), list)}
+    whole |= {name: _each_once(values) for name, values in sent.items()}
     if whole.get("cron") is None and whole.get("interval") is None:
         whole["interval"] = DEFAULT_INTERVAL_S
     try:
         definition = known.model_validate(whole)
     except ValidationError as error:
-        raise Invalid(field_errors(error)) from None
+        raise Invalid(field_errors(_of_what_was_sent(known, {**whole, **sent}) or error)) from None
     if known.kind != "heartbeat" and not definition.locations:
         raise Invalid({"locations": ["name at least one"]})
     whole = plain(definition)
@@ -71,6 +70,15 @@ def merged(
     whole = {name: value for name, value in whole.items() if value is not None or _required(stored["type"], name)}
     refuse_elsewhere(stored.get("url"), whole.get("url"), whole, secrets)
     return definition_of(join(whole, dict(secrets)), default_locations)
+
+
+def _of_what_was_sent(known: type[CheckDefinition], sent: Mapping[str, Any]) -> ValidationError | None:
+    """The same mistakes under the places where people wrote them: tags.2 is the third tag they gave."""
+    try:
+        known.model_validate(sent)
+    except ValidationError as error:
+        return error
+    return None
 
 
 def plain(definition: CheckDefinition) -> dict[str, Any]:

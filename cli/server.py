@@ -37,7 +37,8 @@ _log = structlog.get_logger(__name__)
 def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
     """In the foreground until SIGTERM or SIGINT. The exit code: 0, or 2 when it can't work as it is set up.
 
-    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now.
+    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now; who has
+    neither says nothing.
     """
     os.umask(0o077)  # what is in the data directory is nobody else's, wherever that directory is
     stopping = threading.Event()
@@ -56,7 +57,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)
-            _announce(address, started)
+            announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
         _log.error("server.cannot_start", reason=str(error))
@@ -93,5 +94,9 @@ def _identity() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"[-64:]
 
 
-def _announce(address: str | None, started: Bootstrapped) -> None:
-    print(json.dumps({"address": address, "owner_key": started.new_owner_key}), flush=True)
+def announce(address: str | None, started: Bootstrapped) -> None:
+    """The line for whoever started this process; nothing when there is nothing to say."""
+    said = {"address": address, "owner_key": started.new_owner_key}
+    known = {name: value for name, value in said.items() if value is not None}
+    if known:
+        print(json.dumps(known), flush=True)

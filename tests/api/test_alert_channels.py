@@ -82,7 +82,7 @@ def test_a_mask_keeps_what_is_stored_and_a_new_value_replaces_it(
         ({**EMAIL, "config": {"recipients": ["not an address"]}}, "config.recipients.0"),
         ({**EMAIL, "config": {"recipients": ["a@b.example\r\nBcc: c@d.example"]}}, "config.recipients.0"),
         ({**EMAIL, "config": {"recipients": []}}, "config.recipients"),
-        ({**HOOK, "config": {"url": "https://x.example", "headers": {"A": "b\r\nC: d"}}}, "config.headers"),
+        ({**HOOK, "config": {"url": "https://x.example", "headers": {"A": "b\r\nC: d"}}}, "config.headers.A"),
         ({**HOOK, "config": {"url": "https://x.example", "colour": "red"}}, "config.colour"),
         ({**HOOK, "id": "chan_01"}, "id"),
         ({**HOOK, "name": ""}, "name"),

@@ -71,3 +71,12 @@ def test_a_gap_among_runs_says_how_many_slots_and_from_when_to_when(
     for part in ("gap of 8 slots", f"{stretch['from']} to {stretch['to']}", "eu-west", "missed", "no probe was there"):
         assert part in shown
     assert json.loads(CliRunner().invoke(tracer, ["runs", "list", "mon_1", "--json"]).output) == answered[-1]
+
+
+@pytest.mark.parametrize(("word", "status"), [("pause", "paused"), ("resume", "active")])
+def test_a_pause_is_answered_with_one_line(asked: list[tuple[str, str, Any]], word: str, status: str) -> None:
+    result = CliRunner().invoke(tracer, ["monitors", word, "mon_1"])
+    [line] = result.output.splitlines()
+    assert line.startswith("Shop (mon_1) ")
+    assert asked == [("PUT", "/v1/monitors/mon_1", {"status": status})]
+    assert json.loads(CliRunner().invoke(tracer, ["monitors", word, "mon_1", "--json"]).output)["id"] == "mon_1"
