@@ -151,7 +151,15 @@ def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -
     if as_json:
         print_json(envelope["data"])
     else:
-        print_list("runs", envelope["data"], envelope.get("meta") or {})
+        print_list("runs", [_as_row(entry) for entry in envelope["data"]], envelope.get("meta") or {})
+
+
+def _as_row(entry: dict[str, Any]) -> dict[str, Any]:
+    """A gap is no run: in place of an id stands how many slots it holds, in place of a time the stretch."""
+    if "slots" not in entry:
+        return entry
+    count = f"{entry['slots']} slot{'' if entry['slots'] == 1 else 's'}"
+    return {**entry, "id": f"gap of {count}", "scheduled_at": f"{entry['from']} to {entry['to']}"}
 
 
 by_id(runs, "show", "GET", "/v1/runs/{id}", "Everything about one run.")

@@ -19,6 +19,8 @@ from alerts.sending.service import Outbox
 from api.app import create_app
 from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
+from api.services import services_of
+from api.use_writer import UseWriter
 from migrations.upgrade import upgrade
 from model.settings import Settings
 from scheduler.scheduler import Scheduler
@@ -48,6 +50,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
+                parts.enter_context(UseWriter(database, services_of(app).uses))
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))

@@ -10,6 +10,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.marking import mark_stored_runs
 from alerts.watch import watch
 from scheduler.closing import close_and_rescue
 from scheduler.deadlines import settle_heartbeats
@@ -32,6 +33,7 @@ JOBS = (
     Job("closing", 0.5, close_and_rescue),
     Job("heartbeats", 0.5, settle_heartbeats),
     Job("alerts", 1, watch),
+    Job("maintenance", 1, mark_stored_runs),
 )
 
 

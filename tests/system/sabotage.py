@@ -1,4 +1,4 @@
-"""Broken builds, for proving that the whole-process tests have teeth: `python -m tests.system.sabotage NAME server`.
+"""Broken builds, for proving that the whole-process tests have teeth (tests/system/processes.py starts them).
 
 `failpoints` is no broken build but one that can be killed at named places (tests/system/failpoints.py).
 
@@ -7,7 +7,6 @@ Each replaces one function of the product in its own process only, then runs the
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -117,14 +116,3 @@ def marks_sent_before_it_sends() -> None:
         await send(self, channel_id, lane, batch, group)
 
     Sender._send = early  # type: ignore[method-assign]
-
-
-def main() -> None:
-    SABOTAGE[sys.argv.pop(1)]()
-    from cli.main import main as tracer
-
-    tracer()
-
-
-if __name__ == "__main__":
-    main()
