@@ -21,10 +21,9 @@ from api.services import services
 from model.fields import Tag
 from model.ids import looks_like_id
 from store.alert_reading import alerts_told, checks_by_ids, count_open_alerts, rule_types, runs_by_ids
-from store.alert_tables import Alert, Notice
+from store.alert_tables import Notice
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
-from store.tables import Run
 
 pages = Blueprint("alert_list", __name__)
 PER_PAGE = 50
@@ -62,7 +61,7 @@ def alerts() -> Response:
         place = ((number - 1) * PER_PAGE, PER_PAGE)
         found, total = list_alerts(session, wanted, place, worst_first=chosen["status"] == "open")
         checks = checks_by_ids(session, [*(alert.check_id for alert in found), *filter(None, [chosen.get("check")])])
-        proving = {run.id: run for run in runs_by_ids(session, [run_id for alert in found for run_id in alert.run_ids])}
+        first = {run.id: run for run in runs_by_ids(session, [alert.run_ids[0] for alert in found if alert.run_ids])}
         types = rule_types(session, [alert.rule_id for alert in found])
         told = alerts_told(session, [alert.id for alert in found])
         counts = count_open_alerts(session)
@@ -75,7 +74,7 @@ def alerts() -> Response:
                 alert,
                 checks.get(alert.check_id),
                 now_ms,
-                _proof(alert, proving),
+                [first[run_id] for run_id in alert.run_ids[:1] if run_id in first],
                 rule_type=types.get(alert.rule_id),
                 told=alert.id in told,
             )
@@ -118,10 +117,6 @@ def _chosen() -> dict[str, str]:
 def _address(chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
     """This list with other filters; a filter that is None goes."""
     return "/alerts?" + urlencode({name: value for name, value in {**chosen, **changed}.items() if value is not None})
-
-
-def _proof(alert: Alert, runs: Mapping[str, Run]) -> list[Run]:
-    return [runs[run_id] for run_id in alert.run_ids if run_id in runs]
 
 
 def _notices(session: Session, status: str) -> list[Notice]:
