@@ -3,6 +3,7 @@
 unclaimed past their limit     the check was paused or deleted  cancelled
                                the API was away then            missed   api_unreachable
                                they had been leased before      unknown  probe_lost
+                               (of what a dead probe held only what is within its limit is run again)
                                a probe exists, none was there   missed   probe_offline
                                else                             unknown  no_probe
                                asked for by hand                unknown  no_probe, or probe_lost

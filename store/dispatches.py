@@ -16,8 +16,6 @@ from model.ids import new_id
 from store.statements import from_json, rows, run, run_many
 
 RUNS_PER_DISPATCH = 100
-LOST_MS = 60_000
-"""A run whose probe was lost may be leased again until so long after it was due."""
 OVERDUE_MS = 30_000
 """A leased run whose result is so much later than its budget allows is given up, though its probe is alive."""
 
@@ -106,17 +104,11 @@ def anything_to_close(session: Session, now_ms: int) -> bool:
 
 def reopen_lost(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
     """Take up to `most` dispatches from instances whose lease has run out and open them to others. Their token stays,
-    so the last holder's results count until somebody else leases them. Ask only while the API serves."""
+    so the last holder's results count until somebody else leases them. So do the limits of their runs: of a check's
+    lost slots the newest is run again, if it is young enough, and older ones are past theirs (R5). Ask only while the
+    API serves."""
     lost = _dispatches(rows(session, _LOST, now_ms, most))
-    run_many(
-        session,
-        "UPDATE dispatches SET instance_id = NULL, first_limit_ms = ?, last_limit_ms = ? WHERE id = ?",
-        [
-            (min(dues) + LOST_MS, max(dues) + LOST_MS, dispatch.id)
-            for dispatch in lost
-            for dues in [[planned[2] for planned in dispatch.runs]]
-        ],
-    )
+    run_many(session, "UPDATE dispatches SET instance_id = NULL WHERE id = ?", [(dispatch.id,) for dispatch in lost])
     by_hand = [planned[0] for dispatch in lost for planned in dispatch.runs if planned[4] != "schedule"]
     if by_hand:
         run(session, "UPDATE runs SET status = 'queued' WHERE id IN ? AND status = 'running'", by_hand)

@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 import certifi
+import pycurl
 
 from model.errors import ErrorCode
 from model.hosts import parse_url
@@ -18,6 +19,8 @@ from probes.http.transfers import Transfers
 _MAX_POOLED = 1_024
 """Idle handles kept, over all shapes: about 20 kB each."""
 _WARM_S = 0.03
+_ROUNDING_S = 0.002
+"""The loop and libcurl count whole ms, each from an instant of its own."""
 
 
 class HttpEngine:
@@ -44,7 +47,8 @@ class HttpEngine:
 
     async def fetch(self, request: Request, addresses: tuple[str, ...], deadline: float) -> Exchange:
         """One hop to one of `addresses` (vetted by egress), over by `deadline` (loop time) whatever the server does.
-        Never raises for what the target or the network did: `Exchange.failure` says it."""
+        Never raises for what the target or the network did: `Exchange.failure` says it. Cancelled at its deadline or
+        later it ends as the timeout it is."""
         left = deadline - self._loop.time()
         if left <= 0:
             return Exchange(failure=Failure(ErrorCode.TIMEOUT, "no time was left for the request"))
@@ -57,9 +61,12 @@ class HttpEngine:
             try:
                 number, detail = await handle.ended
             except asyncio.CancelledError:
-                if handle.ended.cancelled():  # else it had just ended by itself, and has left
-                    self._transfers.remove(handle.curl)
-                raise
+                self._transfers.remove(handle.curl)
+                if self._loop.time() < deadline - _ROUNDING_S:
+                    raise
+                # Whoever stops it at its deadline does so because no answer came in time: libcurl's own timer is due
+                # as well, and which of the two is heard first is chance.
+                number, detail = _result_of(handle.ended) or (pycurl.E_OPERATION_TIMEDOUT, "")
             exchange = handle.result(number, detail)
         except BaseException:
             handle.close()
@@ -97,6 +104,10 @@ class HttpEngine:
             return
         self._pool.setdefault(handle.shape, []).append(handle)
         self._pooled += 1
+
+
+def _result_of(future: asyncio.Future[tuple[int, str]]) -> tuple[int, str] | None:
+    return future.result() if future.done() and not future.cancelled() else None
 
 
 def _ended(curl: Any, number: int, detail: str) -> None:
