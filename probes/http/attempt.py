@@ -47,6 +47,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
         error=error,
         assertions=tuple(results),
         response=None if exchange is None else _response(exchange, facts, failed=error is not None),
+        redirects=seen.redirects,
     )
 
 
@@ -58,7 +59,7 @@ def _answer(check: HttpCheck, seen: Visit, exchange: Exchange, facts: Certificat
         http_version=exchange.http_version,
         headers=headers,
         body=_decoded(exchange.body, headers) if check.needs_body else None,
-        redirects=seen.redirects,
+        redirects=len(seen.redirects),
         certificate_days=None if facts is None else facts.days_left(),
     )
 
