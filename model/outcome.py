@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from model.evidence import Evidence, PageFigures, StepResult
+
 
 class RunStatus(StrEnum):
     """queued and running lead to exactly one of the rest. Only success and failed are measured."""
@@ -77,8 +79,9 @@ class Redirect(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt. `status` is success, failed (the target's fault) or unknown (ours); `duration_ms` from the
-    monotonic clock; `response` holds the contract's `response` fields that apply, already capped in size; `redirects`,
-    in their order, are for who looks at this one outcome: they are not stored."""
+    monotonic clock; `response` holds the contract's `response` fields that apply, already capped in size. `steps`,
+    `artifacts` and `page` are of journeys; `redirects`, in their order, are for who looks at this one outcome: they are
+    not stored."""
 
     status: RunStatus
     duration_ms: float | None = None
@@ -86,6 +89,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     error: RunError | None = None
     assertions: tuple[AssertionResult, ...] = ()
     response: dict[str, Any] | None = None
+    steps: tuple[StepResult, ...] = ()
+    artifacts: tuple[Evidence, ...] = ()
+    page: PageFigures | None = None
     redirects: tuple[Redirect, ...] = ()
 
 

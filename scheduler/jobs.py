@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC
 
@@ -44,6 +45,8 @@ class Jobs:
         self._database = database
         self._duties = duties
         self._figures = figures
+        # It warns each time that a job is still at work when its next turn comes, which is what max_instances is for.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         for job in jobs:
             self._scheduler.add_job(self._run, "interval", [job], id=job.name, seconds=job.every_s, max_instances=1)

@@ -75,6 +75,7 @@ class Alert(Scoped, Base):
             postgresql_where=_OPEN,
         ),
         Index("ix_alerts_check", "check_id", "triggered_ms"),
+        Index("ix_alerts_open", "organization_id", "triggered_ms", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_alerts_organization", "organization_id", "triggered_ms"),
         Index("ix_alerts_held", "organization_id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
@@ -17,6 +17,7 @@ from store.tables import Check
 
 HAND_RESOLVED_COUNTS_MS = 3_600_000
 """An alert that a person resolved keeps its rule quiet for so long (CONTRACT): judging must know of it."""
+_SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=Alert.severity, else_=4)
 
 
 class AlertFilter(msgspec.Struct, frozen=True):
@@ -46,12 +47,16 @@ def lock_alert(session: Session, alert_id: str) -> Alert | None:
     return get_alert(session, alert_id, lock=True)
 
 
-def list_alerts(session: Session, wanted: AlertFilter, page: tuple[int, int] = (0, 20)) -> tuple[list[Alert], int]:
+def list_alerts(
+    session: Session, wanted: AlertFilter, page: tuple[int, int] = (0, 20), *, worst_first: bool = False
+) -> tuple[list[Alert], int]:
     """Newest first, `page` = (offset, how many); and how many there are. Retracted ones are among them: somebody may
-    have been told."""
+    have been told. `worst_first`: those that nobody has acknowledged before the others, each by severity."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.statuses is not None:
         conditions.append(Alert.status.in_(wanted.statuses))
+        if "resolved" not in wanted.statuses:
+            conditions.append(Alert.resolved_ms.is_(None))  # few among many: they have an index
     if wanted.severities is not None:
         conditions.append(Alert.severity.in_(wanted.severities))
     if wanted.check_id is not None:
@@ -63,7 +68,8 @@ def list_alerts(session: Session, wanted: AlertFilter, page: tuple[int, int] = (
         conditions.append(Alert.check_id.in_(tagged))
     found = select(Alert).where(*conditions)
     offset, limit = page
-    ordered = found.order_by(Alert.triggered_ms.desc(), Alert.id.desc()).offset(offset).limit(limit)
+    urgency = (Alert.status != "triggered", _SEVERITY) if worst_first else ()
+    ordered = found.order_by(*urgency, Alert.triggered_ms.desc(), Alert.id.desc()).offset(offset).limit(limit)
     return list(session.scalars(ordered)), count_rows(session, found)
 
 

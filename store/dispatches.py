@@ -122,12 +122,15 @@ def close_dispatches(session: Session, dispatch_ids: Iterable[str], now_ms: int)
 
 
 def queue_depth(session: Session) -> dict[tuple[str, str], int]:
-    """How many runs wait for a probe, by (location, kind), over all organizations (`tracer_queue_depth`)."""
+    """How many runs wait for a probe, by (location, kind), over all organizations (`tracer_queue_depth`). Where probes
+    are registered none waiting is 0, not absent: an alarm on the figure must be able to tell the two apart."""
+    served = rows(session, "SELECT DISTINCT location FROM probes WHERE deleted_ms IS NULL")
     query = (
         "SELECT location, kind, sum(json_array_length(runs) - finished) FROM dispatches "
         "WHERE closed_ms IS NULL AND instance_id IS NULL GROUP BY location, kind"
     )
-    return {(location, kind): int(waiting) for location, kind, waiting in rows(session, query)}
+    waiting = {(location, kind): int(runs) for location, kind, runs in rows(session, query)}
+    return {(location, "network"): 0 for (location,) in served} | waiting
 
 
 class Places(msgspec.Struct):
