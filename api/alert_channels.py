@@ -127,7 +127,8 @@ def remove_channel(path: ChannelPath) -> Response:
 def try_channel(path: ChannelPath) -> Response:
     """Send `alert.test` to a channel now.
 
-    The receiver's status is told, never what it said.
+    The receiver's status is told, never what it said. When it arrives, what waits for the channel is tried at once, and
+    a channel that was disabled works again.
     """
     return success(_tested(path.channel_id))
 
@@ -151,9 +152,10 @@ def _tested(channel_id: str, only: str | None = None) -> dict[str, Any]:
     signing = secrets.get(stored.SIGNING)
     answer, duration_ms = send_test(channel, row.id, row.name, signing, state.settings, state.keyring, now_ms)
     delivered = isinstance(answer, Delivered)
-    if delivered and row.disabled_ms is not None:
+    if delivered:
         with state.database.write(organization_id, Urgency.PEOPLE) as session:
-            stored.enable_channel(session, _channel(session, channel_id, lock=True))
+            tested = _channel(session, channel_id, lock=True)
+            stored.reached_again(session, tested, state.database.now_ms(session))
     return {
         "delivered": delivered,
         "status_code": answer.status_code,

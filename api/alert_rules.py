@@ -71,7 +71,7 @@ def create_alert_rule(body: dict[str, Any]) -> Response:
     state, organization_id = services(), caller().organization_id
     definition = definition_of(body)
     with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        refuse_unknown(session, organization_id, definition)
+        refuse_unknown(session, definition)
         rule = stored.create_rule(session, organization_id, plain(definition), state.database.now_ms(session))
         [shown] = shown_rules(session, [rule])
     return success(shown, 201, warnings=shown["warnings"])
@@ -93,13 +93,13 @@ def change_alert_rule(path: RulePath, body: dict[str, Any]) -> Response:
     whose checks it does not cover any more, are resolved with that reason; another name, severity, channel or reminder
     leaves them open.
     """
-    state, organization_id = services(), caller().organization_id
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
+    state = services()
+    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)
         rule = _rule(session, path.rule_id, lock=True)
         old = rule.definition
         definition = _changed(old, body)
-        refuse_unknown(session, organization_id, definition, old)
+        refuse_unknown(session, definition, old)
         new = plain(definition)
         if new != old:
             stored.update_rule(session, rule, new, now_ms, judges_anew=judges_otherwise(old, new))
@@ -128,16 +128,14 @@ def definition_of(document: Mapping[str, Any]) -> RuleDefinition:
     )
 
 
-def refuse_unknown(
-    session: Session, organization_id: str, definition: RuleDefinition, old: Mapping[str, Any] | None = None
-) -> None:
+def refuse_unknown(session: Session, definition: RuleDefinition, old: Mapping[str, Any] | None = None) -> None:
     """Raises Invalid for checks and channels that there are not. `old`: the stored definition; what it names may have
     been deleted since."""
     named = ApplyTo.model_validate(old["apply_to"]) if old is not None else None
     channels = old["channels"] if old is not None else ()
     refuse(
         unknown_checks(session, definition.apply_to, "apply_to", named)
-        | unknown_channels(session, organization_id, definition.channels, channels)
+        | unknown_channels(session, definition.channels, channels)
     )
 
 

@@ -10,6 +10,10 @@ from api import access, conditional, docs_page, errors, metrics, requests
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
+from api.pages import acknowledging, rendering, sign_in
+from api.pages import alerts as alert_pages
+from api.pages import runs as run_pages
+from api.pages.errors import error_page
 from api.resources import RESOURCES
 from api.services import SchedulerFigures, Services, install
 from model.settings import Settings
@@ -34,7 +38,7 @@ def create_app(
     app.url_map.merge_slashes = False  # a redirect would drop the body of a POST
     app.url_map.strict_slashes = True
     install(app, Services(database, keyring, settings, scheduler_figures))
-    errors.install(app)
+    errors.install(app, error_page)
     requests.install(app)
     access.install(app)
     conditional.install(app)
@@ -43,4 +47,8 @@ def create_app(
         app.add_routes(routes)
     app.register_blueprint(metrics.pages)
     app.register_blueprint(docs_page.pages)
+    rendering.install(app)
+    sign_in.install(app)
+    for family in (sign_in, alert_pages, run_pages, acknowledging):
+        app.register_blueprint(family.pages)
     return app

@@ -51,7 +51,7 @@ def backtest_alert_rule(body: dict[str, Any]) -> Response:
     definition = definition_of({"name": "backtest", **rule})
     with state.database.read(organization_id) as session:
         from_ms, to_ms = _period(body, state.database.now_ms(session))
-        refuse_unknown(session, organization_id, definition)
+        refuse_unknown(session, definition)
         ground = ground_of(session, [definition])
     with state.database.read(EVERY_ORGANIZATION) as session:
         _refuse_too_many(session, definition, ground.covered(definition.apply_to), (from_ms, to_ms))

@@ -9,7 +9,7 @@ Refused (status, code, message, fields?)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from flask import Flask, Response, g
@@ -122,13 +122,21 @@ def _summary(fields: Mapping[str, Sequence[str]]) -> str:
     return f"{name}: {messages[0]}{rest}" if name else f"{messages[0]}{rest}"
 
 
+Page = Callable[[int, str, Mapping[str, str]], Response | None]
+"""(status, message, headers) -> the error as a page, or None when it is a program that asks."""
+
+
 def _respond(
+    page: Page,
     status: int,
     message: str,
     *,
     fields: Mapping[str, Sequence[str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    shown = page(status, message, headers or {})
+    if shown is not None:
+        return shown
     code = CODES.get(status, "malformed" if status < 500 else "internal")
     body = error_body(code, message, g.get("request_id", ""), fields)
     response = Response(body, status, content_type=JSON)
@@ -138,26 +146,26 @@ def _respond(
     return response
 
 
-def install(app: Flask) -> None:
-    """Answer every error of the app in the envelope; a traceback goes to the log, never to the caller."""
+def install(app: Flask, page: Page) -> None:
+    """Answer every error of the app, in the envelope or as a page; a traceback goes to the log, never to the caller."""
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return _respond(error.status, error.message, fields=error.fields, headers=error.headers)
+        return _respond(page, error.status, error.message, fields=error.fields, headers=error.headers)
 
     @app.errorhandler(HTTPException)
     def from_flask(error: HTTPException) -> Response:
         status = error.code or 500
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location", "Retry-After")}
-        return _respond(status, _FROM_FLASK.get(status) or str(error.description), headers=headers)
+        return _respond(page, status, _FROM_FLASK.get(status) or str(error.description), headers=headers)
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(PoolTimeoutError)
     def store_away(error: Exception) -> Response:
         _log.error("api.store_unavailable", error=str(error.__cause__ or error))
-        return _respond(503, "The database can't be reached now; try again shortly", headers={"Retry-After": "1"})
+        return _respond(page, 503, "The database can't be reached now; try again shortly", headers={"Retry-After": "1"})
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
         _log.error("api.internal_error", exc_info=error)
-        return _respond(500, "Something went wrong on our side; the log has more under this request id")
+        return _respond(page, 500, "Something went wrong on our side; the log has more under this request id")

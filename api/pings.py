@@ -79,10 +79,11 @@ def read_path(path: str) -> tuple[str, Signal]:
 
 
 class Rate:
-    """Pings by token over the last minute, in this process. Bounded: the tokens heard from least recently go first."""
+    """Calls by token over the last minute, in this process. Bounded: the tokens heard from least recently go first."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, per_minute: int = PER_MINUTE) -> None:
         self._now = now
+        self._per_minute = per_minute
         self._heard: OrderedDict[str, deque[float]] = OrderedDict()
 
     def take(self, token: str) -> int:
@@ -92,7 +93,7 @@ class Rate:
         self._heard.move_to_end(token)
         while heard and now - heard[0] >= _WINDOW_S:
             heard.popleft()
-        if len(heard) >= PER_MINUTE:
+        if len(heard) >= self._per_minute:
             return max(1, round(_WINDOW_S - (now - heard[0]) + 0.5))
         heard.append(now)
         if len(self._heard) > _TOKENS:

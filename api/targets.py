@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from alerts.rules.base import ApplyTo
 from api.errors import Invalid
 from api.typed_document import each_once
+from store.alert_channels import existing_channel_ids
 from store.checks import existing_check_ids
-from store.notices import existing_channels
 
 _NAMED = (("monitors", "monitor", "mon_"), ("journeys", "journey", "jny_"))
 
@@ -40,11 +40,9 @@ def unknown_checks(
     return fields
 
 
-def unknown_channels(
-    session: Session, organization_id: str, channels: Collection[str], stored: Collection[str] = ()
-) -> dict[str, list[str]]:
+def unknown_channels(session: Session, channels: Collection[str], stored: Collection[str] = ()) -> dict[str, list[str]]:
     """Messages by path for ids that are no channels here, in the same way."""
-    known = {*existing_channels(session, organization_id), *stored} if channels else set()
+    known = {*existing_channel_ids(session, channels), *stored} if channels else set()
     return {
         f"channels.{place}": [f"there is no channel {channel_id}"]
         for place, channel_id in enumerate(channels)

@@ -15,8 +15,8 @@ import yaml
 from cli.client import ApiError, Client
 from cli.tables import print_json, print_list, print_object
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print the API's own JSON.")
-_file = click.option("-f", "--file", type=click.File(), required=True, help="YAML or JSON; - is standard input.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's own JSON.")
+file_option = click.option("-f", "--file", type=click.File(), required=True, help="YAML or JSON; - is standard input.")
 
 
 def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any]:
@@ -32,17 +32,24 @@ def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any
         sys.exit(2)
 
 
-def _show(envelope: dict[str, Any], as_json: bool) -> None:
-    data = envelope.get("data")
+def warn(envelope: dict[str, Any]) -> None:
+    """What was accepted but deserves a look, beside the answer."""
     for warning in (envelope.get("meta") or {}).get("warnings", []):
         click.secho(f"note: {warning}", fg="yellow", err=True)
+
+
+def show_answer(envelope: dict[str, Any], as_json: bool) -> None:
+    """One object, as a table or as the API's own JSON."""
+    data = envelope.get("data")
+    warn(envelope)
     if as_json or not isinstance(data, dict):
         print_json(data)
     else:
         print_object(data)
 
 
-def _read(file: IO[str]) -> Any:
+def read_document(file: IO[str]) -> Any:
+    """A file's YAML or JSON as plain values; wrong usage when it is neither."""
     text = file.read()
     try:
         if text.lstrip().startswith("{"):
@@ -66,7 +73,7 @@ def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], A
     @click.option("--page", type=click.IntRange(1), default=None)
     @click.option("--per-page", type=click.IntRange(1, 100), default=None)
     @options
-    @_json
+    @json_option
     def list_them(as_json: bool, **query: Any) -> None:
         """List them, newest first."""
         envelope = ask("GET", path, **query)
@@ -81,28 +88,28 @@ def by_id(group: click.Group, name: str, method: str, path: str, summary: str, b
 
     @group.command(name, help=summary)
     @click.argument("id_")
-    @_json
+    @json_option
     def act(id_: str, as_json: bool) -> None:
-        _show(ask(method, path.format(id=quote(id_, safe="")), body), as_json)
+        show_answer(ask(method, path.format(id=quote(id_, safe="")), body), as_json)
 
 
 def writing(group: click.Group, path: str) -> None:
     """Adds `create` and `update`, both from a file."""
 
     @group.command("create")
-    @_file
-    @_json
+    @file_option
+    @json_option
     def create(file: IO[str], as_json: bool) -> None:
         """Create one from a file with its REST fields."""
-        _show(ask("POST", path, _read(file)), as_json)
+        show_answer(ask("POST", path, read_document(file)), as_json)
 
     @group.command("update")
     @click.argument("id_")
-    @_file
-    @_json
+    @file_option
+    @json_option
     def update(id_: str, file: IO[str], as_json: bool) -> None:
         """Merge a file's fields into one."""
-        _show(ask("PUT", f"{path}/{quote(id_, safe='')}", _read(file)), as_json)
+        show_answer(ask("PUT", f"{path}/{quote(id_, safe='')}", read_document(file)), as_json)
 
 
 @click.group()
@@ -137,7 +144,7 @@ def runs() -> None:
 @click.option("--to", help="ISO 8601, exclusive.")
 @click.option("--page", type=click.IntRange(1))
 @click.option("--per-page", type=click.IntRange(1, 100))
-@_json
+@json_option
 def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -> None:
     """List the runs of a monitor, newest first."""
     envelope = ask("GET", f"/v1/monitors/{quote(monitor_id, safe='')}/runs", **{**query, "from": from_})
@@ -163,11 +170,11 @@ by_id(probes, "delete", "DELETE", "/v1/probes/{id}", "Revoke a probe's key at on
 @probes.command("create")
 @click.argument("name")
 @click.option("--location", required=True, help="Where it stands, such as eu-west.")
-@_json
+@json_option
 def create_probe(name: str, location: str, as_json: bool) -> None:
     """Register a probe; prints its key, once, and what to type on its machine."""
     envelope = ask("POST", "/v1/probes", {"name": name, "location": location})
-    _show(envelope, as_json)
+    show_answer(envelope, as_json)
     if not as_json:
         key = envelope["data"]["key"]
         click.echo(f"\nOn its machine:\n  tracer probe --location {location} --url {Client().url} --key {key}")
@@ -187,10 +194,10 @@ by_id(keys, "delete", "DELETE", "/v1/api-keys/{id}", "Revoke one at once.")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, required=True, help="read, run, write, ingest or admin; repeatable.")
 @click.option("--expires-at", help="ISO 8601.")
-@_json
+@json_option
 def create_key(name: str, scopes: tuple[str, ...], expires_at: str | None, as_json: bool) -> None:
     """Make a key; it is shown once."""
     body: dict[str, Any] = {"name": name, "scopes": list(scopes)}
     if expires_at:
         body["expires_at"] = expires_at
-    _show(ask("POST", "/v1/api-keys", body), as_json)
+    show_answer(ask("POST", "/v1/api-keys", body), as_json)

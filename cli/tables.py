@@ -14,6 +14,7 @@ _STATES = {
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
     "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
     "sent": ("●", "green"), "pending": ("◌", "cyan"), "disabled": ("■", "red"),
+    "triggered": ("■", "red"), "acknowledged": ("▲", "yellow"), "resolved": ("●", "green"), "over": ("◌", "dim"),
     "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
 }  # fmt: skip
 
@@ -23,6 +24,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
     "channels": ("id", "name", "type", "status", "config"),
     "notifications": ("id", "event", "status", "channel_id", "attempts", "created_at", "last_error"),
+    "alerts": ("id", "status", "severity", "title", "locations", "triggered_at", "acknowledged_by", "rule_name"),
+    "rules": ("id", "name", "type", "severity", "enabled", "channels", "warnings"),
+    "would-be alerts": ("check_id", "triggered_at", "resolved_at", "lasted", "runs"),
+    "decisions": ("at", "outcome", "rule_id", "alert_id", "detail"),
+    "maintenance windows": ("id", "name", "active", "starts_at", "ends_at", "cron", "duration", "timezone"),
+    "silences": ("id", "status", "match", "ends_at", "created_by", "reason"),
     "notices": ("at", "kind", "severity", "resolved_at", "message"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
@@ -36,10 +43,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any]) -> None:
+def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any], *, nothing: str | None = None) -> None:
+    """Rows of one kind as a table; `nothing` is said when there are none."""
     console = _console()
     if not rows:
-        console.print(f"No {kind} yet.", style="dim")
+        console.print(nothing or f"No {kind} yet.", style="dim")
         return
     columns = COLUMNS[kind]
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -71,6 +79,8 @@ def cell(value: Any) -> Text:
         return Text(f"{shape} {value}", style=style)
     if isinstance(value, dict):
         return Text(str(value.get("message") or value.get("code") or json.dumps(value)))
+    if isinstance(value, bool):
+        return Text("yes" if value else "no", style="" if value else "dim")
     if isinstance(value, list):
         return Text(", ".join(str(item) for item in value))
     return Text(f"{value:.1f}" if isinstance(value, float) else str(value))

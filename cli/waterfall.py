@@ -7,15 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from model.outcome import Outcome, RunStatus
+from model.phases import NAMES, phases
 
 _WIDTH = 48
-_PHASES = (
-    ("DNS", "dns_ms", "medium_purple"),
-    ("connect", "connect_ms", "dodger_blue2"),
-    ("TLS", "tls_ms", "cyan"),
-    ("waiting", "waiting_ms", "dark_orange"),
-    ("download", "download_ms", "grey62"),
-)
+_COLOURS = dict(zip(NAMES, ("medium_purple", "dodger_blue2", "cyan", "dark_orange", "grey62"), strict=True))
 _STATES = {
     RunStatus.SUCCESS: ("● up", "bold green"),
     RunStatus.FAILED: ("■ down", "bold red"),
@@ -61,32 +56,17 @@ def _facts(outcome: Outcome) -> list[str]:
     return [line for line in (first, "\n".join(records) if isinstance(records, (list, tuple)) else "") if line]
 
 
-def phases(outcome: Outcome) -> list[tuple[str, float, str]]:
-    """(name, ms, colour) of each phase that happened, in order; `waiting` is what of the first byte's time is left."""
-    metrics = outcome.metrics
-    before = sum(value or 0.0 for value in (metrics.dns_ms, metrics.connect_ms, metrics.tls_ms))
-    waiting = None if metrics.ttfb_ms is None else max(0.0, metrics.ttfb_ms - before)
-    values = {
-        "dns_ms": metrics.dns_ms,
-        "connect_ms": metrics.connect_ms,
-        "tls_ms": metrics.tls_ms,
-        "waiting_ms": waiting,
-        "download_ms": metrics.download_ms,
-    }
-    return [(name, value, colour) for name, field, colour in _PHASES if (value := values[field]) is not None]
-
-
 def _waterfall(outcome: Outcome) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(width=9)
     table.add_column(width=_WIDTH)
     table.add_column(justify="right")
-    found = phases(outcome)
-    total = sum(value for _, value, _ in found) or 1.0
+    found = list(phases(outcome.metrics))
+    total = sum(value for _, value in found) or 1.0
     start = 0.0
-    for name, value, colour in found:
+    for name, value in found:
         offset = min(_WIDTH - 1, int(start / total * _WIDTH))
         length = max(1, min(_WIDTH - offset, round(value / total * _WIDTH)))
-        table.add_row(name, Text(" " * offset + "█" * length, style=colour), f"{value:.1f} ms")
+        table.add_row(name, Text(" " * offset + "█" * length, style=_COLOURS[name]), f"{value:.1f} ms")
         start += value
     return table

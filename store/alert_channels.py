@@ -14,6 +14,7 @@ from model.secrets import MASK
 from store.alert_tables import AlertChannel, AlertRule
 from store.counting import count_rows
 from store.keyring import Cell, Keyring
+from store.notifications import due_now
 
 SIGNING = "secret"
 """Where a webhook's signing secret stands among a channel's secrets."""
@@ -106,7 +107,7 @@ def update_channel(
     secret_fields: Sequence[str],
     now_ms: int,
 ) -> None:
-    """Rename it or send it elsewhere. With another configuration a channel that was disabled is tried again."""
+    """Rename it or send it elsewhere. With another configuration it is tried again at once, also if it was disabled."""
     old = channel_secrets(keyring, channel)
     public, secrets = parted(config, secret_fields)
     if SIGNING in old:
@@ -115,6 +116,7 @@ def update_channel(
         channel.disabled_ms = channel.disabled_reason = None
         channel.config = public
         channel.secrets = _sealed(keyring, channel.organization_id, channel.id, secrets)
+        due_now(session, channel.id, now_ms)
     channel.name = name
     channel.updated_ms = now_ms
     session.flush()
@@ -137,9 +139,10 @@ def disable_channel(session: Session, channel_id: str, reason: str, now_ms: int)
     return channel
 
 
-def enable_channel(session: Session, channel: AlertChannel) -> None:
-    """It has been reached again."""
+def reached_again(session: Session, channel: AlertChannel, now_ms: int) -> None:
+    """A test has arrived: it is not disabled any more, and what waits for it is tried now."""
     channel.disabled_ms = channel.disabled_reason = None
+    due_now(session, channel.id, now_ms)
     session.flush()
 
 

@@ -16,6 +16,7 @@ from store.organizations import create_organization, first_organization
 from store.probes import register_probe_of_environment
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import ApiKey
+from store.web_sessions import end_web_sessions_of_key
 from store.write_lock import Urgency
 
 OWNER_KEY_CHARACTERS = 24
@@ -89,6 +90,8 @@ def _keep_environment_key(session: Session, keyring: Keyring, organization_id: s
     else:
         owner = NewApiKey(organization_id, "TRACER_API_KEY", SCOPES, text=key, key_id=_ENVIRONMENT_KEY_ID)
         row, _ = create_api_key(session, keyring, owner, now_ms)
+    if row.key_hash != wanted:
+        end_web_sessions_of_key(session, row.id)
     row.key_hash, row.hint = wanted, hint_of(key)
     row.scopes, row.revoked_ms, row.expires_ms = list(SCOPES), None, None
     session.flush()

@@ -104,6 +104,12 @@ class Keyring:
         is in the database encrypted, so a stolen database says nothing about keys, not even about weak ones."""
         return hmac.new(self._pepper, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
+    def signature(self, purpose: str, text: str) -> bytes:
+        """32 bytes that only this installation can make: HMAC-SHA-256 under a key that serves one purpose alone, so
+        what is signed for one can't be shown for another, nor a hash of a key for a signature."""
+        key = hmac.new(self._pepper, f"signature\n{purpose}".encode(), hashlib.sha256).digest()
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
     def _found(self, database: Database) -> dict[str, bytes]:
         """First start: store the known text and a fresh pepper, unless another process was first."""
         rows = [

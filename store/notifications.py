@@ -38,13 +38,17 @@ def enqueue(
     Unsent earlier events of the same subject to the same channel are replaced. Asked twice, it changes nothing.
     """
     alert_id = subject_id if subject_id.startswith("alr_") else None
-    added = []
-    for channel_id in dict.fromkeys(channel_ids):
-        notification_id = notification_id_of(subject_id, event, number, channel_id)
-        if session.get(Notification, notification_id) is not None:
-            continue
-        _replace_unsent(session, subject_id, channel_id)
-        row = Notification(
+    ids = {
+        notification_id_of(subject_id, event, number, channel_id): channel_id
+        for channel_id in dict.fromkeys(channel_ids)
+    }
+    known = set(session.scalars(select(Notification.id).where(Notification.id.in_(ids)))) if ids else set()
+    new = {notification_id: channel_id for notification_id, channel_id in ids.items() if notification_id not in known}
+    if not new:
+        return []
+    _replace_unsent(session, subject_id, new.values())
+    added = [
+        Notification(
             id=notification_id,
             organization_id=organization_id,
             alert_id=alert_id,
@@ -60,11 +64,11 @@ def enqueue(
             fallback=False,
             payload=payload,
         )
-        session.add(row)
-        added.append(row)
-    if added:
-        session.flush()
-        wake(session, OUTBOX_TOPIC)
+        for notification_id, channel_id in new.items()
+    ]
+    session.add_all(added)
+    session.flush()
+    wake(session, OUTBOX_TOPIC)
     return added
 
 
@@ -75,20 +79,31 @@ def notification_id_of(subject_id: str, event: str, number: int, channel_id: str
     return "ntf_" + "".join(CROCKFORD[(number_ >> 5 * place) & 31] for place in range(_ID_CHARACTERS))
 
 
-def _replace_unsent(session: Session, subject_id: str, channel_id: str) -> None:
+def _replace_unsent(session: Session, subject_id: str, channel_ids: Iterable[str]) -> None:
     """What is being sent at this moment is left alone: it is on its way."""
     column = Notification.alert_id if subject_id.startswith("alr_") else Notification.notice_id
     session.execute(
         update(Notification)
         .where(
             column == subject_id,
-            Notification.channel_id == channel_id,
+            Notification.channel_id.in_(list(channel_ids)),
             Notification.status == "pending",
             Notification.claim.is_(None),
         )
         .values(status="replaced")
         .execution_options(synchronize_session=False)
     )
+
+
+def due_now(session: Session, channel_id: str, now_ms: int) -> None:
+    """What waits for a channel's next try is tried now: somebody says that it works again."""
+    session.execute(
+        update(Notification)
+        .where(Notification.channel_id == channel_id, Notification.status == "pending", Notification.next_ms > now_ms)
+        .values(next_ms=now_ms)
+        .execution_options(synchronize_session=False)
+    )
+    wake(session, OUTBOX_TOPIC)
 
 
 def notifications_of(session: Session, alert_ids: Iterable[str]) -> dict[str, list[Notification]]:

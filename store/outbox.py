@@ -19,7 +19,11 @@ CLAIM_MS = 5_000
 the 10 s after which the notification of a dead sender must be on its way again."""
 RECENT_MS = 60_000
 _FREE = "status = 'pending' AND next_ms <= ? AND (claim IS NULL OR claimed_until_ms <= ?)"
-_DUE = f"SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}"  # noqa: S608
+_DUE = (
+    "SELECT due.channel_id, coalesce(c.updated_ms, 0) FROM "  # noqa: S608
+    f"(SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}) AS due "
+    "LEFT JOIN alert_channels c ON c.id = due.channel_id"
+)
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (
     "SELECT id, organization_id, alert_id, notice_id, event, number, attempts, created_ms, retry_from_ms, claim, "  # noqa: S608
@@ -83,9 +87,9 @@ class Outcome(msgspec.Struct, frozen=True):
     grouped: bool = False
 
 
-def channels_due(session: Session, now_ms: int) -> list[str]:
-    """The channels for which something can be claimed now."""
-    return [channel_id for (channel_id,) in rows(session, _DUE, now_ms, now_ms)]
+def channels_due(session: Session, now_ms: int) -> list[tuple[str, int]]:
+    """(channel, when somebody changed it last) of those for which something can be claimed now."""
+    return [(channel_id, updated_ms) for channel_id, updated_ms in rows(session, _DUE, now_ms, now_ms)]
 
 
 def next_due_ms(session: Session, now_ms: int) -> int | None:

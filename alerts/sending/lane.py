@@ -22,6 +22,13 @@ class Lane:
         self.concurrency = 1
         self._every_s = 1.0
         self._next_s = 0.0
+        self._changed_ms: int | None = None
+
+    def begin_anew_if_changed(self, changed_ms: int) -> None:
+        """A channel that somebody has set right is not held back by what its receiver asked for before."""
+        if changed_ms != self._changed_ms and self._changed_ms is not None:
+            self.not_before_s = 0.0
+        self._changed_ms = changed_ms
 
     def learn(self, channel: Channel) -> None:
         """How fast and how many at once, as its type allows."""

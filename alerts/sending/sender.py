@@ -120,8 +120,9 @@ class Sender:
         except SQLAlchemyError as error:
             _log.error("outbox.database", error=str(error))
             return
-        for channel_id in due:
+        for channel_id, changed_ms in due:
             lane = self._lanes.setdefault(channel_id, Lane())
+            lane.begin_anew_if_changed(changed_ms)
             if lane.task is None and not lane.pausing():
                 lane.task = asyncio.create_task(self._serve(channel_id, lane))
 
@@ -271,7 +272,7 @@ class Sender:
 
     # What follows runs in threads: each is one transaction.
 
-    def _due(self) -> list[str]:
+    def _due(self) -> list[tuple[str, int]]:
         with self._database.read(EVERY_ORGANIZATION) as session:
             return channels_due(session, self._database.now_ms(session))
 

@@ -16,6 +16,7 @@ from tests.api.test_monitors import url_monitor
 
 FREE = {"/openapi.json", "/docs", "/health", "/static/<path:filename>"}
 OWN_WAY = {"/metrics"}
+PAGES = ("/login", "/logout", "/alerts", "/runs/", "/ack/")
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
@@ -27,7 +28,10 @@ def test_every_route_says_what_it_needs(app: Flask) -> None:
         if need is OPEN:
             assert rule.rule in FREE or rule.rule.startswith("/ping/"), f"{rule.rule} is open"
         elif need is OWN:
-            assert rule.rule in OWN_WAY or rule.rule.startswith(("/ping/", "/v1/probe/")), f"{rule.rule} is on its own"
+            pages = rule.rule == "/" or rule.rule.startswith(PAGES)
+            assert pages or rule.rule in OWN_WAY or rule.rule.startswith(("/ping/", "/v1/probe/")), (
+                f"{rule.rule} is on its own"
+            )
         else:
             assert isinstance(need, Scope)
 

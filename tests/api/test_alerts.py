@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
-from store.sessions import Database
+import store.alerts as alerts_store
+from alerts.lifecycle import close
+from store.alert_tables import Alert
+from store.checks import lock_checks
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
 from tests.alerts.alerting import STEP_MS, add_channel, add_rule, outbox, tell_story
 from tests.alerts.recording import T0, add_check
 from tests.api.conftest import Client
@@ -195,3 +203,27 @@ def test_another_organizations_alert_is_not_there(
     stranger.error("POST", f"{path}/resolve", status=404)
     for none in ("alr_abc123", "alr_", "1", "mon_abc123", "%00"):
         owner.error("GET", f"/v1/alerts/{none}", status=404)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_of_a_person_and_a_result_that_both_end_an_alert_the_second_sees_that_it_has_ended(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = world.outage()
+    alert_id = only(owner)["id"]
+    has_read = threading.Event()
+
+    def lock_then(session: Session, check_ids: Collection[str]) -> None:
+        has_read.set()
+        lock_checks(session, check_ids)
+
+    monkeypatch.setattr(alerts_store, "lock_checks", lock_then)
+    with ThreadPoolExecutor() as people:
+        with world.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            lock_checks(session, [check])
+            by_hand = people.submit(owner.data, "POST", f"/v1/alerts/{alert_id}/resolve", {"note": "mine"})
+            assert has_read.wait(30)
+            close(session, session.get_one(Alert, alert_id), "it recovered", world.clock.now_ms)
+        shown = by_hand.result(30)
+    assert (shown["resolution"], shown["notes"]) == ("it recovered", [])
+    assert [line["kind"] for line in shown["timeline"]] == ["triggered", "resolved"]

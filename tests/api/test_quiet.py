@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alerts.watch import watch
 from store.sessions import Database
 from tests.alerts.alerting import add_channel, add_rule, alerts_of, outbox, tell_story
 from tests.alerts.recording import T0, add_check
@@ -107,17 +108,21 @@ def test_a_silence_holds_ends_by_itself_and_at_once(owner: Client, clock: Clock)
     assert len(owner.data("GET", f"{SILENCES}?status=over")) == 2
 
 
-def test_a_silenced_outage_is_an_alert_that_nobody_is_told_of(
+def test_a_silenced_outage_is_an_alert_that_nobody_is_told_of_until_it_ends(
     owner: Client, database: Database, organization: str
 ) -> None:
     check = add_check(database, organization)
     add_rule(database, organization, threshold=1, channels=[add_channel(database, organization)])
-    silence(owner, match={"monitors": [check]}, reason="deploying")
-    tell_story(database, organization, check, "-")
+    tell_story(database, organization, check, "+")
+    made = silence(owner, match={"monitors": [check]}, reason="deploying")
+    tell_story(database, organization, check, "-", after=1)
     [alert] = owner.data("GET", "/v1/alerts")
     assert alert["held"]["outcome"] == "silenced"
     assert "deploying" in alert["held"]["detail"]
     assert outbox(database) == []
+    owner.data("DELETE", f"{SILENCES}/{made['id']}")
+    watch(database)
+    assert [event for event, _, _ in outbox(database)] == ["triggered"]
 
 
 def test_quiet_times_that_catch_nothing_say_so(owner: Client) -> None:

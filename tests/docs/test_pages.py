@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.schemas.quiet import SilenceRequest, WindowDefinition
 from cli.environment import read_settings
 from model.assertions.registry import ASSERTION_TYPES
 from model.notices import NoticeKind
@@ -46,6 +47,14 @@ def test_the_monitors_of_the_readme_and_the_tutorial_are_definitions() -> None:
     assert {parse(json.loads(body)).type for body in bodies} == set(MONITORS)
     (shop,) = blocks((ROOT / "docs/tutorial.md").read_text(), "yaml")
     assert parse(yaml.safe_load(shop)).type == "url"
+
+
+def test_the_quiet_times_of_their_page_are_accepted() -> None:
+    page = (ROOT / "docs/how-to/quiet-times.md").read_text()
+    (window,) = blocks(page, "yaml")
+    assert WindowDefinition.model_validate(yaml.safe_load(window)).duration == 1800
+    (body,) = re.findall(r"-d '(\{.*?\})'\n", page)
+    assert SilenceRequest.model_validate(json.loads(body)).for_ == 1200
 
 
 def test_each_setting_has_its_row() -> None:

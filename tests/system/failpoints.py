@@ -1,7 +1,7 @@
-"""Named places at which a process kills itself, once: between a result and the receiver's answer (RELIABILITY, 3.3).
+"""Named places at which a process kills itself: between a result and the receiver's answer (RELIABILITY, 3.3).
 
-`dies_at:PLACE` instead of the name of a sabotage. The first process that comes there dies (SIGKILL); a file in its data
-directory says so, and from then on everybody passes.
+A place is armed by writing its name into the file that TRACER_TEST_ARMED names. The first process that comes there
+takes the file away and dies (SIGKILL).
 """
 
 from __future__ import annotations
@@ -13,87 +13,66 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PLACES = (
-    "results_written",
-    "alert_inserted",
-    "outbox_inserted",
-    "before_commit",
-    "after_commit",
-    "claimed",
-    "sent",
-    "recorded",
-)
+WHILE_RECORDING = ("results_written", "alert_inserted", "outbox_inserted", "before_commit", "after_commit")
+WHILE_SENDING = ("claimed", "sent", "recorded")
+PLACES = (*WHILE_RECORDING, *WHILE_SENDING)
 
 
-def install(place: str) -> None:
-    """Make this process die at that place."""
-    if place in ("claimed", "sent", "recorded"):
-        _while_sending(place)
-    else:
-        _while_recording(place)
-
-
-def die_once() -> None:
-    mark = Path(os.environ["TRACER_TEST_DIED"])
+def die_at(place: str) -> None:
+    armed = Path(os.environ["TRACER_TEST_ARMED"])
     try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
+        if armed.read_text() != place:
+            return
+        armed.unlink()
+    except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _while_recording(place: str) -> None:
+def install() -> None:
+    """Make this process able to die at every place."""
     from alerts import lifecycle, record, telling
+    from alerts.sending import service
     from store.notifications import OUTBOX_TOPIC
     from store.wakeups import Wakeups
 
-    if place == "results_written":
-        judge = record.judge
+    judge = record.judge
 
-        def judged(session: Any, book: Any, entered: Any, *rest: Any) -> None:
-            if any(done.status.value == "failed" for done in entered):
-                die_once()
-            judge(session, book, entered, *rest)
+    def judged(session: Any, book: Any, entered: Any, *rest: Any) -> None:
+        if any(done.status.value == "failed" for done in entered):
+            die_at("results_written")
+        judge(session, book, entered, *rest)
 
-        record.judge = judged  # type: ignore[assignment]
-    elif place == "alert_inserted":
-        lifecycle.tell = _before(lifecycle.tell)  # type: ignore[assignment]
-    elif place == "outbox_inserted":
-        telling.enqueue = _after(telling.enqueue)  # type: ignore[assignment]
-    else:
-        name = "in_transaction" if place == "before_commit" else "after_commit"
-        passes = getattr(Wakeups, name)
-
-        def ends(self: Any, *given: Any) -> None:
+    def ends(passes: Callable[..., None], place: str) -> Callable[..., None]:
+        def end(self: Any, *given: Any) -> None:
             if OUTBOX_TOPIC in given[-1]:
-                die_once()
+                die_at(place)
             passes(self, *given)
 
-        setattr(Wakeups, name, ends)
+        return end
+
+    record.judge = judged  # type: ignore[assignment]
+    lifecycle.tell = _before(lifecycle.tell, "alert_inserted")  # type: ignore[assignment]
+    telling.enqueue = _after(telling.enqueue, "outbox_inserted")  # type: ignore[assignment]
+    Wakeups.in_transaction = ends(Wakeups.in_transaction, "before_commit")  # type: ignore[method-assign]
+    Wakeups.after_commit = ends(Wakeups.after_commit, "after_commit")  # type: ignore[method-assign]
+    service.Sender = functools.partial(  # type: ignore[assignment, misc]
+        service.Sender, reached=lambda place, _ids: die_at(place)
+    )
 
 
-def _while_sending(place: str) -> None:
-    from alerts.sending import service
-
-    def reached(point: str, _ids: Any) -> None:
-        if point == place:
-            die_once()
-
-    service.Sender = functools.partial(service.Sender, reached=reached)  # type: ignore[assignment, misc]
-
-
-def _before(function: Callable[..., Any]) -> Callable[..., Any]:
+def _before(function: Callable[..., Any], place: str) -> Callable[..., Any]:
     def dies(*given: Any, **named: Any) -> Any:
-        die_once()
+        die_at(place)
         return function(*given, **named)
 
     return dies
 
 
-def _after(function: Callable[..., Any]) -> Callable[..., Any]:
+def _after(function: Callable[..., Any], place: str) -> Callable[..., Any]:
     def dies(*given: Any, **named: Any) -> Any:
         answer = function(*given, **named)
-        die_once()
+        die_at(place)
         return answer
 
     return dies

@@ -40,12 +40,15 @@ def milliseconds(text: str) -> int:
 
 class Target:
     """A web server that remembers the run id of every hit. `delay_s`: how long it thinks. `status`: what it answers;
-    `failing`: paths that answer 500."""
+    `failing`: paths that answer 500; `failed`: run ids that were answered so."""
 
     def __init__(self) -> None:
         self.delay_s = 0.0
         self.status = 200
         self.failing: set[str] = set()
+        self.blinks = 0
+        """So many hits more are answered 500."""
+        self.failed: list[str] = []
         self.hits: Counter[str] = Counter()
         self._lock = threading.Lock()
         target = self
@@ -56,7 +59,7 @@ class Target:
             def do_GET(self) -> None:
                 target.saw(self.headers.get("X-Tracer-Run", "none"))
                 time.sleep(target.delay_s)
-                self.send_response(500 if self.path in target.failing else target.status)
+                self.send_response(target.answers(self.path, self.headers.get("X-Tracer-Run", "none")))
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")
@@ -78,6 +81,14 @@ class Target:
     def saw(self, run: str) -> None:
         with self._lock:
             self.hits[run] += 1
+
+    def answers(self, path: str, run: str) -> int:
+        with self._lock:
+            status = 500 if path in self.failing or self.blinks else self.status
+            self.blinks = max(0, self.blinks - 1)
+            if status >= 500:
+                self.failed.append(run)
+            return status
 
     def close(self) -> None:
         self._server.shutdown()

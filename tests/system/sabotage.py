@@ -1,6 +1,6 @@
 """Broken builds, for proving that the whole-process tests have teeth: `python -m tests.system.sabotage NAME server`.
 
-`dies_at:PLACE` is no broken build but one that is killed at a named place (tests/system/failpoints.py).
+`failpoints` is no broken build but one that can be killed at named places (tests/system/failpoints.py).
 
 Each replaces one function of the product in its own process only, then runs the command line as usual.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from store.write_lock import Urgency
-from tests.system.failpoints import die_once, install
+from tests.system.failpoints import die_at, install
 
 SABOTAGE: dict[str, Callable[[], None]] = {}
 
@@ -69,6 +69,12 @@ def numbers_changes_before_they_commit() -> None:
 
 
 @sabotage
+def failpoints() -> None:
+    """Nothing is broken; whatever is armed kills."""
+    install()
+
+
+@sabotage
 def alerts_in_a_transaction_of_their_own() -> None:
     """State is written and committed; the alert follows half a second later, if the process still lives."""
     from alerts import record
@@ -89,7 +95,7 @@ def alerts_in_a_transaction_of_their_own() -> None:
 
         if any(done.status.value == "failed" for done in entered):
             threading.Timer(0.5, write).start()
-            threading.Timer(0.2, die_once).start()
+            threading.Timer(0.2, die_at, ("between",)).start()
         else:
             judge(session, book, entered, before, states, now_ms)
 
@@ -107,18 +113,14 @@ def marks_sent_before_it_sends() -> None:
 
     async def early(self: Any, channel_id: str, lane: Any, batch: Any, group: Any) -> None:
         await self._record(channel_id, batch, group, Delivered(200))
-        die_once()
+        die_at("between")
         await send(self, channel_id, lane, batch, group)
 
     Sender._send = early  # type: ignore[method-assign]
 
 
 def main() -> None:
-    name, _, place = sys.argv.pop(1).partition(":")
-    if place:
-        install(place)
-    else:
-        SABOTAGE[name]()
+    SABOTAGE[sys.argv.pop(1)]()
     from cli.main import main as tracer
 
     tracer()

@@ -23,6 +23,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = Api(self.url)
         self.processes: dict[str, Process] = {}
+        self.armed = folder / "armed"
 
     def environment(self, name: str) -> dict[str, str]:
         address = {} if self.sqlite else {"TRACER_DATABASE_URL": self.database_url.replace("+psycopg", "")}
@@ -35,7 +36,7 @@ class Stack:
             "TRACER_API_KEY": OWNER_KEY,
             "TRACER_SECRET_KEYS": SECRET_KEYS,
             "TRACER_ALLOW_NETS": "127.0.0.0/8",
-            "TRACER_TEST_DIED": str(self.folder / "died"),
+            "TRACER_TEST_ARMED": str(self.armed),
             **self.settings,
         }
 

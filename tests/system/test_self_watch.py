@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.alerts.channels.http_sink import HttpSink, http_sink
 from tests.system.ledger import Target
 from tests.system.processes import wait_for
 from tests.system.stack import LOCATION, Stack
@@ -49,6 +50,12 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
     monkeypatch.setenv("TRACER_DEADMAN_URL", service.url)
     yield service
     service.close()
+
+
+@pytest.fixture
+def owners() -> Iterator[HttpSink]:
+    with http_sink() as sink:
+        yield sink
 
 
 def watched(stack: Stack, target: Target) -> dict[str, Any]:
@@ -93,10 +100,11 @@ def test_a_probe_that_is_frozen_is_one_notice_and_silence_for_the_watcher(
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 def test_schedulers_that_are_frozen_are_told_by_the_api(
-    watcher: Watcher, make_stack: Callable[[], Stack], target: Target
+    watcher: Watcher, make_stack: Callable[[], Stack], target: Target, owners: HttpSink
 ) -> None:
     stack = make_stack()
     stack.add_probe("probe-1")
+    stack.api("POST", "/v1/alert-channels", {"name": "hook", "type": "webhook", "config": {"url": owners.url}})
     monitor = watched(stack, target)
     wait_for(lambda: watcher.heard, "a first ping", 15)
     schedulers = [stack.processes["scheduler-1"], stack.processes["scheduler-2"]]
@@ -104,9 +112,12 @@ def test_schedulers_that_are_frozen_are_told_by_the_api(
         scheduler.signal(signal.SIGSTOP)
     frozen = time.monotonic()
     wait_for(lambda: notices(stack, "open") == [("scheduler_stopped", "critical")], "a notice", 60)
+    wait_for(lambda: owners.received, "owners told in the scheduler's place", 20)
     assert [at for at in watcher.heard if at > frozen + 1] == []
     for scheduler in schedulers:
         scheduler.signal(signal.SIGCONT)
     wait_for(lambda: notices(stack, "resolved") == [("scheduler_stopped", "critical")], "the end of it", 20)
+    wait_for(lambda: len(owners.received) == 2, "owners told of the end", 20)
+    assert [bool(each.json["data"]["resolved_at"]) for each in owners.received] == [False, True]
     assert notices(stack, "open") == []
     assert nobody_blames_the_target(stack, monitor)

@@ -1,0 +1,64 @@
+"""Forms that only our own pages can send: a token in each, and no other site as their origin (RELIABILITY T17)."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from urllib.parse import urlsplit
+
+from flask import request
+
+from api.errors import Forbidden, Invalid
+from api.services import services
+from model.fields import printable
+
+FIELD = "form_token"
+MAX_NOTE = 2_000
+_PURPOSE = "form token"
+_LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}", re.ASCII)
+
+
+def form_token(secret: str) -> str:
+    """What forms carry for a browser whose cookie holds `secret`: it can't be known without it."""
+    return base64.urlsafe_b64encode(services().keyring.signature(_PURPOSE, secret)[:24]).decode()
+
+
+def refuse_forged(secret: str) -> None:
+    """Forbidden unless one of our own pages, shown to this browser, sent this form."""
+    refuse_foreign_origin()
+    if not hmac.compare_digest(request.form.get(FIELD, "").encode(), form_token(secret).encode()):
+        raise Forbidden("This form is not from a page that this browser was shown. Load the page again and retry")
+
+
+def refuse_foreign_origin() -> None:
+    """Forbidden when the browser says that another site sent this. Clients that say nothing are no browsers of today:
+    nobody can make them send what they were not asked to."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        foreign = request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
+    else:
+        place = urlsplit(origin)
+        foreign = place.scheme not in ("http", "https") or place.netloc.lower() not in _own_hosts()
+    if foreign:
+        raise Forbidden("This form was sent by another site")
+
+
+def _own_hosts() -> set[str]:
+    return {request.host.lower(), urlsplit(services().public_url).netloc.lower()}
+
+
+def local_path(text: str | None, otherwise: str) -> str:
+    """A path on this site as it was given, or `otherwise` when it could lead anywhere else."""
+    return text if text and _LOCAL.fullmatch(text) else otherwise
+
+
+def note() -> str | None:
+    """The form's note, None when there is none. Invalid."""
+    text = request.form.get("note", "").replace("\r\n", "\n").strip()
+    if len(text) > MAX_NOTE:
+        raise Invalid({"note": [f"must not be longer than {MAX_NOTE} characters"]})
+    try:
+        return printable(text) or None
+    except ValueError as error:
+        raise Invalid({"note": [str(error)]}) from None

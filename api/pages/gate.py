@@ -1,0 +1,123 @@
+"""Who is looking: a browser that signed in with an API key sees what that key may see, as long as the key lives.
+
+    @pages.get("/alerts")
+    @page(Scope.READ)
+    def alerts() -> Response: …
+
+A page says what it needs as a route of the REST API does; `page(None)` is open, and tells callers apart by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from flask import Response, g, request
+
+from api.access import OWN, Caller, Scope, needs, whole
+from api.errors import Forbidden
+from api.pages.forms import form_token, local_path, refuse_forged
+from api.pages.rendering import go_to
+from api.services import services
+from store.api_keys import needs_touch as key_needs_touch
+from store.api_keys import touch_api_key
+from store.sessions import EVERY_ORGANIZATION
+from store.web_sessions import LASTS_MS, needs_touch, touch_web_session, web_session_of
+from store.write_lock import Urgency
+
+View = Callable[..., Response]
+LIVE_HEADER = "X-Live"
+"""Sent by the script that keeps a page fresh: a page left open is nobody at the keyboard."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A browser that is signed in. `name`: of its key; what it does is done in that name."""
+
+    caller: Caller
+    name: str
+    form_token: str
+
+    def may(self, scope: str) -> bool:
+        return self.caller.may(Scope(scope))
+
+
+def page(scope: Scope | None) -> Callable[[View], View]:
+    """Declare a page and hold its visitors to it: no session leads to /login, a form without its token is refused."""
+
+    def declare(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(**from_path: Any) -> Response:
+            token = session_token()
+            found = _visitor(token) if token is not None else None
+            g.visitor = found
+            if scope is None:
+                return view(**from_path)
+            if found is None or token is None:
+                return go_to(f"/login?next={quote(_wanted(), safe='/')}")
+            structlog.contextvars.bind_contextvars(
+                organization_id=found.caller.organization_id, key_id=found.caller.key_id
+            )
+            if request.method == "POST":
+                refuse_forged(token)
+            if not found.caller.may(scope):
+                raise Forbidden(
+                    f"The key you signed in with, {found.name!r}, does not have the scope {scope.value!r}. "
+                    "Sign out, and in again with one that has it"
+                )
+            return view(**from_path)
+
+        guarded.is_page = True  # type: ignore[attr-defined]
+        return needs(OWN)(guarded)
+
+    return declare
+
+
+def visitor() -> Visitor:
+    """Who is signed in, on a page that needs it."""
+    found = g.visitor
+    if not isinstance(found, Visitor):
+        raise Forbidden("This needs a sign-in")
+    return found
+
+
+def session_token() -> str | None:
+    return request.cookies.get(cookie_name())
+
+
+def cookie_name() -> str:
+    """With https, a name that browsers take from this host over https alone (RFC 6265bis, `__Host-`)."""
+    return "__Host-tracer_session" if secure() else "tracer_session"
+
+
+def secure() -> bool:
+    return services().public_url.startswith("https://")
+
+
+def set_cookie(response: Response, name: str, value: str, max_age_s: int = LASTS_MS // 1000) -> None:
+    response.set_cookie(name, value, max_age=max_age_s, path="/", httponly=True, secure=secure(), samesite="Lax")
+
+
+def _wanted() -> str:
+    """Where to go after signing in: the page asked for; what was to be posted is not sent again."""
+    asked = request.form.get("back") if request.method == "POST" else request.full_path.rstrip("?")
+    return local_path(asked, "/alerts")
+
+
+def _visitor(token: str) -> Visitor | None:
+    state = services()
+    with state.database.read(EVERY_ORGANIZATION) as session:
+        now_ms = state.database.now_ms(session)
+        found = web_session_of(session, state.keyring, token, now_ms)
+    if found is None:
+        return None
+    row, key = found
+    if LIVE_HEADER not in request.headers and (needs_touch(row, now_ms) or key_needs_touch(key, now_ms)):
+        with state.database.write(key.organization_id, Urgency.PEOPLE) as session:
+            touch_web_session(session, row, now_ms)
+            touch_api_key(session, key.id, now_ms)
+    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes)), key.name, form_token(token))

@@ -1,0 +1,139 @@
+"""/runs/:id: what one run found, beginning with the answer, then what is different from the last good one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from flask import Blueprint, Response
+
+from alerts.explaining import Explained, decisions_of
+from api.access import Scope
+from api.errors import NotFound
+from api.pages.changes import Comparison, compare, subject
+from api.pages.gate import page, visitor
+from api.pages.rendering import render
+from api.pages.waterfall import waterfall
+from api.services import services
+from model.finished import Detail
+from model.heartbeat import LOCATION
+from model.ids import looks_like_id
+from model.outcome import RunStatus
+from store.alert_reading import alerts_of_run, checks_by_ids, rule_names
+from store.neighbouring_runs import last_good_run, runs_around
+from store.runs import run_by_id
+from store.sessions import EVERY_ORGANIZATION
+from store.tables import Check, Run
+
+pages = Blueprint("run_pages", __name__)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a status looks and reads."""
+
+    css: str
+    word: str
+    sentence: str
+
+
+VERDICTS = {
+    RunStatus.SUCCESS: Verdict("up", "Passed", "passed"),
+    RunStatus.FAILED: Verdict("down", "Failed", "failed"),
+    RunStatus.MISSED: Verdict("unknown", "Not measured", "was not measured"),
+    RunStatus.UNKNOWN: Verdict("unknown", "Not measured", "was not measured"),
+    RunStatus.CANCELLED: Verdict("unknown", "Cancelled", "was cancelled before it began"),
+    RunStatus.QUEUED: Verdict("unknown", "Waiting", "is waiting for a probe"),
+    RunStatus.RUNNING: Verdict("unknown", "Running", "is running"),
+}
+_SLOW = Verdict("degraded", "Slow", "passed, but slowly,")
+OUTCOMES = {
+    "triggered": "raised an alert",
+    "joined": "is part of an alert that was open",
+    "not_met": "asks for more",
+    "not_counted": "does not count it",
+    "maintenance": "kept quiet: maintenance",
+    "silenced": "kept quiet: a silence",
+    "parent_down": "kept quiet: what it depends on is down",
+    "muted": "kept quiet: the check is muted",
+    "storm": "told it together with others",
+}
+"""What a rule made of a run, by the contract's names."""
+_TRIGGERS = {
+    "schedule": "on schedule",
+    "manual": "asked for by hand",
+    "ci": "asked for by CI",
+    "confirm": "to confirm a failure elsewhere",
+}
+
+
+@pages.get("/runs/<run_id>")
+@page(Scope.READ)
+def run(run_id: str) -> Response:
+    """One run with all it found. Runs of deleted checks stay readable until their retention ends."""
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        now_ms = state.database.now_ms(session)
+        found = run_by_id(session, run_id) if looks_like_id(run_id, "run") else None
+        if found is None:
+            raise NotFound("There is no such run, or it is older than runs are kept")
+        check = checks_by_ids(session, [found.check_id]).get(found.check_id)
+        good = last_good_run(session, found) if _compared(found) else None
+        detail = detail_of(found)
+        decisions = _decisions(found)
+        return render(
+            "run.html",
+            run=found,
+            check=check,
+            detail=detail,
+            heading=_heading(found, check),
+            verdict=verdict(found),
+            verdict_of=verdict,
+            trigger=_TRIGGERS.get(found.trigger, found.trigger),
+            compared=_compared(found),
+            good=good,
+            comparison=_comparison(found, detail, good),
+            bars=waterfall(found),
+            subject=subject,
+            alerts=alerts_of_run(session, found),
+            decisions=decisions,
+            rules=rule_names(session, [decision.rule_id for decision in decisions]),
+            outcomes=OUTCOMES,
+            around=runs_around(session, found),
+            unfinished=not RunStatus(found.status).terminal,
+            now_ms=now_ms,
+        )
+
+
+def verdict(run: Run) -> Verdict:
+    """How a run ended, to see and to read."""
+    if run.status == RunStatus.SUCCESS and run.degraded:
+        return _SLOW
+    return VERDICTS[RunStatus(run.status)]
+
+
+def detail_of(run: Run) -> Detail:
+    return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+
+
+def _decisions(run: Run) -> list[Explained]:
+    """What each rule made of a run that this visitor may see: rules are read for all organizations at once."""
+    if not RunStatus(run.status).terminal:
+        return []
+    with services().database.read(EVERY_ORGANIZATION) as session:
+        return decisions_of(session, run)
+
+
+def _compared(run: Run) -> bool:
+    """Whether the question is what changed: of what failed or was slow."""
+    return run.status == RunStatus.FAILED or (run.status == RunStatus.SUCCESS and run.degraded)
+
+
+def _comparison(run: Run, detail: Detail, good: Run | None) -> Comparison | None:
+    return compare(run, detail, good, detail_of(good)) if good is not None else None
+
+
+def _heading(run: Run, check: Check | None) -> str:
+    name = check.name if check is not None else "A deleted check"
+    place = "" if run.location == LOCATION else f" from {run.location}"
+    return f"{name} {verdict(run).sentence}{place}"

@@ -1,0 +1,72 @@
+"""What pages say in words: durations, counts, instants; and text from strangers, made harmless to the eye too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from model.times import DAY_MS, HOUR_MS
+
+_MINUTE_MS = 60_000
+NOTHING = "\N{EN DASH}"
+_CONTROLS = (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0))
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_INVISIBLE = dict.fromkeys((*_CONTROLS, *_TURNS), "\N{REPLACEMENT CHARACTER}")
+"""Control characters and those that turn the direction of what follows: nothing to see, but much to mislead with."""
+
+
+def inert(value: Any) -> Any:
+    """What a template prints, without characters that only steer terminals and text direction. Markup stays as it is:
+    autoescape has been over its parts."""
+    return value.translate(_INVISIBLE) if type(value) is str else value
+
+
+def text_of(value: Any) -> str:
+    """Any stored value as a person reads it: text as it is, other values as JSON, nothing as a dash."""
+    if value is None:
+        return NOTHING
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def duration(milliseconds: int) -> str:
+    """`31 s`, `9 min`, `2 h 5 min`, `3 d 4 h`."""
+    if milliseconds < _MINUTE_MS:
+        return f"{max(0, milliseconds) // 1000} s"
+    if milliseconds < HOUR_MS:
+        return f"{milliseconds // _MINUTE_MS} min"
+    if milliseconds < DAY_MS:
+        return _two(milliseconds // HOUR_MS, "h", milliseconds % HOUR_MS // _MINUTE_MS, "min")
+    return _two(milliseconds // DAY_MS, "d", milliseconds % DAY_MS // HOUR_MS, "h")
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+def milliseconds(value: float | None) -> str:
+    """`0.4 ms`, `27 ms`, `1.72 s`; nothing as a dash."""
+    if value is None:
+        return NOTHING
+    if value < 10:
+        return f"{value:.1f} ms"
+    return f"{value:.0f} ms" if value < 1_000 else f"{value / 1000:.2f} s"
+
+
+def clock(at_ms: int, now_ms: int) -> str:
+    """`14:02:31` today, `15 Jan, 14:02:31` on another day, UTC."""
+    at, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (at_ms // 1000 * 1000, now_ms))
+    day = "" if at.date() == now.date() else f"{at.day} {at:%b}{'' if at.year == now.year else f' {at.year}'}, "
+    return f"{day}{at:%H:%M:%S}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 alert`, `2 alerts`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

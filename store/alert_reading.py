@@ -1,0 +1,54 @@
+"""What stands around alerts on the pages of people: their runs, checks, rules and channels, gone ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, defer
+
+from store.alert_tables import Alert, AlertChannel, AlertRule
+from store.tables import Check, Run
+
+_ALERTS_OF_A_RUN = 200
+"""How many alerts of a check are looked through for one that a run proves."""
+
+
+def count_open_alerts(session: Session) -> dict[str, int]:
+    """How many alerts are open, by status."""
+    counted = select(Alert.status, func.count(Alert.id)).where(Alert.resolved_ms.is_(None)).group_by(Alert.status)
+    return {row[0]: row[1] for row in session.execute(counted)}
+
+
+def alerts_of_run(session: Session, run: Run) -> list[Alert]:
+    """The alerts that a run proves, oldest first."""
+    of_check = (
+        select(Alert)
+        .where(Alert.check_id == run.check_id, Alert.triggered_ms >= run.at_ms)
+        .order_by(Alert.triggered_ms)
+        .limit(_ALERTS_OF_A_RUN)
+    )
+    return [alert for alert in session.scalars(of_check) if run.id in alert.run_ids]
+
+
+def runs_by_ids(session: Session, run_ids: Sequence[str]) -> list[Run]:
+    """Those runs that are still kept, oldest first, without their detail."""
+    statement = select(Run).where(Run.id.in_(run_ids)).options(defer(Run.detail))
+    return list(session.scalars(statement.order_by(Run.at_ms, Run.location)))
+
+
+def checks_by_ids(session: Session, check_ids: Collection[str]) -> dict[str, Check]:
+    """Checks by id, deleted ones too: an alert outlives its check."""
+    return {check.id: check for check in session.scalars(select(Check).where(Check.id.in_(set(check_ids))))}
+
+
+def channel_names(session: Session, channel_ids: Collection[str]) -> dict[str, str]:
+    """Names of channels by id, deleted ones too: what was told to them stays told."""
+    statement = select(AlertChannel.id, AlertChannel.name).where(AlertChannel.id.in_(set(channel_ids)))
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def rule_names(session: Session, rule_ids: Collection[str]) -> dict[str, str]:
+    """Names of rules by id, deleted ones too."""
+    statement = select(AlertRule.id, AlertRule.name).where(AlertRule.id.in_(set(rule_ids)))
+    return {row[0]: row[1] for row in session.execute(statement)}
