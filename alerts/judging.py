@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alerts.book import Book, InForce
+from alerts.book import Book, InForce, book_of
 from alerts.confirming import ask_to_confirm
 from alerts.evaluation import Confirm, evaluate, remember
 from alerts.evaluation import tick as let_time_pass
@@ -23,6 +23,7 @@ from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleSt
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.points import Point
+from store.alert_rules import hold_rules
 from store.alert_tables import Alert
 from store.alerts import add_event, alerts_touching, checks_with_open_alerts
 from store.location_states import Stream, StreamState
@@ -78,6 +79,7 @@ def judge(
             first[done.check_id] = min(first[done.check_id], done.at_ms)
     if not first:
         return
+    book = hold(session, book, {rule.id for rules in covering.values() for rule in rules})
     if not is_sqlite(session):  # two locations of one check, recorded at once, must see each other
         rows(session, _LOCK, sorted(first))
     checks = session.scalars(
@@ -101,6 +103,18 @@ def _concerns(
         certificate_days=certificate_days(done.response),
     )  # fmt: skip
     return before.get(stream) == "failed" or any(rule.definition.concerns(point) for rule in rules)
+
+
+def hold(session: Session, book: Book, rule_ids: set[str]) -> Book:
+    """Keep these rules from being edited until this transaction ends, or an alert might open by one that is no more.
+    Before any check is locked, as an edit does. Returns what is in force once that holds."""
+    while not is_sqlite(session):
+        hold_rules(session, rule_ids)
+        now = book_of(session)
+        if now.number == book.number:
+            break
+        book, rule_ids = now, {rule.id for in_force in now.organizations.values() for rule in in_force.rules}
+    return book
 
 
 def judge_check(session: Session, book: Book, check: Check, from_ms: int, now_ms: int) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from alerts.book import book_of
 from alerts.evaluation import silence_deadlines
 from alerts.holds import hold_on
-from alerts.judging import facts_of, judge_check
+from alerts.judging import facts_of, hold, judge_check
 from alerts.lifecycle import tell_or_hold
 from alerts.state import CheckState, Rule, Stream
 from alerts.telling import tell
@@ -54,9 +54,12 @@ def watch(database: Database) -> int:
 
 
 def _judge_silence(session: Session, now_ms: int, check_id: str) -> None:
+    book = book_of(session)
+    timed = [rule for each in book.organizations.values() for rule in each.rules if not rule.definition.by_results]
+    book = hold(session, book, {rule.id for rule in timed})
     check = _locked(session, check_id)
     if check is not None:
-        judge_check(session, book_of(session), check, now_ms, now_ms)
+        judge_check(session, book, check, now_ms, now_ms)
 
 
 def _silent_checks(session: Session, now_ms: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from model.ids import new_id
 from store.alert_tables import AlertRule
 from store.alerting_feed import alerting_changed
 from store.counting import count_rows
+from store.statements import rows
 
 
 def create_rule(session: Session, organization_id: str, definition: Mapping[str, Any], now_ms: int) -> AlertRule:
@@ -75,6 +76,10 @@ def list_rules(
 
 def rules_in_force(session: Session) -> Sequence[AlertRule]:
     """Every enabled rule that the session may see, by id."""
-    return session.scalars(
-        select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True)).order_by(AlertRule.id)
-    ).all()
+    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True)).order_by(AlertRule.id)
+    return session.scalars(wanted.execution_options(populate_existing=True)).all()
+
+
+def hold_rules(session: Session, rule_ids: Iterable[str]) -> None:
+    """PostgreSQL: nobody edits or deletes these until this transaction ends; others may hold them too."""
+    rows(session, "SELECT id FROM alert_rules WHERE id IN ? ORDER BY id FOR SHARE", sorted(rule_ids))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from alerts.edits import after_rule_delete
 from alerts.record import record
 from alerts.watch import watch
+from store.alert_rules import delete_rule, get_rule
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Run
 from store.write_lock import Urgency
@@ -24,6 +26,7 @@ from tests.alerts.alerting import (
 )
 from tests.alerts.recording import add_check
 from tests.alerts.test_quiet import window
+from tests.api.wire import wait_until
 from tests.conftest import Clock
 
 
@@ -145,6 +148,30 @@ def test_two_locations_recorded_at_the_same_time_see_each_other(database: Databa
     for thread in threads:
         thread.join()
     assert sorted(alert.check_id for alert in alerts_of(database)) == sorted(checks)
+
+
+def test_a_rule_deleted_while_a_result_is_judged_leaves_no_alert_open(database: Database, organization: str) -> None:
+    check = add_check(database, organization)
+    rule_id = add_rule(database, organization, "consecutive_failures", threshold=1)
+    tell_story(database, organization, check, "+")
+    failing = threading.Thread(target=record_one, args=(database, run_of(organization, check, 1, "-")))
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        rule = get_rule(session, rule_id, lock=True)
+        assert rule is not None
+        delete_rule(session, rule, T0)
+        after_rule_delete(session, rule, T0)
+        session.flush()
+        failing.start()
+        wait_until(lambda: not failing.is_alive() or waits_for_a_lock(database), "the result to wait")
+    failing.join()
+    assert [alert.status for alert in alerts_of(database)] in ([], ["resolved"])
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    if database.engine.dialect.name == "sqlite":
+        return True  # its only writer is whoever holds the lock
+    with database.read(EVERY_ORGANIZATION) as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_results_that_pass_cost_no_statement_of_their_own(database: Database, organization: str) -> None:

@@ -12,8 +12,8 @@ from tests.alerts.channels.bench import PUBLIC_URL, channel, payload, send
 from tests.alerts.channels.http_sink import http_sink
 
 HOSTILE = (
-    "<!channel>", "<!here|x>", "<@U012AB3CD>", "<https://evil.example|log in>", "*bold* _it_ `code`", "&lt;!channel&gt;",
-    "a\r\nb\x00\x1b[31mc", "\u202egnp.exe", "x" * 10_000, "<" * 5_000, "@channel @here",
+    "<!channel>", "<!here|x>", "<@U012AB3CD>", "<https://evil.example|log in>", "*bold* _it_ `code`",
+    "&lt;!channel&gt;", "a\r\nb\x00\x1b[31mc", "\u202egnp.exe", "x" * 10_000, "<" * 5_000, "@channel @here",
 )  # fmt: skip
 
 
