@@ -20,6 +20,7 @@ from api.app import create_app
 from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from migrations.upgrade import upgrade
+from model.collector import spare_the_collector
 from model.settings import Settings
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
@@ -53,6 +54,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)
+            spare_the_collector()
             _announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
