@@ -20,6 +20,7 @@ from model.schedule import next_fire
 from store.alert_rules import rules_in_force
 from store.alert_tables import AlertRule, MaintenanceWindow, Silence
 from store.alerting_feed import alerting_number
+from store.maintenance_windows import windows_not_over
 from store.statements import from_json, rows
 
 _DAY_MS = 86_400_000
@@ -159,6 +160,13 @@ def _read(session: Session, number: int) -> Book:
             for organization in rules.keys() | windows.keys() | silences.keys()
         },
     )
+
+
+def windows_at(session: Session, organization_id: str, now_ms: int) -> list[Window]:
+    """The organization's maintenance windows that hold now, asked of the store: for whoever may see that organization
+    alone."""
+    windows = map(window_of, windows_not_over(session, organization_id, now_ms))
+    return [window for window in windows if window.holds_at(now_ms)]
 
 
 def window_of(row: MaintenanceWindow) -> Window:

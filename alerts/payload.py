@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from alerts.book import Window, windows_at
 from model.finished import Detail
 from model.health import Verdict, health
 from model.times import iso
@@ -62,8 +63,10 @@ def notification_shape(row: Notification) -> dict[str, Any]:
     }
 
 
-def check_shape(check: Check, states: Sequence[LocationState], now_ms: int) -> dict[str, Any]:
-    """What a receiver is told of the check."""
+def check_shape(
+    check: Check, states: Sequence[LocationState], windows: Sequence[Window], now_ms: int
+) -> dict[str, Any]:
+    """What a receiver is told of the check. `windows`: the maintenance windows of its organization that hold now."""
     definition = check.definition
     verdicts = [
         Verdict(failed=state.status == "failed", degraded=state.degraded, fresh_until_ms=state.fresh_until_ms or 0)
@@ -71,16 +74,18 @@ def check_shape(check: Check, states: Sequence[LocationState], now_ms: int) -> d
         if state.status is not None and (check.kind == "heartbeat" or state.location in check.locations)
     ]
     paused = check.status == "paused"
+    tags = list(definition.get("tags") or ())
+    maintenance = any(window.apply_to.covers(check.id, tags) for window in windows)
     return {
         "id": check.id,
         "name": check.name,
         "type": check.type,
         "target": target_of(definition),
-        "tags": list(definition.get("tags") or ()),
+        "tags": tags,
         "locations": list(check.locations),
         "runbook_url": definition.get("runbook_url"),
         "description": definition.get("description") or "",
-        "health": health(verdicts, now_ms=now_ms, paused=paused).value,
+        "health": health(verdicts, now_ms=now_ms, paused=paused, maintenance=maintenance).value,
     }
 
 
@@ -100,6 +105,7 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
     check = session.get(Check, alert.check_id)
     run = session.get(Run, alert.run_ids[-1]) if alert.run_ids else None
     states = session.scalars(select(LocationState).where(LocationState.check_id == alert.check_id)).all()
+    windows = windows_at(session, alert.organization_id, now_ms)
     since_ms = min(alert.votes.values(), default=alert.at_ms)
     first = session.get(Run, alert.run_ids[0]) if alert.run_ids else None
     if first is not None:
@@ -119,7 +125,7 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
                 "last_good_run": None if good is None else {"id": good.id, "at": iso(good.at_ms)},
                 "also_affected": alerts_held_by_parent(session, alert.check_id),
             },
-            "check": None if check is None else check_shape(check, states, now_ms),
+            "check": None if check is None else check_shape(check, states, windows, now_ms),
             "run": None if run is None else _run_shape(run),
         },
     }

@@ -7,12 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from alerts.book import window_of
+from alerts.book import windows_at
 from api.monitor_shape import monitor
 from api.services import services
 from store.heartbeat_rows import ping_tokens
 from store.location_states import states_of_checks
-from store.maintenance_windows import windows_not_over
 from store.runs import last_runs
 from store.tables import Check
 
@@ -25,7 +24,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
     states = states_of_checks(session, ids)
     newest = last_runs(session, ids)
     stats = state.recent_stats.of(session, ids, now_ms)
-    windows = [window for window in map(window_of, windows_not_over(session, now_ms)) if window.holds_at(now_ms)]
+    windows = windows_at(session, checks[0].organization_id, now_ms) if checks else []
     heartbeats = [check.id for check in checks if check.kind == "heartbeat"]
     tokens = ping_tokens(session, state.keyring, heartbeats) if heartbeats else {}
     return [

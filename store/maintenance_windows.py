@@ -72,9 +72,10 @@ def list_windows(session: Session, *, page: tuple[int, int] = (0, 20)) -> tuple[
     return list(session.scalars(ordered.offset(offset).limit(limit))), count_rows(session, wanted)
 
 
-def windows_not_over(session: Session, now_ms: int) -> Sequence[MaintenanceWindow]:
-    """The windows that hold now or may hold later."""
+def windows_not_over(session: Session, organization_id: str, now_ms: int) -> Sequence[MaintenanceWindow]:
+    """An organization's windows that hold now or may hold later."""
     wanted = select(MaintenanceWindow).where(
+        MaintenanceWindow.organization_id == organization_id,
         MaintenanceWindow.deleted_ms.is_(None),
         MaintenanceWindow.cron.is_not(None) | (MaintenanceWindow.ends_ms > now_ms),
     )

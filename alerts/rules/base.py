@@ -6,8 +6,10 @@ to agree, when an alert opens and when it resolves is the same for all (alerts/e
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -133,8 +135,7 @@ def covers_half(history: Sequence[Point], window_ms: int, interval_ms: int | Non
 def within(history: Sequence[Point], window_ms: int) -> Sequence[Point]:
     """The points due within the window that ends with the newest."""
     after_ms = history[-1].at_ms - window_ms
-    first = next(index for index, point in enumerate(history) if point.at_ms > after_ms)
-    return history[first:]
+    return history[bisect_right(history, after_ms, key=attrgetter("at_ms")) :]
 
 
 def counted(number: int, noun: str) -> str:

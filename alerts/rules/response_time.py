@@ -31,11 +31,12 @@ class ResponseTime(RuleDefinition):
         newest = history[-1]
         if newest.failed or newest.duration_ms is None:
             return Vote.DOWN if was_down else Vote.UNDECIDED
-        slow = self._aggregate(history) > self.threshold + _LEAST
         if was_down:
-            return Vote.DOWN if slow else Vote.UP
-        if not slow or newest.duration_ms <= self.threshold:
-            return Vote.UP if newest.duration_ms <= self.threshold else Vote.UNDECIDED
+            return Vote.DOWN if self._slow(history) else Vote.UP
+        if newest.duration_ms <= self.threshold:
+            return Vote.UP
+        if not self._slow(history):
+            return Vote.UNDECIDED
         enough = covers_half(within(history, self.window * 1000), self.window * 1000, interval_ms)
         return Vote.DOWN if enough else Vote.UNDECIDED
 
@@ -54,6 +55,9 @@ class ResponseTime(RuleDefinition):
         if len(timed) < len(checks) or any(limit is None or limit * 1000 > self.threshold for limit in timed):
             return None  # a heartbeat takes as long as its job
         return f"every check it applies to times out, and so fails, before its threshold of {self.threshold:g} ms"
+
+    def _slow(self, history: Sequence[Point]) -> bool:
+        return self._aggregate(history) > self.threshold + _LEAST
 
     def _aggregate(self, history: Sequence[Point]) -> float:
         looked_at = within(history, self.window * 1000)

@@ -9,7 +9,7 @@ import pytest
 from alerts.watch import watch
 from model.ids import new_id
 from model.times import iso
-from store.alert_tables import Alert, MaintenanceWindow, Silence
+from store.alert_tables import Alert, MaintenanceWindow, Notification, Silence
 from store.alerting_feed import alerting_changed
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, RollupHour, Run
@@ -91,6 +91,17 @@ def test_a_recovery_in_a_window_still_resolves(database: Database, organization:
     window(database, organization, starts_ms=T0 + STEP_MS, ends_ms=T0 + 9 * STEP_MS)
     tell_story(database, organization, check, "--+")
     assert [alert.status for alert in alerts_of(database)] == ["resolved"]
+
+
+def test_a_notice_says_that_its_check_is_in_maintenance(database: Database, organization: str, clock: Clock) -> None:
+    check = add_check(database, organization)
+    add_rule(database, organization, threshold=1, channels=[add_channel(database, organization)])
+    window(database, organization, starts_ms=T0 + STEP_MS, ends_ms=T0 + 9 * STEP_MS)
+    tell_story(database, organization, check, "-+")
+    told = rows_of(database, Notification)
+    assert {row["event"]: row["payload"]["data"]["check"]["health"] for row in told} == {
+        "triggered": "down", "resolved": "maintenance",
+    }  # fmt: skip
 
 
 def test_a_window_by_cron_holds_from_each_fire_time_for_its_duration(database: Database, organization: str) -> None:
