@@ -192,7 +192,9 @@ def main() -> None:
 
 def show(name: str, value: Any) -> None:
     values = value if isinstance(value, tuple) else (value,)
-    print(f"  {name:42}", *(f"{each:10.2f}" if isinstance(each, float) else f"{each:10}" for each in values), flush=True)
+    print(
+        f"  {name:42}", *(f"{each:10.2f}" if isinstance(each, float) else f"{each:10}" for each in values), flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 What runs for every result is not worth SQLAlchemy's work on each bound value (it doubles the cost of a stored run), so
 these statements go to the driver as they are. They bypass the ORM's filter by organization and are therefore refused
-outside a session of EVERY_ORGANIZATION. Templates are written with
+outside a session of EVERY_ORGANIZATION; one that names its organization itself (`of`) may also run in a session of that
+organization. What the ORM has not flushed they don't see. Templates are written with
 
     ?          a value
     IN ?       a list of text, one parameter whatever its length, so the statement is prepared once
@@ -27,24 +28,24 @@ from sqlalchemy.orm import Session
 from store.sessions import EVERY_ORGANIZATION, UnscopedStatementError
 
 
-def rows(session: Session, template: str, *values: Any) -> list[Any]:
+def rows(session: Session, template: str, *values: Any, of: str | None = None) -> list[Any]:
     """Run one query and return all of its rows, each a tuple."""
-    with _executed(session, template, values) as cursor:
+    with _executed(session, template, values, of) as cursor:
         found: list[Any] = cursor.fetchall()
         return found
 
 
-def run(session: Session, template: str, *values: Any) -> int:
+def run(session: Session, template: str, *values: Any, of: str | None = None) -> int:
     """Run one statement that returns nothing; how many rows it touched."""
-    with _executed(session, template, values) as cursor:
+    with _executed(session, template, values, of) as cursor:
         return int(cursor.rowcount)
 
 
-def run_many(session: Session, template: str, batch: list[tuple[Any, ...]]) -> int:
+def run_many(session: Session, template: str, batch: list[tuple[Any, ...]], *, of: str | None = None) -> int:
     """Run one statement for each tuple of values; how many rows they touched in all. No values, no statement."""
     if not batch:
         return 0
-    with _executed(session, template, batch) as cursor:
+    with _executed(session, template, batch, of) as cursor:
         return int(cursor.rowcount)
 
 
@@ -71,11 +72,16 @@ def from_json(value: Any) -> Any:
 
 
 @contextmanager
-def _executed(session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]]) -> Iterator[Any]:
+def _executed(
+    session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]], of: str | None
+) -> Iterator[Any]:
     """The driver's cursor, in the session's transaction, after the statement. Who listens to SQLAlchemy's statements
     hears of this one; the driver's errors come out as SQLAlchemy's, like everybody else's, but without the values."""
-    if session.info.get("organization_id") is not EVERY_ORGANIZATION:
+    scope = session.info.get("organization_id")
+    if scope is not EVERY_ORGANIZATION and (of is None or scope != of):
         raise UnscopedStatementError("hot statements see every organization's rows: open the session for all of them")
+    if of is not None and "organization_id" not in template:
+        raise UnscopedStatementError("this statement does not say whose rows it is about")
     connection = session.connection()
     dialect = connection.dialect
     statement, many = sql(template, dialect.name), isinstance(values, list)
