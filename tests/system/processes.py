@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,22 @@ SECRET_KEYS = "k1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
 
 
 class Process:
-    """`tracer <arguments>` in a session of its own. `sabotage` names a broken build (tests/system/sabotage.py)."""
+    """`tracer <arguments>` in a session of its own. `sabotage` names a broken build (tests/system/sabotage.py);
+    `prefix` is a command that runs others, somewhere else."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, sabotage: str = "") -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        sabotage: str = "",
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.arguments = arguments
         self._environment = environment
         self._log = log
         self._sabotage = sabotage
+        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
         self.first_line = ""
 
@@ -35,7 +44,7 @@ class Process:
         entry = ["-m", "tests.system.sabotage", self._sabotage] if self._sabotage else ["-m", "cli.main"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *entry, *self.arguments],
+                [*self._prefix, sys.executable, *entry, *self.arguments],
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
