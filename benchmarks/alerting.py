@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -122,16 +123,17 @@ def storm(store: str, transitions: int, folder: Path) -> dict[str, Any]:
         time.sleep(max(0.0, begins_s - time.monotonic()))
         watched = drained(lambda: len(to.webhook.received) >= transitions and nothing_waits(stack))
         used_s = cpu_seconds(pids) - used_s
+        hooks = to.webhook.received
         accepted = sorted(wire.at_s.values())[:transitions]
         return {
             "transitions": transitions,
             "results accepted after, first .. last s": (accepted[0] - begins_s, accepted[-1] - begins_s),
-            "first message after, webhook s": to.webhook.received[0].at_s - begins_s,
+            "first message after, webhook s": hooks[0].at_s - begins_s,
             **people_figures(to, begins_s),
-            "webhook POSTs, ids": (len(to.webhook.received), len({e.headers["webhook-id"] for e in to.webhook.received})),
-            "webhooks drained after s": to.webhook.received[-1].at_s - begins_s,
+            "webhook: POSTs, ids": (len(hooks), len({each.headers["webhook-id"] for each in hooks})),
+            "webhooks drained after s": hooks[-1].at_s - begins_s,
             "all drained after s": watched,
-            "alerts told by webhook": len({e.json["data"]["alert"]["id"] for e in to.webhook.received}),
+            "alerts told by webhook": len({each.json["data"]["alert"]["id"] for each in hooks}),
             "alerts on the page the digests link to": len(alerts_on_the_page(stack.url)),
             "CPU of Tracer s": used_s,
         }  # fmt: skip
@@ -145,7 +147,7 @@ def people_figures(to: Receivers, begins_s: float) -> dict[str, Any]:
         figures[f"first message after, {kind} s"] = moments[0] - begins_s
         figures[f"{kind}: messages singly, digests"] = (len(moments) - len(digests), len(digests))
         figures[f"{kind}: least time between digests s"] = min(
-            (later - earlier for earlier, later in zip(digests, digests[1:], strict=False)), default=0.0
+            (later - earlier for earlier, later in pairwise(digests)), default=0.0
         )
         figures[f"{kind}: transitions told"] = sum(size for _, size in messages)
     return figures
@@ -192,9 +194,8 @@ def main() -> None:
 
 def show(name: str, value: Any) -> None:
     values = value if isinstance(value, tuple) else (value,)
-    print(
-        f"  {name:42}", *(f"{each:10.2f}" if isinstance(each, float) else f"{each:10}" for each in values), flush=True
-    )
+    shown = (f"{each:10.2f}" if isinstance(each, float) else f"{each:10}" for each in values)
+    print(f"  {name:42}", *shown, flush=True)
 
 
 if __name__ == "__main__":

@@ -72,9 +72,8 @@ class Receivers:
     def told(self, ids: dict[str, str]) -> dict[str, list[tuple[tuple[str, bool], float]]]:
         """((check, whether it is good news), when it came) of every single message, by kind of channel. `ids`: of the
         checks, by name."""
-        hooks = [
-            (each.json["data"]["check"]["name"] + " " + each.json["type"], each.at_s) for each in self.webhook.received
-        ]
+        bodies = [(each.json, each.at_s) for each in self.webhook.received]
+        hooks = [(f"{body['data']['check']['name']} {body['type']}", at_s) for body, at_s in bodies]
         slack = [(each.json["text"], each.at_s) for each in self.slack.received]
         mails = zip((str(each["Subject"]) for each in self.mail.received), self.mail.at_s, strict=True)
         return {

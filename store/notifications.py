@@ -49,8 +49,8 @@ def enqueue(
     fallback: bool = False,
 ) -> list[str]:
     """Put one event on its way to each of these channels. `subject_id`: an alert's id or a notice's. `number` tells
-    events of one name apart (the second reminder, the resolution after a reopening). `payload`: the webhook's body. `fallback`: it is sent
-    because another channel did not get through. Returns the ids of what is new.
+    events of one name apart (the second reminder, the resolution after a reopening). `payload`: the webhook's body.
+    `fallback`: it goes there because another channel did not get through. Returns the ids of what is new.
 
     Unsent earlier events of the same subject to the same channel are replaced. Asked twice, it changes nothing.
     """

@@ -1,6 +1,6 @@
 """A network of a probe's own, made of two namespaces of Linux and a cable between them, so that it can be cut.
 
-    the probe's side: 20.1.0.1, default route and name server beyond the cable        the far side: tests/system/far_side.py
+    near: the probe, 20.1.0.1, its way out and its name server beyond the cable      far: tests/system/far_side.py
 
 The addresses are public ones, since that is what probes look at; nothing of this leaves the machine. The API is reached
 by a socket in the file system, whatever becomes of the cable: only the way to the targets is gone. Root, or a kernel
@@ -72,7 +72,9 @@ class Island:
         ready = folder / "far.log"
         wait_for(lambda: (folder / "made").exists() and "ready" in ready.read_text(), "an island", 20)
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        self.prefix = ["nsenter", "--target", str(self._inside.pid), *user, "--net", "--mount"]
+        # Who enters a mount namespace stands at its root: without going back, Python would import what is installed.
+        here = ["env", "--chdir", str(Path.cwd())]
+        self.prefix = ["nsenter", "--target", str(self._inside.pid), *user, "--net", "--mount", *here]
         self._far = ["nsenter", "--target", (folder / "far.pid").read_text().strip(), *user, "--net"]
 
     def silence(self) -> None:

@@ -21,7 +21,7 @@ from tests.alerts.channels.http_sink import HttpSink, http_sink
 from tests.system.island import TARGETS, Island, why_none
 from tests.system.ledger import Target
 from tests.system.processes import wait_for
-from tests.system.stack import LOCATION, Stack
+from tests.system.stack import Stack
 from tests.system.test_absences import newest_success, now_ms
 
 FAULT_S = float(os.environ.get("TRACER_TEST_FAULT_S", "8"))

@@ -21,7 +21,8 @@ from tests.system.processes import free_port
 
 @dataclass
 class MailSink:
-    """`at_s`: when each was received. `refuse`: recipient -> the reply that refuses it. `reply`: to the message itself."""
+    """`at_s`: when each was received. `refuse`: recipient -> the reply that refuses it. `reply`: to the message
+    itself."""
 
     port: int = 0
     received: list[EmailMessage] = field(default_factory=list)
