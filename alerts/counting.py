@@ -63,6 +63,22 @@ def take_back(hours: Deltas, days: Deltas, done: Finished, reason: str, *, maint
             _count_unmeasured(delta, reason, -1)
 
 
+def set_apart(hours: Deltas, days: Deltas, done: Finished) -> None:
+    """Move a scheduled run that was counted as planned to those in maintenance: its window was made afterwards."""
+    for delta in _buckets(hours, days, done):
+        delta.maintenance += 1
+        if not done.status.measured:
+            _count_unmeasured(delta, reason_of(done.status, done.error.code if done.error else None), -1)
+            continue
+        delta.planned -= 1
+        if done.status is RunStatus.SUCCESS:
+            delta.success -= 1
+        else:
+            delta.failed -= 1
+        if done.duration_ms is not None:
+            delta.take_duration(round(done.duration_ms * UNITS_PER_MS), bucket_of(done.duration_ms))
+
+
 def reason_of(status: str, code: str | None) -> str:
     """Under which reason an unmeasured run is counted: its error's code."""
     return code or str(status)

@@ -18,6 +18,7 @@ from store.alerts import add_decision, add_event
 from store.tables import Check
 
 LONGEST_CAUSE = 1_000
+NOT_SO = "a result that came late, or a maintenance window made afterwards, shows that it was not so"
 
 
 class AlreadyResolvedError(ValueError):
@@ -100,12 +101,12 @@ def reopen(session: Session, alert: Alert, now_ms: int) -> None:
 
 
 def retract(session: Session, alert: Alert, now_ms: int) -> None:
-    """A result that came late shows that an alert should not have been."""
+    """What was learnt later shows that an alert should not have been."""
     was_open = alert.resolved_ms is None
     alert.retracted = True
-    add_event(session, alert, "retracted", now_ms, "a result that came late shows that it was not so")
+    add_event(session, alert, "retracted", now_ms, NOT_SO)
     if was_open:
-        _resolve(session, alert, now_ms, now_ms, "a result that came late shows that it was not so")
+        _resolve(session, alert, now_ms, now_ms, NOT_SO)
 
 
 def acknowledge(session: Session, alert: Alert, *, by: str, note: str | None, now_ms: int) -> None:

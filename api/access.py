@@ -16,9 +16,8 @@ from flask import Flask, current_app, g, request
 
 from api.errors import Forbidden, Unauthorized
 from api.services import services
-from store.api_keys import authenticate, needs_touch, touch_api_key
+from store.api_keys import authenticate
 from store.sessions import EVERY_ORGANIZATION
-from store.write_lock import Urgency
 
 _log = structlog.get_logger(__name__)
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -120,9 +119,7 @@ def identify() -> Caller:
         key = authenticate(session, state.keyring, token, now_ms)
     if key is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
-    if needs_touch(key, now_ms):
-        with state.database.write(key.organization_id, Urgency.PEOPLE) as session:
-            touch_api_key(session, key.id, now_ms)
+    state.uses.note_key(key.id, now_ms)
     return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
 
 

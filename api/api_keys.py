@@ -84,5 +84,5 @@ def _shape(key: ApiKey) -> dict[str, Any]:
         "hint": key.hint,
         "created_at": iso(key.created_ms),
         "expires_at": iso(key.expires_ms),
-        "last_used_at": iso(key.last_used_ms),
+        "last_used_at": iso(services().uses.last_used_ms(key)),
     }

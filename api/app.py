@@ -10,7 +10,7 @@ from api import access, conditional, docs_page, errors, metrics, requests
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import acknowledging, rendering, sign_in
+from api.pages import acknowledging, alert_list, rendering, sign_in
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -49,6 +49,6 @@ def create_app(
     app.register_blueprint(docs_page.pages)
     rendering.install(app)
     sign_in.install(app)
-    for family in (sign_in, alert_pages, run_pages, acknowledging):
+    for family in (sign_in, alert_list, alert_pages, run_pages, acknowledging):
         app.register_blueprint(family.pages)
     return app

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from alerts.channels.base import Channel
 from alerts.channels.registry import CHANNELS
 from api.errors import Invalid
+from api.kept_secrets import refuse_elsewhere
 from api.routes import BodyModel
 from model.fields import Name
 from model.secrets import MASK
@@ -42,12 +43,15 @@ def channel_of_body(body: Mapping[str, Any]) -> tuple[str, str, Channel]:
 
 
 def changed(channel: AlertChannel, keyring: Keyring, body: Mapping[str, Any]) -> tuple[str, Channel]:
-    """(name, configuration) after a PUT: `config` is replaced whole, a mask in it keeps what is stored."""
+    """(name, configuration) after a PUT: `config` is replaced whole, a mask in it keeps what is stored, headers
+    only as long as the URL's origin is the same."""
     _refuse_read_only(body)
     if "type" in body and body["type"] != channel.type:
         raise Invalid({"type": ["can't be changed: make a new channel instead"]})
     given = _validated(ChannelBody, {"name": channel.name, "config": channel.config, **body, "type": channel.type})
-    whole = joined(given.config, channel_secrets(keyring, channel))
+    secrets = channel_secrets(keyring, channel)
+    whole = joined(given.config, secrets)
+    refuse_elsewhere(secrets.get("url"), whole.get("url"), given.config, secrets, "config.")
     return given.name, configured(channel.type, whole)
 
 

@@ -7,8 +7,10 @@ from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import Url
 
 from api.errors import Invalid
+from api.kept_secrets import refuse_elsewhere
 from model.definition import DEFAULT_INTERVAL_S, CheckDefinition
 from model.secrets import MASK, join, split
 from model.validation import field_errors
@@ -37,18 +39,19 @@ def definition_of(document: Mapping[str, Any], default_locations: Sequence[str])
         if not default_locations:
             raise Invalid({"locations": ["name at least one: the organization has no default_locations"]})
         whole["locations"] = list(default_locations)
-    for name in _SETS:
-        if isinstance(whole.get(name), list):
-            whole[name] = _each_once(whole[name])
+    sent = {name: whole[name] for name in _SETS if isinstance(whole.get(name), list)}
+    whole |= {name: _each_once(values) for name, values in sent.items()}
     if whole.get("cron") is None and whole.get("interval") is None:
         whole["interval"] = DEFAULT_INTERVAL_S
     try:
         definition = known.model_validate(whole)
     except ValidationError as error:
-        raise Invalid(field_errors(error)) from None
+        raise Invalid(field_errors(_of_what_was_sent(known, {**whole, **sent}) or error)) from None
     if known.kind != "heartbeat" and not definition.locations:
         raise Invalid({"locations": ["name at least one"]})
-    _refuse_masks(plain(definition))
+    whole = plain(definition)
+    _refuse_masks(whole)
+    _refuse_passwords_in_urls(whole)
     return definition
 
 
@@ -56,7 +59,8 @@ def merged(
     stored: Mapping[str, Any], secrets: Mapping[str, str], change: Mapping[str, Any], default_locations: Sequence[str]
 ) -> CheckDefinition:
     """What a PUT makes of a stored, masked definition and its secrets: top-level fields replaced, null clears, a mask
-    keeps what is stored. One kind of schedule takes the place of the other. Raises Invalid."""
+    keeps what is stored, as long as the URL's origin is the same. One kind of schedule takes the place of the other.
+    Raises Invalid."""
     if "type" in change and change["type"] != stored["type"]:
         raise Invalid({"type": ["can't be changed: make a new monitor instead"]})
     whole = {**stored, **change}
@@ -64,7 +68,17 @@ def merged(
         if change.get(schedule) is not None and change.get(other) is None:
             whole[other] = None
     whole = {name: value for name, value in whole.items() if value is not None or _required(stored["type"], name)}
+    refuse_elsewhere(stored.get("url"), whole.get("url"), whole, secrets)
     return definition_of(join(whole, dict(secrets)), default_locations)
+
+
+def _of_what_was_sent(known: type[CheckDefinition], sent: Mapping[str, Any]) -> ValidationError | None:
+    """The same mistakes under the places where people wrote them: tags.2 is the third tag they gave."""
+    try:
+        known.model_validate(sent)
+    except ValidationError as error:
+        return error
+    return None
 
 
 def plain(definition: CheckDefinition) -> dict[str, Any]:
@@ -124,3 +138,15 @@ def _refuse_masks(whole: dict[str, Any]) -> None:
     left = {path: ["is ********, but no value is stored to keep"] for path, value in secrets.items() if value == MASK}
     if left:
         raise Invalid(left)
+
+
+def _refuse_passwords_in_urls(whole: dict[str, Any]) -> None:
+    """URLs are read by everyone who may read the monitor, and stand in runs, alerts and logs."""
+    hints = {"url": "give user and password as basic_auth, which is kept secret", "runbook_url": "leave it out"}
+    found = {
+        name: [f"must not contain a password, which everyone who reads the monitor would see: {hint}"]
+        for name, hint in hints.items()
+        if whole.get(name) and Url(whole[name]).password is not None
+    }
+    if found:
+        raise Invalid(found)

@@ -122,6 +122,8 @@ def _summary(fields: Mapping[str, Sequence[str]]) -> str:
     return f"{name}: {messages[0]}{rest}" if name else f"{messages[0]}{rest}"
 
 
+STORE_AWAY = "The database can't be reached, or another process has locked it; try again shortly"
+
 Page = Callable[[int, str, Mapping[str, str]], Response | None]
 """(status, message, headers) -> the error as a page, or None when it is a program that asks."""
 
@@ -163,7 +165,7 @@ def install(app: Flask, page: Page) -> None:
     @app.errorhandler(PoolTimeoutError)
     def store_away(error: Exception) -> Response:
         _log.error("api.store_unavailable", error=str(error.__cause__ or error))
-        return _respond(page, 503, "The database can't be reached now; try again shortly", headers={"Retry-After": "1"})
+        return _respond(page, 503, STORE_AWAY, headers={"Retry-After": "1"})
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:

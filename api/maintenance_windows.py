@@ -49,7 +49,8 @@ def list_maintenance_windows(query: Page) -> Response:
 def create_maintenance_window(body: dict[str, Any]) -> Response:
     """Plan a time, once or by cron.
 
-    Runs that are recorded from now on and were due within it are counted apart. It may begin in the past.
+    Runs that are due within it are counted apart. It may begin in the past: what is stored already is left out of
+    uptime too, within seconds, and alerts that only such runs had raised are taken back.
     """
     state, organization_id = services(), caller().organization_id
     wanted = _judged(body)
@@ -72,7 +73,7 @@ def show_maintenance_window(path: WindowPath) -> Response:
 
 @routes.put("/v1/maintenance-windows/<window_id>", needs=Scope.WRITE, answers=WindowAnswer, accepts=WindowChange)
 def change_maintenance_window(path: WindowPath, body: dict[str, Any]) -> Response:
-    """Change a window. Runs that were recorded before stay as they were counted.
+    """Change a window. Runs that it has left out of uptime stay left out.
 
     `cron` and `duration` take the place of `starts_at` and `ends_at`, and the other way round.
     """
@@ -147,7 +148,7 @@ def _shape(window: MaintenanceWindow, now_ms: int) -> dict[str, Any]:
 def _warnings(session: Session, wanted: WindowDefinition, now_ms: int) -> list[str]:
     lines = []
     if wanted.ends_at is not None and parse_iso(wanted.ends_at) <= now_ms:
-        lines.append("it is over already: only runs that come late may still fall into it")
+        lines.append("it is over already: runs due within it are left out of uptime, and nothing that is to come")
     nothing = matches_nothing(ground_of(session, ()), wanted.apply_to)
     return lines if nothing is None else [*lines, nothing]
 

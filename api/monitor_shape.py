@@ -41,7 +41,9 @@ def monitor(
         "locations": [] if heartbeat else list(check.locations),
         "status": check.status,
         "health": _health(check, measured.values(), now_ms, maintenance=maintenance),
-        "location_states": [_location_state(place, measured.get(place), now_ms) for place in places],
+        "location_states": [
+            _location_state(place, measured.get(place), now_ms, heartbeat=heartbeat) for place in places
+        ],
         "last_run": last_run(newest) if newest is not None else None,
         "stats": dict(stats),
         "created_at": iso(check.created_ms),
@@ -68,8 +70,11 @@ def _health(check: Check, measured: Any, now_ms: int, *, maintenance: bool) -> H
     return health(verdicts, now_ms=now_ms, paused=check.status == "paused", maintenance=maintenance)
 
 
-def _location_state(location: str, state: LocationState | None, now_ms: int) -> dict[str, Any]:
-    """`state` is what counts now; what the last measured run said stands beside it, also when it counts no more."""
+def _location_state(
+    location: str, state: LocationState | None, now_ms: int, *, heartbeat: bool = False
+) -> dict[str, Any]:
+    """`state` is what counts now; what the last measured run said stands beside it, also when it counts no more. What a
+    heartbeat's run said counts until the next, without end: no time is shown for that."""
     if state is None:
         return {
             "location": location,
@@ -89,7 +94,7 @@ def _location_state(location: str, state: LocationState | None, now_ms: int) -> 
         "since": iso(state.since_ms),
         "last_run_id": state.run_id,
         "last_run_at": iso(state.at_ms),
-        "fresh_until": iso(state.fresh_until_ms),
+        "fresh_until": None if heartbeat else iso(state.fresh_until_ms),
         "duration_ms": tidy(state.duration_ms),
         "error": state.error,
         "not_run_since": iso(state.unrun_since_ms),

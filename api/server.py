@@ -4,7 +4,7 @@
     server.start()          accepts from here on; server.url says where
     server.stop()           refuses newcomers, ends long polls at once, lets requests finish
 
-Flask, probes' work and pings each have threads of their own, so none waits for another's.
+Flask's readers, those who change something, probes' work and pings have threads of their own: none waits for another.
 """
 
 from __future__ import annotations
@@ -42,11 +42,16 @@ from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 
-PEOPLE_THREADS, PEOPLE_WAITING = 16, 128
+PEOPLE_THREADS, PEOPLE_WAITING = 12, 128
 """More threads than two cores keep busy, and all of them together fewer than the database's connections (40). A queue
 holds about a second's work: who comes later is told to come back, and does not wait for what nobody wants by then."""
+CHANGE_THREADS, CHANGES_WAITING = 8, 64
+"""For people's requests that may change something: all of these may be waiting for the database's lock while another
+process holds it, and who only reads is served."""
 PROBE_THREADS, PROBE_WAITING = 6, 512
 PING_THREADS, PING_WAITING = 2, 64
+QUEUED_S = 3.0
+"""How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
 PING_BYTES = 16 << 20
 """What a job posts with its ping is cut, not refused: an answer other than OK would be a false alarm."""
@@ -76,13 +81,14 @@ class Server:
         SettingRefusedError when TRACER_TRUSTED_PROXIES can't be understood."""
         self._address = (settings.host, settings.port)
         self._database = database
-        self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING)
+        self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING, QUEUED_S)
+        self._for_changes = Pool("changes", CHANGE_THREADS, CHANGES_WAITING, QUEUED_S)
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
-        self._for_pings = Pool("pings", PING_THREADS, PING_WAITING)
+        self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self.probes = ProbeProtocol(database, keyring, self._for_probes)
         pings = Pings(database, keyring, self._for_pings)
         self._entrance = Entrance(
-            WsgiBridge(app.wsgi_app, self._people),
+            WsgiBridge(app.wsgi_app, self._people, self._for_changes),
             Proxies(settings.trusted_proxies),
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
@@ -140,7 +146,7 @@ class Server:
         for thread in (self._thread, self._beats):
             if thread is not None:
                 thread.join()
-        for pool in (self._people, self._for_probes, self._for_pings):
+        for pool in (self._people, self._for_changes, self._for_probes, self._for_pings):
             pool.close()
 
     def __enter__(self) -> Self:

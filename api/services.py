@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from api.recent_stats import RecentStats
 from model.settings import Settings
 from store.sessions import Database
+from store.uses import Uses
 
 if TYPE_CHECKING:
     from store.keyring import Keyring
@@ -30,6 +31,7 @@ class Services:
     settings: Settings
     scheduler_figures: SchedulerFigures | None = None
     recent_stats: RecentStats = field(default_factory=RecentStats)
+    uses: Uses = field(default_factory=Uses)
 
     @property
     def public_url(self) -> str:
@@ -43,4 +45,8 @@ def install(app: Flask, services: Services) -> None:
 
 def services() -> Services:
     """The services of the app that handles this request."""
-    return cast(Services, current_app.extensions[_EXTENSION])
+    return services_of(current_app)
+
+
+def services_of(app: Flask) -> Services:
+    return cast(Services, app.extensions[_EXTENSION])

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.errors import Refused, Unavailable
+from api.errors import STORE_AWAY, Refused, Unavailable
 from api.json_body import MAX_BODY_BYTES
 from api.requests import new_request_id
 from api.serving_peers import Proxies
@@ -121,7 +121,7 @@ class Entrance:
             raise Unavailable("The server is busy; try again shortly") from None
         except (OperationalError, PoolTimeoutError) as error:
             _log.error("api.store_unavailable", error=str(error.__cause__ or error))
-            raise Unavailable("The database can't be reached now; try again shortly") from None
+            raise Unavailable(STORE_AWAY) from None
 
     def _request(self, scope: MutableMapping[str, Any], receive: Receive) -> Request:
         peer = scope["client"][0] if scope.get("client") else ""

@@ -23,21 +23,25 @@ WHOLE_BYTES = 4 << 20
 """Answers that say they are no longer than this are collected before they are sent."""
 _STALLED_S = 30.0
 _PIECE_BYTES = 64 << 10
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": None, b"transfer-encoding": None}
 
 
 class WsgiBridge:
-    """Calls a WSGI app in the threads of a pool."""
+    """Calls a WSGI app in the threads of a pool. `changes`: the pool of requests that may change something, so that who
+    reads never waits for who waits for the database's lock; by default the same."""
 
-    def __init__(self, app: _Wsgi, pool: Pool) -> None:
+    def __init__(self, app: _Wsgi, pool: Pool, changes: Pool | None = None) -> None:
         self._app = app
         self._pool = pool
+        self._changes = changes or pool
 
     async def __call__(self, request: Request, send: Send) -> None:
         """Answer the request, whose body has been read. SaturatedError when no thread is free and none will be soon."""
         answer = _Answer(send, asyncio.get_running_loop())
-        body = await self._pool.run(self._call, environ_of(request), answer)
+        pool = self._pool if request.method in _READING else self._changes
+        body = await pool.run(self._call, environ_of(request), answer)
         if body is not None:
             await send(answer.start())
             await send({"type": "http.response.body", "body": body})

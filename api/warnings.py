@@ -6,7 +6,6 @@ from sqlalchemy.orm import Session
 
 from alerts.coverage import nobody_is_told
 from api.services import services
-from model.hosts import parse_url
 from store.probes import online_locations, served_locations
 from store.tables import Check
 
@@ -18,14 +17,7 @@ NO_RULE = (
 def warnings_for(session: Session, check: Check) -> list[str]:
     """What whoever makes, changes or looks at this check should know."""
     untold = [NO_RULE] if nobody_is_told(session, check) else []
-    return [*_locations_without_probe(session, check), *_password_in_url(check), *untold]
-
-
-def _password_in_url(check: Check) -> list[str]:
-    url = check.definition.get("url")
-    if not url or parse_url(url).password is None:
-        return []
-    return ["url carries a password that everyone with a read key can see: give it as basic_auth, which is kept secret"]
+    return [*_locations_without_probe(session, check), *untold]
 
 
 def _locations_without_probe(session: Session, check: Check) -> list[str]:

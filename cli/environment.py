@@ -8,6 +8,7 @@ from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.settings import Settings
+from model.validation import field_errors
 
 _SECRET = frozenset({"api_key", "database_url", "deadman_url", "metrics_token", "probe_key", "secret_keys", "smtp_url"})
 """What no message may repeat."""
@@ -36,5 +37,6 @@ def read_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = "TRACER_" + "_".join(str(part) for part in first["loc"]).upper()
         shown = "" if first["loc"][0] in _SECRET else f" = {first.get('input')!r}"
-        raise SettingsError(f"{name}{shown}: {first['msg'].removeprefix('Value error, ')}") from None
+        said, *_ = next(iter(field_errors(error).values()))
+        raise SettingsError(f"{name}{shown}: {said}") from None
     return Settings(**found.model_dump())

@@ -83,14 +83,21 @@ def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], A
             print_list(kind, envelope["data"], envelope.get("meta") or {})
 
 
-def by_id(group: click.Group, name: str, method: str, path: str, summary: str, body: Any = None) -> None:
-    """Adds a command that takes an id and shows the answer."""
+def by_id(
+    group: click.Group, name: str, method: str, path: str, summary: str, body: Any = None, *, line: str | None = None
+) -> None:
+    """Adds a command that takes an id and shows the answer: whole, or as one `line` with its fields in it."""
 
     @group.command(name, help=summary)
     @click.argument("id_")
     @json_option
     def act(id_: str, as_json: bool) -> None:
-        show_answer(ask(method, path.format(id=quote(id_, safe="")), body), as_json)
+        envelope = ask(method, path.format(id=quote(id_, safe="")), body)
+        if line is None or as_json:
+            show_answer(envelope, as_json)
+        else:
+            warn(envelope)
+            click.echo(line.format_map(envelope["data"]))
 
 
 def writing(group: click.Group, path: str) -> None:
@@ -126,8 +133,14 @@ listing(monitors, "monitors", "/v1/monitors", _monitor_filters)
 by_id(monitors, "show", "GET", "/v1/monitors/{id}", "Everything about one.")
 by_id(monitors, "delete", "DELETE", "/v1/monitors/{id}", "Delete one; its runs stay readable by id.")
 by_id(monitors, "run", "POST", "/v1/monitors/{id}/run", "Run it now at each of its locations.")
-by_id(monitors, "pause", "PUT", "/v1/monitors/{id}", "Stop running it.", {"status": "paused"})
-by_id(monitors, "resume", "PUT", "/v1/monitors/{id}", "Run it again.", {"status": "active"})
+by_id(
+    monitors, "pause", "PUT", "/v1/monitors/{id}", "Stop running it.", {"status": "paused"},
+    line="{name} ({id}) is paused: it does not run until you resume it.",
+)  # fmt: skip
+by_id(
+    monitors, "resume", "PUT", "/v1/monitors/{id}", "Run it again.", {"status": "active"},
+    line="{name} ({id}) runs again.",
+)  # fmt: skip
 writing(monitors, "/v1/monitors")
 
 
@@ -151,7 +164,15 @@ def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -
     if as_json:
         print_json(envelope["data"])
     else:
-        print_list("runs", envelope["data"], envelope.get("meta") or {})
+        print_list("runs", [_as_row(entry) for entry in envelope["data"]], envelope.get("meta") or {})
+
+
+def _as_row(entry: dict[str, Any]) -> dict[str, Any]:
+    """A gap is no run: in place of an id stands how many slots it holds, in place of a time the stretch."""
+    if "slots" not in entry:
+        return entry
+    count = f"{entry['slots']} slot{'' if entry['slots'] == 1 else 's'}"
+    return {**entry, "id": f"gap of {count}", "scheduled_at": f"{entry['from']} to {entry['to']}"}
 
 
 by_id(runs, "show", "GET", "/v1/runs/{id}", "Everything about one run.")

@@ -19,7 +19,10 @@ from alerts.sending.service import Outbox
 from api.app import create_app
 from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
+from api.services import services_of
+from api.use_writer import UseWriter
 from migrations.upgrade import upgrade
+from model.collector import spare_the_collector
 from model.settings import Settings
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
@@ -35,7 +38,8 @@ _log = structlog.get_logger(__name__)
 def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
     """In the foreground until SIGTERM or SIGINT. The exit code: 0, or 2 when it can't work as it is set up.
 
-    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now.
+    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now; who has
+    neither says nothing.
     """
     os.umask(0o077)  # what is in the data directory is nobody else's, wherever that directory is
     stopping = threading.Event()
@@ -48,12 +52,14 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
+                parts.enter_context(UseWriter(database, services_of(app).uses))
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)
-            _announce(address, started)
+            spare_the_collector()
+            announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
         _log.error("server.cannot_start", reason=str(error))
@@ -90,5 +96,9 @@ def _identity() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"[-64:]
 
 
-def _announce(address: str | None, started: Bootstrapped) -> None:
-    print(json.dumps({"address": address, "owner_key": started.new_owner_key}), flush=True)
+def announce(address: str | None, started: Bootstrapped) -> None:
+    """The line for whoever started this process; nothing when there is nothing to say."""
+    said = {"address": address, "owner_key": started.new_owner_key}
+    known = {name: value for name, value in said.items() if value is not None}
+    if known:
+        print(json.dumps(known), flush=True)

@@ -72,6 +72,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """A connection in one transaction that no other migrating process shares."""
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # whoever migrates may take long
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             yield connection
         return

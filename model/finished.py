@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from model.errors import ErrorCode
+from model.evidence import Evidence, PageFigures, StepResult
 from model.outcome import AssertionResult, Attempt, Metrics, RunError, RunStatus, Trigger
 
 
@@ -39,6 +40,9 @@ class Finished(msgspec.Struct, kw_only=True):
     probe_id: str | None = None
     dispatch_id: str | None = None
     maintenance: bool = False
+    steps: tuple[StepResult, ...] = ()
+    artifacts: tuple[Evidence, ...] = ()
+    page: PageFigures | None = None
     fresh_for_ms: int | None = None
 
 
@@ -48,6 +52,9 @@ class Detail(msgspec.Struct, omit_defaults=True):
     assertions: tuple[AssertionResult, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     response: dict[str, Any] | None = None
+    steps: tuple[StepResult, ...] = ()
+    artifacts: tuple[Evidence, ...] = ()
+    page: PageFigures | None = None
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,9 +40,9 @@ def middle_ms(bucket: int) -> float:
     return LOWEST_MS * 2 ** ((bucket - 0.5) / BUCKETS_PER_DOUBLING)
 
 
-def add_encoded(encoded: bytes | None, buckets: Iterable[int]) -> bytes:
-    """The encoded histogram with one more in each of these buckets: what decode, add and encode would give, in a tenth
-    of the time, since every result that is stored passes here twice."""
+def add_encoded(encoded: bytes | None, buckets: Iterable[int], taken: Iterable[int] = ()) -> bytes:
+    """The encoded histogram with one more in each of these buckets, and one less in each of those `taken`: what decode,
+    add and encode would give, in a tenth of the time, since every result that is stored passes here twice."""
     words = _words(encoded)
     for bucket in buckets:
         first_word = bucket << _COUNT_BITS
@@ -52,6 +52,12 @@ def add_encoded(encoded: bytes | None, buckets: Iterable[int]) -> bytes:
                 words[at] += 1
         else:
             words.insert(at, first_word | 1)
+    for bucket in taken:
+        at = bisect_left(words, bucket << _COUNT_BITS)
+        if at < len(words) and words[at] >> _COUNT_BITS == bucket:
+            words[at] -= 1
+            if words[at] & MAX_COUNT == 0:
+                del words[at]
     return _bytes(words)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from model.evidence import Evidence, PageFigures, StepResult
 from model.outcome import AssertionResult, Attempt, Metrics, RunError, RunStatus
 
 PROTOCOL = 1
@@ -33,7 +34,8 @@ class ReleasedRuns(msgspec.Struct, omit_defaults=True):
 
 class LeaseRequest(msgspec.Struct, omit_defaults=True):
     """`instance`: random per process. `replaces`: the instance whose spool this process took over, known dead.
-    `types`: check types it can run. `capacity`: runs it may take now (the last batch may go beyond). `seen`: last
+    `types`: check types it can run. `capacity`: runs it may take now (the last batch may go beyond);
+    `browser_capacity`: the same for journeys, which are counted apart. `seen`: last
     change number it was told. `stopping`: takes nothing more; renews what it holds. `spool`: results not yet
     acknowledged. `holding`: every dispatch with a run it has to do or a result not yet acknowledged; one that is
     leased to this instance, but not named here, was lost with an answer: it is sent again under the same token
@@ -45,6 +47,7 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     types: list[str]
     capabilities: list[str]
     capacity: int
+    browser_capacity: int = 0
     running: int = 0
     spool: int = 0
     seen: int = 0
@@ -56,6 +59,14 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     released: list[ReleasedRuns] = []
 
 
+class RunOverrides(msgspec.Struct, omit_defaults=True):
+    """What somebody asked of one run beyond its definition (journeys, `run-tag`): variables that come before the
+    journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk."""
+
+    variables: dict[str, str] = {}
+    base_url: str | None = None
+
+
 class LeasedRun(msgspec.Struct, omit_defaults=True):
     """One run to do. `due_in_ms` may be negative: it is late already, run it at once."""
 
@@ -63,6 +74,7 @@ class LeasedRun(msgspec.Struct, omit_defaults=True):
     check_id: str
     due_in_ms: int
     trigger: str = "schedule"
+    overrides: RunOverrides | None = None
 
 
 class LeasedBatch(msgspec.Struct, omit_defaults=True):
@@ -114,6 +126,9 @@ class Result(msgspec.Struct, omit_defaults=True):
     assertions: tuple[AssertionResult, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     response: dict[str, object] | None = None
+    steps: tuple[StepResult, ...] = ()
+    artifacts: tuple[Evidence, ...] = ()
+    page: PageFigures | None = None
 
 
 class ResultBatch(msgspec.Struct, omit_defaults=True):

@@ -28,6 +28,10 @@ _SENTENCES: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "string_type": "must be text",
@@ -88,7 +92,7 @@ def field_errors(error: ValidationError) -> Fields:
 
 
 def _said(details: ErrorDetails) -> Iterator[tuple[str, str]]:
-    parts = [_shown(part) for part in details["loc"] if not _is_tag(part)]
+    parts = [shown_part(part) for part in details["loc"] if not _is_tag(part)]
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, FieldsError):
         for path, message in cause.fields.items():
@@ -106,7 +110,7 @@ def _is_tag(part: int | str) -> bool:
     return isinstance(part, str) and part.startswith(_TAG)
 
 
-def _shown(part: int | str) -> str:
+def shown_part(part: int | str) -> str:
     """A part of a path that any answer, log and terminal can hold."""
     text = str(part)[:MAX_PATH_PART]
     return "".join(

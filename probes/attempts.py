@@ -52,6 +52,7 @@ class Execution:
         "_engine",
         "_on_attempt_ended",
         "_overdue_at",
+        "_overdue_seen",
         "_pulse",
         "_task",
         "attempts",
@@ -83,6 +84,7 @@ class Execution:
         self._on_attempt_ended = on_attempt_ended
         self._task: asyncio.Task[Outcome] | None = None
         self._overdue_at = 0.0
+        self._overdue_seen = False
         self._cancelled = False
 
     @property
@@ -99,7 +101,7 @@ class Execution:
     def attempt(self) -> None:
         """Begin the next attempt."""
         self.pause = None
-        self._cancelled = False
+        self._overdue_seen = self._cancelled = False
         self.tried_at = time.monotonic()
         check = self.definition.check
         if check is None:
@@ -113,6 +115,10 @@ class Execution:
     def look_after(self, now: float) -> None:
         """Called now and then: cancels an attempt that overruns, and gives up on one that can't be cancelled."""
         if self._task is None or now < self._overdue_at:
+            return
+        if not self._overdue_seen:
+            # After a loop that was held up, the runner's own timer is due in this same round: it is heard first.
+            self._overdue_seen = True
             return
         if not self._cancelled:
             self._cancelled = True
@@ -144,7 +150,7 @@ class Execution:
             # As text: a traceback drawn with its local variables would show the definition, secrets and all.
             trace = self.definition.scrubber.text("".join(traceback.format_exception(error)))
             _log.error("run.crashed", run_id=self.run.run_id, check_id=self.run.check_id, trace=trace)
-            return _internal(f"the probe failed, not the target: {type(error).__name__}")
+            return _internal(f"the probe failed, not the target: {_name_of(error)}; its log has the trace")
         away_s = self._pulse.away_since(self.tried_at)
         if away_s > STANDSTILL_S:
             return _internal(f"this probe stood still for {away_s:.1f} s while the check ran")
@@ -178,6 +184,12 @@ def _consistent(outcome: object) -> bool:
         return outcome.error is not None and status_for(ErrorCode(outcome.error.code)) is outcome.status
     except ValueError:
         return False
+
+
+def _name_of(error: BaseException) -> str:
+    """An exception's class, with the package it comes from: pycurl's is called `error`. Its text may hold secrets."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _internal(message: str) -> Outcome:

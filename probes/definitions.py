@@ -7,7 +7,7 @@ check that comes back every few seconds is not parsed each time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +18,7 @@ from model.dns_names import parse_nameserver
 from model.protocol import LeasedCheck
 from model.scrub import Scrubber
 from model.secrets import split
+from probes.http.headers import basic_authorization
 
 Parse = Callable[[bytes], CheckDefinition]
 _REMEMBERED = 4_096
@@ -98,13 +99,23 @@ class Definitions:
         """Whatever reading may raise is the end of this check's runs, never of the probe. The text of a pydantic error
         may quote secrets, so only the places it names are kept."""
         try:
-            _, secrets = split(msgspec.json.decode(raw, type=dict[str, object]))
+            whole = msgspec.json.decode(raw, type=dict[str, object])
+            _, secrets = split(whole)
             check = self._parse(raw)
         except _UNREADABLE as error:
             problem = f"this probe can't read version {leased.version} of the check: {_places(error)}"
             _log.error("definition.unreadable", check_id=leased.check_id, reason=problem)
             return Definition(leased.version, None, Scrubber(()), problem)
-        return Definition(leased.version, check, Scrubber(secrets.values()))
+        return Definition(leased.version, check, Scrubber([*secrets.values(), *_credential(whole)]))
+
+
+def _credential(definition: Mapping[str, object]) -> list[str]:
+    """What `basic_auth` sends: user and password are base64 of one piece there, in which the password alone can't be
+    found to its last character."""
+    pair = definition.get("basic_auth")
+    if not isinstance(pair, dict) or not pair.get("password"):
+        return []
+    return [basic_authorization(str(pair.get("username", "")), str(pair["password"]))]
 
 
 def target_of(check: CheckDefinition) -> tuple[str, int | None]:

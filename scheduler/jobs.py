@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC
 
@@ -10,6 +11,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.marking import mark_stored_runs
 from alerts.watch import watch
 from scheduler.closing import close_and_rescue
 from scheduler.deadlines import settle_heartbeats
@@ -32,6 +34,7 @@ JOBS = (
     Job("closing", 0.5, close_and_rescue),
     Job("heartbeats", 0.5, settle_heartbeats),
     Job("alerts", 1, watch),
+    Job("maintenance", 1, mark_stored_runs),
 )
 
 
@@ -42,6 +45,8 @@ class Jobs:
         self._database = database
         self._duties = duties
         self._figures = figures
+        # It warns each time that a job is still at work when its next turn comes, which is what max_instances is for.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         for job in jobs:
             self._scheduler.add_job(self._run, "interval", [job], id=job.name, seconds=job.every_s, max_instances=1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, defer
 
-from store.alert_tables import Alert, AlertChannel, AlertRule
-from store.tables import Check, Run
+from store.alert_tables import Alert, AlertChannel, AlertRule, Notification
+from store.tables import Check, Probe, Run
 
 _ALERTS_OF_A_RUN = 200
 """How many alerts of a check are looked through for one that a run proves."""
+_HELD_ALERTS = 500
+"""How many alerts that wait are looked through for those that wait for one check."""
 
 
 def count_open_alerts(session: Session) -> dict[str, int]:
@@ -21,14 +23,27 @@ def count_open_alerts(session: Session) -> dict[str, int]:
 
 
 def alerts_of_run(session: Session, run: Run) -> list[Alert]:
-    """The alerts that a run proves, oldest first."""
+    """The alerts that a run proves, oldest first: those that it raised, and those that it joined."""
     of_check = (
         select(Alert)
-        .where(Alert.check_id == run.check_id, Alert.triggered_ms >= run.at_ms)
+        .where(Alert.check_id == run.check_id, or_(Alert.resolved_ms.is_(None), Alert.resolved_ms >= run.at_ms))
         .order_by(Alert.triggered_ms)
         .limit(_ALERTS_OF_A_RUN)
     )
     return [alert for alert in session.scalars(of_check) if run.id in alert.run_ids]
+
+
+def alerts_behind(session: Session, check_id: str) -> list[Alert]:
+    """The open alerts that nobody is told of because this check, on which theirs depend, is down."""
+    held = select(Alert).where(Alert.resolved_ms.is_(None), Alert.held.is_not(None))
+    found = session.scalars(held.order_by(Alert.title, Alert.id).limit(_HELD_ALERTS))
+    return [alert for alert in found if (alert.held or {}).get("parent_id") == check_id]
+
+
+def alerts_told(session: Session, alert_ids: Collection[str]) -> set[str]:
+    """Which of these alerts are, or were, on their way to a channel."""
+    statement = select(Notification.alert_id).where(Notification.alert_id.in_(set(alert_ids))).distinct()
+    return {alert_id for alert_id in session.scalars(statement) if alert_id is not None}
 
 
 def runs_by_ids(session: Session, run_ids: Sequence[str]) -> list[Run]:
@@ -52,3 +67,14 @@ def rule_names(session: Session, rule_ids: Collection[str]) -> dict[str, str]:
     """Names of rules by id, deleted ones too."""
     statement = select(AlertRule.id, AlertRule.name).where(AlertRule.id.in_(set(rule_ids)))
     return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def rule_types(session: Session, rule_ids: Collection[str]) -> dict[str, str]:
+    """Types of rules by id, deleted ones too."""
+    statement = select(AlertRule.id, AlertRule.type).where(AlertRule.id.in_(set(rule_ids)))
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def probe_name(session: Session, probe_id: str | None) -> str | None:
+    """What people call a probe, a deleted one too; None for one that has no row."""
+    return session.scalars(select(Probe.name).where(Probe.id == probe_id)).one_or_none()

@@ -75,6 +75,7 @@ class Alert(Scoped, Base):
             postgresql_where=_OPEN,
         ),
         Index("ix_alerts_check", "check_id", "triggered_ms"),
+        Index("ix_alerts_open", "organization_id", "triggered_ms", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_alerts_organization", "organization_id", "triggered_ms"),
         Index("ix_alerts_held", "organization_id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )
@@ -178,7 +179,10 @@ class Decision(Scoped, Base):
 
 class MaintenanceWindow(Scoped, Base):
     """A planned time in which alerts don't fire and uptime does not count: once, or by cron and duration. `apply_to`
-    as in rules. Deleted windows stay: runs were left out because of them."""
+    as in rules. Deleted windows stay: runs were left out because of them.
+
+    `marked_to`: one that began in the past takes out runs that are stored already, check by check; the id of the last
+    check that is done, "" before the first, null when there is nothing left to do."""
 
     __tablename__ = "maintenance_windows"
     __table_args__ = (Index("ix_maintenance_windows_organization", "organization_id", "deleted_ms", "created_ms"),)
@@ -190,6 +194,7 @@ class MaintenanceWindow(Scoped, Base):
     cron: Mapped[str | None] = mapped_column(String(200))
     duration_s: Mapped[int | None] = mapped_column(Integer)
     timezone: Mapped[str] = mapped_column(String(64))
+    marked_to: Mapped[str | None] = mapped_column(String(40))
     created_ms: Mapped[int] = mapped_column(Ms)
     updated_ms: Mapped[int] = mapped_column(Ms)
     deleted_ms: Mapped[int | None] = mapped_column(Ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
@@ -30,6 +30,7 @@ _HELD_BY_PARENT = (
     "SELECT c.id, c.name, a.held FROM alerts a JOIN checks c ON c.id = a.check_id "
     "WHERE NOT a.organization_id <> ? AND a.resolved_ms IS NULL AND a.held IS NOT NULL ORDER BY c.name, c.id LIMIT 500"
 )
+_SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=Alert.severity, else_=4)
 
 
 class AlertFilter(msgspec.Struct, frozen=True):
@@ -59,12 +60,16 @@ def lock_alert(session: Session, alert_id: str) -> Alert | None:
     return get_alert(session, alert_id, lock=True)
 
 
-def list_alerts(session: Session, wanted: AlertFilter, page: tuple[int, int] = (0, 20)) -> tuple[list[Alert], int]:
+def list_alerts(
+    session: Session, wanted: AlertFilter, page: tuple[int, int] = (0, 20), *, worst_first: bool = False
+) -> tuple[list[Alert], int]:
     """Newest first, `page` = (offset, how many); and how many there are. Retracted ones are among them: somebody may
-    have been told."""
+    have been told. `worst_first`: those that nobody has acknowledged before the others, each by severity."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.statuses is not None:
         conditions.append(Alert.status.in_(wanted.statuses))
+        if "resolved" not in wanted.statuses:
+            conditions.append(Alert.resolved_ms.is_(None))  # few among many: they have an index
     if wanted.severities is not None:
         conditions.append(Alert.severity.in_(wanted.severities))
     if wanted.check_id is not None:
@@ -76,7 +81,8 @@ def list_alerts(session: Session, wanted: AlertFilter, page: tuple[int, int] = (
         conditions.append(Alert.check_id.in_(tagged))
     found = select(Alert).where(*conditions)
     offset, limit = page
-    ordered = found.order_by(Alert.triggered_ms.desc(), Alert.id.desc()).offset(offset).limit(limit)
+    urgency = (Alert.status != "triggered", _SEVERITY) if worst_first else ()
+    ordered = found.order_by(*urgency, Alert.triggered_ms.desc(), Alert.id.desc()).offset(offset).limit(limit)
     return list(session.scalars(ordered)), count_rows(session, found)
 
 

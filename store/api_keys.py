@@ -17,8 +17,6 @@ from store.tables import ApiKey
 
 SCOPES = ("read", "run", "write", "ingest", "admin")
 """Everything a key may be allowed; an owner's key has all of them."""
-TOUCH_EVERY_MS = 60_000
-"""`last_used_ms` is right to a minute, so that a busy key costs no write a request."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +60,11 @@ def authenticate(session: Session, keyring: Keyring, presented: str, now_ms: int
     return row if row.expires_ms is None or row.expires_ms > now_ms else None
 
 
-def needs_touch(key: ApiKey, now_ms: int) -> bool:
-    """Whether `touch_api_key` would write: ask first, a write transaction costs a hundred times the question."""
-    return key.last_used_ms is None or key.last_used_ms <= now_ms - TOUCH_EVERY_MS
-
-
 def touch_api_key(session: Session, key_id: str, now_ms: int) -> None:
-    """Note that a key was used, at most once a minute."""
+    """A key was used then; never moves back. Requests don't call this, they note it (store/uses.py)."""
     session.execute(
         update(ApiKey)
-        .where(ApiKey.id == key_id, or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms <= now_ms - TOUCH_EVERY_MS))
+        .where(ApiKey.id == key_id, or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < now_ms))
         .values(last_used_ms=now_ms)
         .execution_options(synchronize_session=False)
     )

@@ -47,7 +47,7 @@ def bootstrap(database: Database, keyring: Keyring, settings: Settings) -> Boots
     """
     if settings.api_key:
         refuse_weak_key(settings.api_key)
-    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+    with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
         hold_definitions(session)  # of two first starts, one waits here and then finds all made
         now_ms = database.now_ms(session)
         organization = first_organization(session)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from model.protocol import LeaseRequest
-from store.dispatches import LOST_MS, PlannedRun
+from store.dispatches import PlannedRun
 from store.open_dispatches import (
     CheckFacts,
     Holder,
@@ -121,7 +121,7 @@ def _sort_out(
     """Which of its runs to take, to cancel, and to leave to others. Those that ended, and those of a dispatch leased
     before that are too late by now, are none of them: their closing is the scheduler's."""
     for planned in dispatch.runs:
-        run_id, check_id, due_ms, late_limit_ms, trigger = planned
+        run_id, check_id, _, late_limit_ms, trigger = planned
         if run_id in ended:
             continue
         fact = facts.get(check_id)
@@ -129,7 +129,7 @@ def _sort_out(
             dispatch.cancel.append(planned)
         elif fact.type not in types:
             dispatch.leave.append(planned)
-        elif now_ms <= (late_limit_ms if dispatch.token == 0 else due_ms + LOST_MS):
+        elif now_ms <= late_limit_ms:
             dispatch.take.append(planned)
         elif dispatch.token == 0:
             dispatch.leave.append(planned)

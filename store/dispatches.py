@@ -16,8 +16,6 @@ from model.ids import new_id
 from store.statements import from_json, rows, run, run_many
 
 RUNS_PER_DISPATCH = 100
-LOST_MS = 60_000
-"""A run whose probe was lost may be leased again until so long after it was due."""
 OVERDUE_MS = 30_000
 """A leased run whose result is so much later than its budget allows is given up, though its probe is alive."""
 
@@ -70,6 +68,12 @@ _INSTANCES = (
     "WHERE organization_id IN ? AND location IN ?"
 )
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[PlannedRun]).decode
+
+
+def planned_runs(stored: Any) -> list[PlannedRun]:
+    """What the column `runs` holds: its text on SQLite, lists already on PostgreSQL."""
+    return _decode(stored) if isinstance(stored, str) else [tuple(planned) for planned in stored]
 
 
 def add_dispatches(session: Session, dispatches: Iterable[NewDispatch], now_ms: int) -> None:
@@ -106,17 +110,11 @@ def anything_to_close(session: Session, now_ms: int) -> bool:
 
 def reopen_lost(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
     """Take up to `most` dispatches from instances whose lease has run out and open them to others. Their token stays,
-    so the last holder's results count until somebody else leases them. Ask only while the API serves."""
+    so the last holder's results count until somebody else leases them. So do the limits of their runs: of a check's
+    lost slots the newest is run again, if it is young enough, and older ones are past theirs (R5). Ask only while the
+    API serves."""
     lost = _dispatches(rows(session, _LOST, now_ms, most))
-    run_many(
-        session,
-        "UPDATE dispatches SET instance_id = NULL, first_limit_ms = ?, last_limit_ms = ? WHERE id = ?",
-        [
-            (min(dues) + LOST_MS, max(dues) + LOST_MS, dispatch.id)
-            for dispatch in lost
-            for dues in [[planned[2] for planned in dispatch.runs]]
-        ],
-    )
+    run_many(session, "UPDATE dispatches SET instance_id = NULL WHERE id = ?", [(dispatch.id,) for dispatch in lost])
     by_hand = [planned[0] for dispatch in lost for planned in dispatch.runs if planned[4] != "schedule"]
     if by_hand:
         run(session, "UPDATE runs SET status = 'queued' WHERE id IN ? AND status = 'running'", by_hand)
@@ -130,12 +128,15 @@ def close_dispatches(session: Session, dispatch_ids: Iterable[str], now_ms: int)
 
 
 def queue_depth(session: Session) -> dict[tuple[str, str], int]:
-    """How many runs wait for a probe, by (location, kind), over all organizations (`tracer_queue_depth`)."""
+    """How many runs wait for a probe, by (location, kind), over all organizations (`tracer_queue_depth`). Where probes
+    are registered none waiting is 0, not absent: an alarm on the figure must be able to tell the two apart."""
+    served = rows(session, "SELECT DISTINCT location FROM probes WHERE deleted_ms IS NULL")
     query = (
         "SELECT location, kind, sum(json_array_length(runs) - finished) FROM dispatches "
         "WHERE closed_ms IS NULL AND instance_id IS NULL GROUP BY location, kind"
     )
-    return {(location, kind): int(waiting) for location, kind, waiting in rows(session, query)}
+    waiting = {(location, kind): int(runs) for location, kind, runs in rows(session, query)}
+    return {(location, "network"): 0 for (location,) in served} | waiting
 
 
 class Places(msgspec.Struct):
@@ -176,8 +177,6 @@ def places(session: Session, wanted: Iterable[tuple[str, str]], since_ms: int) -
 
 def _dispatches(found: Sequence[Any]) -> list[OpenDispatch]:
     return [
-        OpenDispatch(
-            row[0], row[1], row[2], row[3], row[4], row[5], [tuple(planned) for planned in from_json(row[6])]
-        )
+        OpenDispatch(row[0], row[1], row[2], row[3], row[4], row[5], planned_runs(row[6]))
         for row in found
     ]  # fmt: skip

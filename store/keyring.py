@@ -117,7 +117,7 @@ class Keyring:
             {"name": _PEPPER, "secret": self.encrypt(os.urandom(KEY_BYTES), _cell(_PEPPER))},
         ]
         insert = sqlite.insert if database.sqlite else postgresql.insert
-        with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
             # One statement: of two processes that start together, one stores both rows and the other none.
             session.execute(insert(KeyringCheck).values(rows).on_conflict_do_nothing())
         return _stored(database)

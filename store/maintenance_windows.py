@@ -13,7 +13,7 @@ from model.ids import new_id
 from store.alert_tables import MaintenanceWindow
 from store.alerting_feed import alerting_changed
 from store.counting import count_rows
-from store.statements import rows
+from store.statements import rows, run
 
 _ANY = "SELECT 1 FROM maintenance_windows WHERE organization_id = ? AND deleted_ms IS NULL LIMIT 1"
 """Asked with every notice, and nearly always there is none."""
@@ -32,12 +32,13 @@ class WindowFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_window(session: Session, organization_id: str, fields: WindowFields, now_ms: int) -> MaintenanceWindow:
-    """A new window; runs that are recorded from now on know of it."""
+    """A new window; runs that are recorded from now on know of it, and those stored before are marked soon."""
     row = MaintenanceWindow(
         id=new_id("mwin", now_ms),
         organization_id=organization_id,
         created_ms=now_ms,
         updated_ms=now_ms,
+        marked_to=_to_mark(fields, now_ms),
         **msgspec.structs.asdict(fields),
     )
     session.add(row)
@@ -47,12 +48,17 @@ def create_window(session: Session, organization_id: str, fields: WindowFields, 
 
 
 def update_window(session: Session, window: MaintenanceWindow, fields: WindowFields, now_ms: int) -> None:
-    """Other fields. Runs that were recorded before stay as they were counted."""
+    """Other fields. Runs that it left out stay left out; those stored that it covers now are marked soon."""
     for name, value in msgspec.structs.asdict(fields).items():
         setattr(window, name, value)
     window.updated_ms = now_ms
+    window.marked_to = _to_mark(fields, now_ms)
     session.flush()
     alerting_changed(session)
+
+
+def _to_mark(fields: WindowFields, now_ms: int) -> str | None:
+    return "" if fields.starts_ms is not None and fields.starts_ms < now_ms else None
 
 
 def delete_window(session: Session, window: MaintenanceWindow, now_ms: int) -> None:
@@ -86,3 +92,37 @@ def windows_not_over(session: Session, organization_id: str, now_ms: int) -> Seq
         MaintenanceWindow.cron.is_not(None) | (MaintenanceWindow.ends_ms > now_ms),
     )
     return session.scalars(wanted).all()
+
+
+def windows_to_mark(session: Session) -> Sequence[MaintenanceWindow]:
+    """Those that cover runs stored before they were made, as far as is known."""
+    wanted = select(MaintenanceWindow).where(
+        MaintenanceWindow.deleted_ms.is_(None), MaintenanceWindow.marked_to.is_not(None)
+    )
+    return session.scalars(wanted.order_by(MaintenanceWindow.created_ms, MaintenanceWindow.id)).all()
+
+
+def mark_runs(session: Session, run_ids: Sequence[str]) -> None:
+    """These stored runs were due in a window. Their counts are the caller's to move."""
+    run(session, "UPDATE runs SET maintenance = TRUE WHERE id IN ?", list(run_ids))
+
+
+def runs_to_mark(session: Session, check_id: str, from_ms: int, until_ms: int, most: int) -> list[tuple[Any, ...]]:
+    """(id, location, at_ms, status, error_code, duration_ms) of scheduled runs that ended, were due in
+    [from_ms, until_ms) and are not marked, the earliest first."""
+    return rows(
+        session,
+        "SELECT id, location, at_ms, status, error_code, duration_ms FROM runs WHERE check_id = ? AND at_ms >= ? "
+        "AND at_ms < ? AND trigger = 'schedule' AND NOT maintenance "
+        "AND status IN ('success', 'failed', 'missed', 'unknown') ORDER BY at_ms LIMIT ?",
+        check_id, from_ms, until_ms, most,
+    )  # fmt: skip
+
+
+def checks_after(session: Session, organization_id: str, after: str, most: int) -> list[tuple[str, Any]]:
+    """(id, definition) of an organization's checks with an id after this one, by id."""
+    query = (
+        "SELECT id, definition FROM checks WHERE organization_id = ? AND id > ? AND deleted_ms IS NULL "
+        "ORDER BY id LIMIT ?"
+    )
+    return rows(session, query, organization_id, after, most)

@@ -13,10 +13,10 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
-from store.dispatches import LOST_MS, PlannedRun
-from store.statements import from_json, rows, run, run_many
+from store.dispatches import PlannedRun, planned_runs
+from store.statements import rows, run, run_many
 
-_REOPEN = "UPDATE dispatches SET instance_id = NULL, first_limit_ms = ?, last_limit_ms = ? WHERE id = ?"
+_REOPEN = "UPDATE dispatches SET instance_id = NULL WHERE id = ?"
 _KEEP = (
     "UPDATE dispatches SET runs = ?::jsonb, first_limit_ms = ?, last_limit_ms = ?, "
     "closed_ms = CASE WHEN finished >= ? THEN ? ELSE NULL END WHERE id = ?"
@@ -73,15 +73,7 @@ def cut(session: Session, holder: Holder, dispatch: WaitingDispatch, now_ms: int
 
 def reopen(session: Session, dispatches: Iterable[WaitingDispatch]) -> None:
     """As for a holder that was lost: the token stays, so its results count until somebody else leases them."""
-    run_many(
-        session,
-        _REOPEN,
-        [
-            (min(dues) + LOST_MS, max(dues) + LOST_MS, dispatch.id)
-            for dispatch in dispatches
-            for dues in [[planned[2] for planned in dispatch.runs]]
-        ],
-    )
+    run_many(session, _REOPEN, [(dispatch.id,) for dispatch in dispatches])
 
 
 def set_status_by_hand(session: Session, runs: Iterable[PlannedRun], before: str, after: str) -> None:
@@ -102,10 +94,6 @@ def ended_among(session: Session, run_ids: list[str]) -> set[str]:
 def waiting_dispatch(row: Any) -> WaitingDispatch:
     dispatch_id, kind, priority, token, created_ms, runs = row
     return WaitingDispatch(dispatch_id, kind, priority, token, created_ms, planned_runs(runs))
-
-
-def planned_runs(runs: Any) -> list[PlannedRun]:
-    return [tuple(planned) for planned in from_json(runs)]
 
 
 def _limits(runs: Sequence[PlannedRun]) -> tuple[int, int]:

@@ -25,7 +25,8 @@ UNITS_PER_MS = 1024
 
 
 class Delta(msgspec.Struct):
-    """What one bucket of one stream gains; counts may be negative where a late result replaces an unmeasured slot."""
+    """What one bucket of one stream gains; counts may be negative where a late result replaces an unmeasured slot, or a
+    maintenance window made afterwards takes a run out."""
 
     organization_id: str
     planned: int = 0
@@ -36,11 +37,17 @@ class Delta(msgspec.Struct):
     by_hand: dict[str, int] = {}
     duration_units: int = 0
     buckets: list[int] = []
+    taken: list[int] = []
 
     def add_duration(self, units: int, bucket: int) -> None:
         """`units`: the duration in UNITS_PER_MS; `bucket`: where it falls in the histogram."""
         self.duration_units += units
         self.buckets.append(bucket)
+
+    def take_duration(self, units: int, bucket: int) -> None:
+        """What `add_duration` of the same has added."""
+        self.duration_units -= units
+        self.taken.append(bucket)
 
 
 Deltas = dict[tuple[str, int], dict[str, Delta]]
@@ -98,7 +105,7 @@ def _added(before: Sequence[Any], delta: Delta) -> tuple[Any, ...]:
         maintenance + delta.maintenance,
         _merged(by_hand, delta.by_hand) if by_hand or delta.by_hand else None,
         duration_sum_ms + delta.duration_units / UNITS_PER_MS,
-        add_encoded(histogram, delta.buckets) if delta.buckets else histogram,
+        add_encoded(histogram, delta.buckets, delta.taken) if delta.buckets or delta.taken else histogram,
     )
 
 

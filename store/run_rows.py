@@ -80,8 +80,8 @@ def overwrite_runs(session: Session, runs: Mapping[str, Finished]) -> None:
 def _outcome(done: Finished) -> tuple[Any, ...]:
     metrics, error = done.metrics, done.error
     detail = None
-    if done.assertions or done.attempts or done.response:
-        detail = _encode(Detail(done.assertions, done.attempts, done.response))
+    if done.assertions or done.attempts or done.response or done.steps:
+        detail = _encode(Detail(done.assertions, done.attempts, done.response, done.steps, done.artifacts, done.page))
     return (
         done.status.value, done.started_ms, done.completed_ms, done.duration_ms,
         metrics.dns_ms, metrics.connect_ms, metrics.tls_ms, metrics.ttfb_ms, metrics.download_ms,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
 from model.times import DAY_MS, HOUR_MS
@@ -16,8 +16,6 @@ from store.tables import ApiKey, WebSession
 
 LASTS_MS = 7 * DAY_MS
 IDLE_MS = 12 * HOUR_MS
-TOUCH_EVERY_MS = 60_000
-"""The end moves at most once a minute, so that reading pages costs no write each."""
 _TOKEN_BYTES = 32
 _TOKEN_CHARACTERS = 43
 
@@ -59,17 +57,14 @@ def web_session_of(session: Session, keyring: Keyring, token: str, now_ms: int) 
     return (row, key) if key.expires_ms is None or key.expires_ms > now_ms else None
 
 
-def needs_touch(row: WebSession, now_ms: int) -> bool:
-    """Whether `touch_web_session` would write."""
-    return row.seen_ms <= now_ms - TOUCH_EVERY_MS
-
-
-def touch_web_session(session: Session, row: WebSession, now_ms: int) -> None:
-    """Somebody looked at a page: twelve more hours, within the seven days."""
+def touch_web_session(session: Session, token_hash: str, now_ms: int) -> None:
+    """Somebody looked at a page then: twelve hours from there, within the seven days. Never moves back. Requests don't
+    call this, they note it (store/uses.py)."""
+    last_ms = WebSession.created_ms + LASTS_MS
     session.execute(
         update(WebSession)
-        .where(WebSession.token_hash == row.token_hash)
-        .values(seen_ms=now_ms, expires_ms=min(now_ms + IDLE_MS, row.created_ms + LASTS_MS))
+        .where(WebSession.token_hash == token_hash, WebSession.seen_ms < now_ms)
+        .values(seen_ms=now_ms, expires_ms=case((last_ms < now_ms + IDLE_MS, last_ms), else_=now_ms + IDLE_MS))
         .execution_options(synchronize_session=False)
     )
 

@@ -1,6 +1,7 @@
 """One writer at a time on SQLite, fairly: dispatch and results first, people next, housekeeping last (DESIGN §6).
 
-SQLite has one writer whatever we do; deciding the order ourselves means nobody ever meets "database is locked".
+SQLite has one writer whatever we do; deciding the order ourselves means that only another process can make one of ours
+meet "database is locked".
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from sqlalchemy.exc import TimeoutError as StoreTimeoutError
+
 
 class Urgency(IntEnum):
     RESULTS = 0
     PEOPLE = 1
     HOUSEKEEPING = 2
+
+
+class WriterBusyError(StoreTimeoutError):
+    """The writer's turn did not come in time. To all who are ready for a store that is away, this is one."""
 
 
 _TURNS_BEFORE_THE_NEXT_CLASS = 8
@@ -32,13 +39,16 @@ class WriteLock:
         self._held = False
 
     @contextmanager
-    def hold(self, urgency: Urgency) -> Iterator[None]:
+    def hold(self, urgency: Urgency, patience_s: float | None = None) -> Iterator[None]:
+        """Wait for the turn, then have it for the block. WriterBusyError when it has not come after `patience_s`."""
         ticket = object()
         with self._condition:
             queue = self._queues[urgency]
             queue.append(ticket)
-            while self._held or self._next() is not ticket:
-                self._condition.wait()
+            if not self._condition.wait_for(lambda: not self._held and self._next() is ticket, patience_s):
+                queue.remove(ticket)
+                self._condition.notify_all()  # it may have been what the next one waited for
+                raise WriterBusyError(f"others have held the database's lock for {patience_s:g} s")
             queue.popleft()
             self._passed_over[urgency] = 0
             for lower in range(urgency + 1, len(Urgency)):

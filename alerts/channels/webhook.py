@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 from alerts.channels.base import Channel, ChannelUrl, Delivered, Outgoing, Undelivered, Way
 from alerts.channels.http import post
 from model.headers import Headers
+from model.validation import FieldsError
 
 MAX_BODY = 20_000
 """Bytes; the specification asks for less than 20 kB."""
@@ -28,9 +29,9 @@ _CUTS = (4_000, 1_000, 300, 100, 30)
 
 
 def _are_not_ours(headers: dict[str, str]) -> dict[str, str]:
-    for name in headers:
-        if name.lower() in _OURS or name.lower().startswith("webhook-"):
-            raise ValueError(f"{name} is set by Tracer itself and can't be given")
+    ours = [name for name in headers if name.lower() in _OURS or name.lower().startswith("webhook-")]
+    if ours:
+        raise FieldsError(dict.fromkeys(ours, "is set by Tracer itself and can't be given"))
     return headers
 
 

@@ -86,6 +86,8 @@ class RuleDefinition(Strict):
     forms: ClassVar[tuple[tuple[str, ...], ...]] = ()
     state_word: ClassVar[str] = "down"
     """What a check is while this rule holds, as a title says it."""
+    state_mark: ClassVar[Literal["down", "degraded", "unknown"]] = "down"
+    """The state that its alerts show on pages, in colour and shape."""
 
     type: str
     name: Name
@@ -119,6 +121,10 @@ class RuleDefinition(Strict):
     def finding(self, history: Sequence[Point]) -> str:
         """What was found at a location that votes down, as the beginning of a sentence."""
         raise NotImplementedError
+
+    def so_far(self, history: Sequence[Point]) -> str:  # noqa: ARG002 - most have nothing to count
+        """How much of what it takes a location that does not vote down has seen."""
+        return f"not enough for {self.type} yet"
 
     def pointless_for(self, checks: Sequence[Covered]) -> str | None:  # noqa: ARG002 - most can hold for any check
         """Why this can't hold for any of these checks (at least one); None when it may for some."""

@@ -15,6 +15,7 @@ class CertificateExpiry(RuleDefinition):
     """A location sees a certificate with fewer than `threshold` days left. Runs that saw none say nothing."""
 
     state_word: ClassVar[str] = "about to lose its certificate"
+    state_mark = "degraded"
 
     type: Literal["certificate_expiry"]
     threshold: Annotated[float, Field(gt=0, le=3_650, description="days left")] = 14

@@ -14,6 +14,7 @@ class NoData(RuleDefinition):
 
     by_results: ClassVar[bool] = False
     state_word: ClassVar[str] = "not measured"
+    state_mark = "unknown"
 
     type: Literal["no_data"]
     window: Window = 600

@@ -18,6 +18,7 @@ class ResponseTime(RuleDefinition):
     `threshold` ms, and the newest run is itself. Good again: a run and the whole window are at or under it."""
 
     state_word: ClassVar[str] = "slow"
+    state_mark = "degraded"
 
     type: Literal["response_time"]
     threshold: Annotated[float, Field(gt=0, le=300_000, description="milliseconds")]

@@ -4,19 +4,18 @@ and previews open every link; the button acts."""
 from __future__ import annotations
 
 from flask import Blueprint, Response
-from sqlalchemy.orm import Session
 
 from alerts.acknowledge_links import PATH, BadLinkError, ExpiredLinkError, alert_of_link
 from alerts.lifecycle import AlreadyResolvedError, acknowledge
 from api.errors import NotFound
-from api.pages.alerts import MOST_RUNS, summary
 from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
 from api.pages.rendering import go_to, render
+from api.pages.summaries import runbook_of, summary
 from api.services import services
-from store.alert_reading import checks_by_ids, runs_by_ids
+from store.alert_reading import checks_by_ids, rule_types, runs_by_ids
 from store.alert_tables import Alert
-from store.alerts import get_alert
+from store.alerts import get_alert, lock_alert
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 
@@ -40,10 +39,10 @@ def follow_link(link: str) -> Response:
     try:
         with state.database.read(EVERY_ORGANIZATION) as session:
             now_ms = state.database.now_ms(session)
-            of_link = _alert(session, alert_of_link(state.keyring, link, now_ms))
+            of_link = _kept(get_alert(session, alert_of_link(state.keyring, link, now_ms)))
         with state.database.write(of_link.organization_id, Urgency.PEOPLE) as session:
             now_ms = state.database.now_ms(session)
-            alert = _alert(session, of_link.id, lock=True)
+            alert = _kept(lock_alert(session, of_link.id))
             acknowledge(session, alert, by=BY, note=None, now_ms=now_ms)
     except AlreadyResolvedError:
         return _page(link, 409)
@@ -57,16 +56,25 @@ def _page(link: str, status: int = 200) -> Response:
     with state.database.read(EVERY_ORGANIZATION) as session:
         now_ms = state.database.now_ms(session)
         try:
-            alert = _alert(session, alert_of_link(state.keyring, link, now_ms))
+            alert = _kept(get_alert(session, alert_of_link(state.keyring, link, now_ms)))
         except BadLinkError as error:
             return _refused(error)
         check = checks_by_ids(session, [alert.check_id]).get(alert.check_id)
-        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids[:MOST_RUNS]))
-        return render("acknowledge.html", status, no_store=True, alert=alert, summary=shown, link=link, now_ms=now_ms)
+        rule_type = rule_types(session, [alert.rule_id]).get(alert.rule_id)
+        shown = summary(alert, check, now_ms, runs_by_ids(session, alert.run_ids), rule_type=rule_type)
+        return render(
+            "acknowledge.html",
+            status,
+            no_store=True,
+            alert=alert,
+            summary=shown,
+            runbook=runbook_of(check),
+            link=link,
+            now_ms=now_ms,
+        )
 
 
-def _alert(session: Session, alert_id: str, *, lock: bool = False) -> Alert:
-    alert = get_alert(session, alert_id, lock=lock)
+def _kept(alert: Alert | None) -> Alert:
     if alert is None:
         raise NotFound("The alert of this link is older than alerts are kept")
     return alert

@@ -23,11 +23,8 @@ from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
 from api.services import services
-from store.api_keys import needs_touch as key_needs_touch
-from store.api_keys import touch_api_key
 from store.sessions import EVERY_ORGANIZATION
-from store.web_sessions import LASTS_MS, needs_touch, touch_web_session, web_session_of
-from store.write_lock import Urgency
+from store.web_sessions import LASTS_MS, web_session_of
 
 View = Callable[..., Response]
 LIVE_HEADER = "X-Live"
@@ -36,11 +33,15 @@ LIVE_HEADER = "X-Live"
 
 @dataclass(frozen=True)
 class Visitor:
-    """A browser that is signed in. `name`: of its key; what it does is done in that name."""
+    """A browser that is signed in."""
 
     caller: Caller
-    name: str
     form_token: str
+
+    @property
+    def name(self) -> str:
+        """Of its key: what it does is done in that name, as over REST."""
+        return self.caller.name
 
     def may(self, scope: str) -> bool:
         return self.caller.may(Scope(scope))
@@ -116,8 +117,7 @@ def _visitor(token: str) -> Visitor | None:
     if found is None:
         return None
     row, key = found
-    if LIVE_HEADER not in request.headers and (needs_touch(row, now_ms) or key_needs_touch(key, now_ms)):
-        with state.database.write(key.organization_id, Urgency.PEOPLE) as session:
-            touch_web_session(session, row, now_ms)
-            touch_api_key(session, key.id, now_ms)
-    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes)), key.name, form_token(token))
+    if LIVE_HEADER not in request.headers:
+        state.uses.note_web_session(row.token_hash, now_ms)
+        state.uses.note_key(key.id, now_ms)
+    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes), key.name), form_token(token))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import msgspec
 from flask import Blueprint, Response
+from sqlalchemy.orm import Session
 
 from alerts.explaining import Explained, decisions_of
+from alerts.payload import target_of
 from api.access import Scope
 from api.errors import NotFound
-from api.pages.changes import Comparison, compare, subject
+from api.pages.changes import subject
+from api.pages.evidence import compared, detail_of
 from api.pages.gate import page, visitor
 from api.pages.rendering import render
+from api.pages.summaries import runbook_of
+from api.pages.verdicts import verdict
 from api.pages.waterfall import waterfall
 from api.services import services
-from model.finished import Detail
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
 from model.outcome import RunStatus
-from store.alert_reading import alerts_of_run, checks_by_ids, rule_names
-from store.neighbouring_runs import last_good_run, runs_around
+from store.alert_reading import alerts_of_run, checks_by_ids, probe_name, rule_names
+from store.alert_tables import Alert
+from store.alerts import get_alert
+from store.neighbouring_runs import runs_around
 from store.runs import run_by_id
 from store.sessions import EVERY_ORGANIZATION
 from store.tables import Check, Run
@@ -28,25 +33,6 @@ from store.tables import Check, Run
 pages = Blueprint("run_pages", __name__)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """How a status looks and reads."""
-
-    css: str
-    word: str
-    sentence: str
-
-
-VERDICTS = {
-    RunStatus.SUCCESS: Verdict("up", "Passed", "passed"),
-    RunStatus.FAILED: Verdict("down", "Failed", "failed"),
-    RunStatus.MISSED: Verdict("unknown", "Not measured", "was not measured"),
-    RunStatus.UNKNOWN: Verdict("unknown", "Not measured", "was not measured"),
-    RunStatus.CANCELLED: Verdict("unknown", "Cancelled", "was cancelled before it began"),
-    RunStatus.QUEUED: Verdict("unknown", "Waiting", "is waiting for a probe"),
-    RunStatus.RUNNING: Verdict("unknown", "Running", "is running"),
-}
-_SLOW = Verdict("degraded", "Slow", "passed, but slowly,")
 OUTCOMES = {
     "triggered": "raised an alert",
     "joined": "is part of an alert that was open",
@@ -78,24 +64,27 @@ def run(run_id: str) -> Response:
         if found is None:
             raise NotFound("There is no such run, or it is older than runs are kept")
         check = checks_by_ids(session, [found.check_id]).get(found.check_id)
-        good = last_good_run(session, found) if _compared(found) else None
-        detail = detail_of(found)
+        good, comparison = compared(session, found) if _compared(found) else (None, None)
         decisions = _decisions(found)
+        alerts = _alerts(session, found, decisions)
         return render(
             "run.html",
             run=found,
             check=check,
-            detail=detail,
+            detail=detail_of(found),
+            target=target_of(check.definition) if check is not None else None,
+            probe=probe_name(session, found.probe_id) or found.probe_id,
+            runbook=runbook_of(check),
             heading=_heading(found, check),
             verdict=verdict(found),
             verdict_of=verdict,
             trigger=_TRIGGERS.get(found.trigger, found.trigger),
             compared=_compared(found),
             good=good,
-            comparison=_comparison(found, detail, good),
+            comparison=comparison,
             bars=waterfall(found),
             subject=subject,
-            alerts=alerts_of_run(session, found),
+            alerts=alerts,
             decisions=decisions,
             rules=rule_names(session, [decision.rule_id for decision in decisions]),
             outcomes=OUTCOMES,
@@ -103,17 +92,6 @@ def run(run_id: str) -> Response:
             unfinished=not RunStatus(found.status).terminal,
             now_ms=now_ms,
         )
-
-
-def verdict(run: Run) -> Verdict:
-    """How a run ended, to see and to read."""
-    if run.status == RunStatus.SUCCESS and run.degraded:
-        return _SLOW
-    return VERDICTS[RunStatus(run.status)]
-
-
-def detail_of(run: Run) -> Detail:
-    return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
 
 
 def _decisions(run: Run) -> list[Explained]:
@@ -124,13 +102,17 @@ def _decisions(run: Run) -> list[Explained]:
         return decisions_of(session, run)
 
 
+def _alerts(session: Session, run: Run, decisions: Sequence[Explained]) -> list[Alert]:
+    """Those that the run proves or was part of: a long outage keeps the first of its runs as proof."""
+    proven = alerts_of_run(session, run)
+    known = {alert.id for alert in proven}
+    more = [decision.alert_id for decision in decisions if decision.alert_id and decision.alert_id not in known]
+    return proven + [alert for alert_id in more if (alert := get_alert(session, alert_id)) is not None]
+
+
 def _compared(run: Run) -> bool:
     """Whether the question is what changed: of what failed or was slow."""
     return run.status == RunStatus.FAILED or (run.status == RunStatus.SUCCESS and run.degraded)
-
-
-def _comparison(run: Run, detail: Detail, good: Run | None) -> Comparison | None:
-    return compare(run, detail, good, detail_of(good)) if good is not None else None
 
 
 def _heading(run: Run, check: Check | None) -> str:

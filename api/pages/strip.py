@@ -111,5 +111,6 @@ def _label(entries: Sequence[Entry], span_ms: int) -> str:
         entry.slots if isinstance(entry, Gap) else entry.status in (RunStatus.MISSED, RunStatus.UNKNOWN)
         for entry in entries
     )
-    parts = [f"{failed} failed", f"{passed} passed", *([f"{unmeasured} not measured"] if unmeasured else [])]
-    return f"The last {duration(span_ms)}: of {counted(failed + passed + unmeasured, 'run')}, {', '.join(parts)}"
+    kinds = ((failed, "failed"), (passed, "passed"), (unmeasured, "not measured"))
+    parts = [counted(failed + passed + unmeasured, "run"), *(f"{number} {kind}" for number, kind in kinds if number)]
+    return f"The last {duration(span_ms)}: of {', '.join(parts)}"

@@ -18,7 +18,7 @@ Time = Annotated[
 class Shape(BaseModel):
     """Part of an answer. Closed: an answer with a field that is not described here is a bug."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Meta(Shape):

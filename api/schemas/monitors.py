@@ -32,7 +32,10 @@ class LocationStateShape(Shape):
     since: Annotated[Time | None, Field(description="Since when the last measured runs say so")]
     last_run_id: str | None
     last_run_at: Time | None
-    fresh_until: Annotated[Time | None, Field(description="Until when the last measured run counts")]
+    fresh_until: Annotated[
+        Time | None,
+        Field(description="Until when the last measured run counts; null: a heartbeat's does until the next"),
+    ]
     duration_ms: Milliseconds | None
     error: RunErrorShape | None
     not_run_since: Annotated[Time | None, Field(description="Since when nobody could run it here")]

@@ -35,16 +35,24 @@
     return open !== null || part.querySelector("textarea:focus") !== null;
   }
 
+  // The same thing in a part that is drawn anew: by its id, or a link by where it leads.
+  function nameOf(element) {
+    if (element.id) return `#${CSS.escape(element.id)}`;
+    return element.hasAttribute("href") ? `[href="${CSS.escape(element.getAttribute("href"))}"]` : "";
+  }
+
   function replace(page) {
     for (const part of parts()) {
       const next = page.getElementById(part.id);
       if (!next || next.outerHTML === drawn.get(part.id) || inUse(part)) continue;
-      const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+      const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : "";
+      const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
       drawn.set(part.id, next.outerHTML);
       const fresh = document.importNode(next, true);
       inZone(fresh);
+      for (const id of opened) fresh.querySelector(`#${id}`)?.setAttribute("open", "");
       part.replaceWith(fresh);
-      if (focused) document.getElementById(focused)?.focus();
+      if (focused) fresh.querySelector(focused)?.focus();
     }
     document.title = page.title;
   }

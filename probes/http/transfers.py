@@ -36,6 +36,7 @@ class Transfers:
         self._timer: asyncio.TimerHandle | None = None
         self._kicked = False
         self._closed = False
+        self._running: set[Any] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -44,10 +45,13 @@ class Transfers:
     def add(self, curl: Any) -> None:
         """Starts a transfer; it ends in `on_ended` or by `remove`."""
         self._multi.add_handle(curl)
+        self._running.add(curl)
 
     def remove(self, curl: Any) -> None:
-        """Breaks off a transfer; `on_ended` does not hear of it. Nothing to do once closed."""
-        if not self._closed:
+        """Breaks off a transfer; `on_ended` does not hear of it. Nothing to do for one that has ended by itself, which
+        may happen between a cancellation and the moment its task hears of it, or once closed."""
+        if curl in self._running:
+            self._running.discard(curl)
             self._multi.remove_handle(curl)
 
     def close(self) -> None:
@@ -55,6 +59,7 @@ class Transfers:
         if self._closed:
             return
         self._closed = True
+        self._running.clear()
         self._loop.remove_reader(self._epoll.fileno())
         if self._timer is not None:
             self._timer.cancel()
@@ -125,10 +130,10 @@ class Transfers:
         while True:
             more, ended, failed = self._multi.info_read()
             for curl in ended:
-                self._multi.remove_handle(curl)
+                self.remove(curl)
                 self._on_ended(curl, 0, "")
             for curl, number, text in failed:
-                self._multi.remove_handle(curl)
+                self.remove(curl)
                 self._on_ended(curl, number, text)
             if not more:
                 return

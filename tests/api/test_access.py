@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from api.access import OPEN, OWN, Scope, rule_of
 from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import ApiKey, WebSession
 from store.write_lock import Urgency
 from tests.api.conftest import Client, MakeKey
+from tests.api.pages.world import Browser
 from tests.api.test_monitors import url_monitor
+from tests.api.wire import PATIENCE_S
 
 FREE = {"/openapi.json", "/docs", "/health", "/static/<path:filename>"}
 OWN_WAY = {"/metrics"}
@@ -130,6 +135,19 @@ def test_a_key_is_shown_once_and_opens_nothing_after_it_is_deleted(owner: Client
     assert owner.data("DELETE", f"/v1/api-keys/{made['id']}") == {"id": made["id"], "deleted": True}
     assert client("GET", "/v1/monitors").status_code == 401
     assert owner("GET", f"/v1/api-keys/{made['id']}").status_code == 404
+
+
+def test_reading_waits_for_no_writer(
+    app: Flask, owner: Client, database: Database, make_key: MakeKey, clock: Any
+) -> None:
+    browser = Browser.of(app)
+    browser.sign_in(make_key())
+    clock.advance(60_000)
+    with ThreadPoolExecutor(1) as reader, database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        session.scalars(select(ApiKey).with_for_update()).all()
+        session.scalars(select(WebSession).with_for_update()).all()
+        for answer in (reader.submit(owner, "GET", "/v1/monitors"), reader.submit(browser.answer, "/alerts")):
+            assert answer.result(PATIENCE_S).status_code == 200
 
 
 def test_a_key_ends_when_it_was_said_to(owner: Client, app: Flask, clock: Any) -> None:

@@ -64,6 +64,9 @@ def test_a_mask_keeps_what_is_stored_and_a_new_value_replaces_it(
     with database.read(EVERY_ORGANIZATION) as session:
         secrets = channel_secrets(keyring, session.get_one(AlertChannel, made["id"]))
     assert secrets == {"url": HOOK["config"]["url"], "headers.X-Other": "new", "secret": made["secret"]}
+    elsewhere = {"url": "https://elsewhere.example/", "headers": {"X-Other": "********"}}
+    error = client.error("PUT", path, {"config": elsewhere}, status=422)
+    assert "give it anew, or leave it out" in error["fields"]["config.headers.X-Other"][0]
     error = client.error("PUT", path, {"config": {"url": "********", "headers": {"X-New": "********"}}}, status=422)
     assert list(error["fields"]) == ["config.headers.X-New"]
 
@@ -79,7 +82,7 @@ def test_a_mask_keeps_what_is_stored_and_a_new_value_replaces_it(
         ({**EMAIL, "config": {"recipients": ["not an address"]}}, "config.recipients.0"),
         ({**EMAIL, "config": {"recipients": ["a@b.example\r\nBcc: c@d.example"]}}, "config.recipients.0"),
         ({**EMAIL, "config": {"recipients": []}}, "config.recipients"),
-        ({**HOOK, "config": {"url": "https://x.example", "headers": {"A": "b\r\nC: d"}}}, "config.headers"),
+        ({**HOOK, "config": {"url": "https://x.example", "headers": {"A": "b\r\nC: d"}}}, "config.headers.A"),
         ({**HOOK, "config": {"url": "https://x.example", "colour": "red"}}, "config.colour"),
         ({**HOOK, "id": "chan_01"}, "id"),
         ({**HOOK, "name": ""}, "name"),

@@ -72,6 +72,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str | None]] = [
     ({"locations": ["US East"]}, "locations.0"),
     ({"locations": [f"a{number}" for number in range(51)]}, "locations"),
     ({"tags": [""]}, "tags.0"),
+    ({"tags": ["a", "a", ""]}, "tags.2"),
     ({"status": "deleted"}, "status"),
     ({"retries": {"count": 6}}, "retries.count"),
     ({"retries": {"delay": 61}}, "retries.delay"),
@@ -90,8 +91,8 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str | None]] = [
     ({"url": "http://example.com/\r\nX-Injected: 1"}, "url"),
     ({"url": 5}, "url"),
     ({"method": "FETCH ME"}, "method"),
-    ({"headers": {"X-A": "1\r\nX-B: 2"}}, "headers"),
-    ({"headers": {"X A": "1"}}, None),
+    ({"headers": {"X-A": "1\r\nX-B: 2"}}, "headers.X-A"),
+    ({"headers": {"X A": "1"}}, "headers.X A"),
     ({"headers": {"X-A": 1}}, "headers.X-A"),
     ({"headers": ["X-A"]}, "headers"),
     ({"assertions": [{"type": "status_code", "operator": "like", "value": 200}]}, "assertions.0.operator"),
@@ -205,3 +206,21 @@ def test_what_goes_wrong_on_our_side_tells_an_id_and_no_more(owner: Client, app:
     assert answer.status_code == 500
     assert answer.get_json()["error"]["code"] == "internal"
     assert "4711" not in answer.get_data(as_text=True)
+
+
+def test_all_that_is_wrong_with_headers_is_said_at_once(owner: Client) -> None:
+    headers = {"Host": "x", "X A": "1", "X-B": "1\r\nX-C: 2", "X-D": "1", "x-d": "2", "X-E": "1", "a\r\nb": "1"}
+    fields = owner.error("POST", "/v1/monitors", url_monitor(headers=headers), status=422)["fields"]
+    assert {name: said for name, [said] in fields.items()} == {
+        "headers.Host": "is set by Tracer itself and can't be given",
+        "headers.X A": "is not a header name: letters, digits and !#$%&'*+-.^_`|~ only",
+        "headers.X-B": "must not contain line ends or other control characters",
+        "headers.x-d": "is given twice",
+        "headers.a\\r\\nb": "is not a header name: letters, digits and !#$%&'*+-.^_`|~ only",
+    }
+
+
+@pytest.mark.parametrize("query", ["per_page=many", "page=1.5", "per_page=", f"page={'9' * 5000}"])
+def test_a_number_in_a_query_that_is_none_is_said_in_our_words(owner: Client, query: str) -> None:
+    [[said]] = owner.error("GET", f"/v1/monitors?{query}", status=422)["fields"].values()
+    assert said.startswith("must be a whole number")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from store.alert_tables import AlertChannel
+from store.check_secrets import whole_definition
+from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import Check
 from store.write_lock import Urgency
 from tests.alerts.alerting import add_channel, record_one
 from tests.alerts.recording import T0, measured
@@ -289,10 +292,46 @@ def test_a_deleted_parent_does_not_stand_in_the_way_of_other_changes(owner: Clie
     assert "depends_on.0" in owner.error("PUT", f"/v1/monitors/{child}", {"depends_on": [parent]}, status=422)["fields"]
 
 
-def test_a_password_in_a_url_is_accepted_with_a_warning(owner: Client) -> None:
-    for url, warned in (("https://probe:pw@shop.example/", True), ("https://shop.example/", False)):
-        warnings = owner("POST", "/v1/monitors", url_monitor(url=url)).get_json()["meta"]["warnings"]
-        assert any("basic_auth" in warning for warning in warnings) is warned
+def test_a_password_in_a_url_is_refused_and_what_to_do_is_said(owner: Client) -> None:
+    path = f"/v1/monitors/{make(owner)['id']}"
+    for url in ("https://probe:pw@shop.example/", "https://:pw@shop.example/", "HTTPS://probe:p%77@shop.example/"):
+        for method, where, body in (("POST", "/v1/monitors", url_monitor(url=url)), ("PUT", path, {"url": url})):
+            fields = owner.error(method, where, body, status=422)["fields"]
+            assert "basic_auth" in fields["url"][0]
+            assert "pw" not in str(fields)
+    runbook = owner.error("PUT", path, {"runbook_url": "https://me:pw@wiki.example/"}, status=422)["fields"]
+    assert "must not contain a password" in runbook["runbook_url"][0]
+    make(owner, url="https://probe@shop.example/a:b@c")
+
+
+def test_stored_secrets_do_not_go_to_another_origin(owner: Client, database: Database, keyring: Keyring) -> None:
+    auth = {"username": "probe", "password": "hunter2"}
+    headers = {"X-Api-Key": "canary", "X-Plain": "1"}
+    monitor = make(owner, url="https://shop.example/", headers=headers, basic_auth=auth)["id"]
+    path = f"/v1/monitors/{monitor}"
+    masked = {"username": "probe", "password": "********"}
+
+    def kept() -> dict[str, Any]:
+        with database.read(EVERY_ORGANIZATION) as session:
+            return whole_definition(keyring, session.get_one(Check, monitor))
+
+    for url in (
+        "https://evil.example/",
+        "http://shop.example/",
+        "https://shop.example:8443/",
+        "https://x.shop.example/",
+    ):
+        for more in ({}, {"headers": {"X-Api-Key": "********"}}, {"basic_auth": masked}):
+            fields = owner.error("PUT", path, {"url": url, **more}, status=422)["fields"]
+            assert set(fields) == {"headers.X-Api-Key", "basic_auth.password"}
+            assert "give it anew, or leave it out" in fields["basic_auth.password"][0]
+    anew = {"url": "https://evil.example/", "headers": {"X-Api-Key": "new"}}
+    assert set(owner.error("PUT", path, anew, status=422)["fields"]) == {"basic_auth.password"}
+    assert (kept()["url"], kept()["headers"]) == ("https://shop.example/", headers)
+    owner.data("PUT", path, {"url": "https://SHOP.example:443/other"})
+    assert (kept()["headers"], kept()["basic_auth"]) == (headers, auth)
+    owner.data("PUT", path, {**anew, "basic_auth": None})
+    assert (kept()["url"], kept()["headers"], kept()["basic_auth"]) == (anew["url"], anew["headers"], None)
 
 
 def test_a_monitor_that_nobody_is_told_of_says_so(owner: Client, database: Database, organization: str) -> None:

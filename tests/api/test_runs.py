@@ -12,6 +12,7 @@ from api.schemas.monitors import MonitorList
 from api.schemas.runs import RunAnswer, RunList
 from model.errors import ErrorCode, status_for
 from model.finished import Finished
+from model.heartbeat import FRESH_MS
 from model.ids import slot_run_id
 from model.outcome import AssertionResult, Attempt, Metrics, RunError, RunStatus
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -193,6 +194,16 @@ def test_a_monitor_shows_its_health_its_last_run_and_its_figures(
     assert owner.data("GET", f"/v1/monitors/{check_id}")["health"] == "degraded"
     clock.advance(10 * 60_000)
     assert owner.data("GET", f"/v1/monitors/{check_id}")["health"] == "unknown"
+
+
+def test_what_a_heartbeat_said_counts_until_the_next_and_no_time_is_shown_for_that(
+    owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    made = owner.data("POST", "/v1/monitors", {"name": "Backup", "type": "heartbeat", "interval": 3600}, status=201)
+    finish(database, organization, made["id"], clock.now_ms, location="heartbeat", fresh_for_ms=FRESH_MS)
+    clock.advance(365 * 86_400_000)
+    [state] = owner.data("GET", f"/v1/monitors/{made['id']}")["location_states"]
+    assert (state["state"], state["fresh_until"]) == ("up", None)
 
 
 def test_runs_of_a_deleted_monitor_stay_readable_by_id(

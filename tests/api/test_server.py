@@ -48,7 +48,7 @@ class People:
         self.closed = threading.Event()
         self.called = 0
         self.app.add_url_rule("/echo", view_func=self.echo, methods=["GET", "POST"])
-        self.app.add_url_rule("/wait", view_func=self.wait)
+        self.app.add_url_rule("/wait", view_func=self.wait, methods=["GET", "POST"])
         self.app.add_url_rule("/pieces", view_func=self.pieces)
         self.app.add_url_rule("/fails", view_func=self.fails)
 
@@ -359,6 +359,35 @@ def test_more_requests_than_threads_and_queue_are_503_and_the_rest_is_answered(
     for line in lines:
         line.close()
     assert ask(server, "GET", "/echo").status == 200
+
+
+def test_who_waits_for_a_thread_for_too_long_is_told_503(
+    start: StartServer, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.server, "PEOPLE_THREADS", 1)
+    monkeypatch.setattr(api.server, "QUEUED_S", 0.05)
+    server = start()
+    with Line(server) as line:
+        line.request("GET", "/wait")
+        assert people.inside.acquire(timeout=5)
+        busy = ask(server, "GET", "/echo")
+        assert (busy.status, busy.code, busy.headers["retry-after"]) == (503, "unavailable", "1")
+        people.door.set()
+        assert line.answer().body == b"waited", "what has a thread may take its time"
+    assert people.called == 0
+    assert ask(server, "GET", "/echo").status == 200
+
+
+def test_who_changes_something_holds_up_nobody_who_reads(
+    start: StartServer, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.server, "CHANGE_THREADS", 1)
+    monkeypatch.setattr(api.server, "PEOPLE_THREADS", 1)
+    server = start()
+    with Line(server) as line:
+        line.request("POST", "/wait")
+        assert people.inside.acquire(timeout=5)
+        assert ask(server, "GET", "/echo").status == 200
 
 
 def test_people_s_slow_requests_do_not_delay_probes_or_pings(

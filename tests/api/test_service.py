@@ -99,11 +99,13 @@ def test_the_token_and_loopback_get_the_services_figures(
 ) -> None:
     probe = owner.data("POST", "/v1/probes", {"name": "p", "location": "eu"}, status=201)
     come_online(database, organization, probe, clock)
+    client = app.test_client()
+    idle = figures(client.get("/metrics").get_data(as_text=True))
+    assert idle["tracer_queue_depth"] == {(("kind", "network"), ("location", "eu")): 0}
     made = owner.data("POST", "/v1/monitors", url_monitor(locations=["eu"]), status=201)
     owner.data("POST", f"/v1/monitors/{made['id']}/run", status=202)
     set_checkpoint(database, clock.now_ms - 250)
     token = {"Authorization": "Bearer a-token-for-prometheus"}
-    client = app.test_client()
     for answer in (client.get("/metrics"), client.get("/metrics", headers=token, environ_base=ELSEWHERE)):
         found = figures(answer.get_data(as_text=True))
         assert found["tracer_scheduler_lateness_seconds"] == {(): 0.25}

@@ -51,7 +51,9 @@ def test_a_check_as_json_has_every_field(monkeypatch: pytest.MonkeyPatch) -> Non
     shown = json.loads(result.output)
     assert shown["metrics"] == dict.fromkeys(("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms"))
     assert shown["error"]["code"] == "connect_refused"
-    assert set(shown) == {"target", "status", "duration_ms", "metrics", "error", "assertions", "response"}
+    assert set(shown) == {
+        "target", "status", "duration_ms", "metrics", "error", "assertions", "response", "redirects", "final_url",
+    }  # fmt: skip
 
 
 def test_notices_are_listed_by_status_and_kind(asked: list[tuple[str, str, Any]]) -> None:
@@ -59,3 +61,24 @@ def test_notices_are_listed_by_status_and_kind(asked: list[tuple[str, str, Any]]
     assert CliRunner().invoke(tracer, asked_for).exit_code == 0
     assert [path for _, path, _ in asked] == ["/v1/notices?status=open&kind=disk_full"]
     assert CliRunner().invoke(tracer, ["notices", "list", "--status", "new"]).exit_code == 2
+
+
+def test_a_gap_among_runs_says_how_many_slots_and_from_when_to_when(
+    asked: list[tuple[str, str, Any]], answered: list[Any]
+) -> None:
+    stretch = {"from": "2026-01-01T00:00:00.000Z", "to": "2026-01-01T00:08:00.000Z"}
+    error = {"code": "probe_offline", "message": "no probe was there"}
+    answered.append([{"status": "missed", "location": "eu-west", "slots": 8, **stretch, "error": error}])
+    shown = CliRunner().invoke(tracer, ["runs", "list", "mon_1"]).output
+    for part in ("gap of 8 slots", f"{stretch['from']} to {stretch['to']}", "eu-west", "missed", "no probe was there"):
+        assert part in shown
+    assert json.loads(CliRunner().invoke(tracer, ["runs", "list", "mon_1", "--json"]).output) == answered[-1]
+
+
+@pytest.mark.parametrize(("word", "status"), [("pause", "paused"), ("resume", "active")])
+def test_a_pause_is_answered_with_one_line(asked: list[tuple[str, str, Any]], word: str, status: str) -> None:
+    result = CliRunner().invoke(tracer, ["monitors", word, "mon_1"])
+    [line] = result.output.splitlines()
+    assert line.startswith("Shop (mon_1) ")
+    assert asked == [("PUT", "/v1/monitors/mon_1", {"status": status})]
+    assert json.loads(CliRunner().invoke(tracer, ["monitors", word, "mon_1", "--json"]).output)["id"] == "mon_1"

@@ -12,7 +12,9 @@ from model.settings import Settings
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("TRACER_PORT", "99999", "TRACER_PORT = '99999'"),
+        ("TRACER_PORT", "99999", "TRACER_PORT = '99999': must be at most 65535"),
+        ("TRACER_PORT", "http", "TRACER_PORT = 'http': must be a whole number"),
+        ("TRACER_RETENTION_GB", "much", "TRACER_RETENTION_GB = 'much': must be a number"),
         ("TRACER_ALLOW_NETS", "10.0.0.0/8,foo", "'foo' is not a network such as 10.0.0.0/8"),
         ("TRACER_DATABASE_URL", "mysql://root:hunter2@db/x", "TRACER_DATABASE_URL: must begin with postgresql://"),
     ],

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pycurl
 
 from model.errors import ErrorCode
 from model.outcome import Metrics, Outcome, RunStatus
 from model.protocol import LeasedRun
 from probes.admission import Admission
+from probes.attempts import OVERRUN_GRACE_S
 from probes.held import HeldDispatch, HeldRun
+from probes.timers import PULSE_S
 from tests.probes.bench import PASSED, ScriptedCheck, ScriptedEngine, failed, on_loop, running
 from tests.probes.fake_api import FakeApi
 
@@ -111,6 +114,28 @@ def test_a_runner_that_overruns_its_timeout_is_cancelled_and_its_run_is_unknown(
     on_loop(scenario)
 
 
+def test_a_timeout_is_the_targets_though_the_loop_was_held_up_past_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async def keeps_its_deadline(check: ScriptedCheck, run_id: str) -> Outcome:
+            try:
+                async with asyncio.timeout(check.timeout):
+                    asyncio.get_running_loop().call_soon(time.sleep, check.timeout + OVERRUN_GRACE_S + PULSE_S)
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                return failed(ErrorCode.TIMEOUT, "no answer came in time")
+            return PASSED
+
+        async with FakeApi() as api, running(api, tmp_path, ScriptedEngine(slow=keeps_its_deadline)):
+            await api.define("mon_1", {"script": "slow", "timeout": 0.1})
+            (run,) = await api.dispatch(["mon_1"])
+            result = await api.result(run)
+            assert result.status is RunStatus.FAILED, result.error
+            assert result.error is not None
+            assert result.error.code == ErrorCode.TIMEOUT
+
+    on_loop(scenario)
+
+
 def test_a_runner_that_ignores_its_cancellation_is_left_behind(tmp_path: Path) -> None:
     async def scenario() -> None:
         released = asyncio.Event()
@@ -143,6 +168,9 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
         async def crash(check: ScriptedCheck, run_id: str) -> Outcome:
             raise ZeroDivisionError("a secret in a traceback")
 
+        async def libcurl(check: ScriptedCheck, run_id: str) -> Outcome:
+            raise pycurl.error("a secret in a traceback")
+
         async def cancel_itself(check: ScriptedCheck, run_id: str) -> Outcome:
             raise asyncio.CancelledError
 
@@ -164,6 +192,7 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
             "cancel": cancel_itself,
             "nothing": nothing,
             "contradiction": contradiction,
+            "libcurl": libcurl,
             "unspeakable": unspeakable,
         }
         async with FakeApi() as api, running(api, tmp_path, ScriptedEngine(**scripts)):
@@ -178,7 +207,8 @@ def test_a_crash_of_a_runner_makes_its_run_unknown_and_nothing_else(tmp_path: Pa
             _is_internal(results[1], "cancelled from within")
             _is_internal(results[2], "no proper outcome")
             _is_internal(results[3], "no proper outcome")
-            assert [result.status for result in results[4:]] == [RunStatus.SUCCESS, RunStatus.SUCCESS]
+            _is_internal(results[4], "pycurl.error")
+            assert [result.status for result in results[5:]] == [RunStatus.SUCCESS, RunStatus.SUCCESS]
 
     on_loop(scenario)
 

@@ -165,6 +165,52 @@ def test_a_cancellation_in_the_instant_of_the_end_is_a_cancellation() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("first", ["cancellation", "libcurl"])
+def test_a_deadline_that_two_keep_at_once_is_a_timeout_whoever_is_heard_first(first: str) -> None:
+    async def work() -> None:
+        async def never(connection: Connection) -> None:
+            await connection.reader.read()
+
+        http = HttpEngine()
+        async with serving(never) as silent:
+            ended = http._transfers._on_ended
+
+            def end_and_cancel(curl: Any, number: int, detail: str) -> None:
+                if first == "cancellation":
+                    task.cancel()
+                ended(curl, number, detail)
+                task.cancel()
+
+            http._transfers._on_ended = end_and_cancel
+            task = asyncio.create_task(fetch(http, silent.url(), "127.0.0.1", within_s=0.1))
+            exchange = await task
+            assert exchange.failure is not None
+            assert exchange.failure.code == "timeout"
+            assert "no answer came in time" in exchange.failure.message
+        http.close()
+
+    run(work())
+
+
+def test_a_transfer_that_ends_between_its_cancellation_and_its_tasks_turn_has_left_already() -> None:
+    async def work() -> None:
+        http = HttpEngine()
+        async with serving(answering(OK)) as server:
+            ended = http._transfers._on_ended
+
+            def cancel_and_end(curl: Any, number: int, detail: str) -> None:
+                task.cancel()
+                ended(curl, number, detail)
+
+            http._transfers._on_ended = cancel_and_end
+            task = asyncio.create_task(fetch(http, server.url(), "127.0.0.1"))
+            await asyncio.wait([task])
+            assert task.cancelled()
+        http.close()
+
+    run(work())
+
+
 def test_headers_of_one_request_do_not_reach_the_next() -> None:
     async def work() -> None:
         http = HttpEngine()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from model.ids import new_id, slot_run_id
-from model.protocol import LEASE_MS
+from model.protocol import LEASE_MS, LeaseRequest
 from scheduler.closing import close_and_rescue
 from scheduler.ticker import Ticker
-from store.dispatches import LOST_MS, OVERDUE_MS, NewDispatch, add_dispatches
+from store.claims import claim
+from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
+from store.open_dispatches import Holder
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import ProbeInstance, Run
+from store.tables import Probe, ProbeInstance, Run
 from store.write_lock import Urgency
 from tests.scheduler.world import World
 
@@ -196,16 +198,39 @@ def test_a_dead_probes_runs_are_open_again_within_ten_seconds_of_its_death(world
         assert world.clock.now_ms - died <= 8_000
     reopened = {dispatch.id: dispatch for dispatch in world.dispatches()}
     assert reopened[dispatch_id].token == token, "the last holder's result counts until somebody else leases it"
-    assert reopened[dispatch_id].last_limit_ms == reopened[dispatch_id].runs[0][2] + LOST_MS
+    assert reopened[dispatch_id].last_limit_ms == reopened[dispatch_id].runs[0][2] + 10_000
     assert [run.status for run in world.runs()] == ["queued"]
     if database.sqlite:
         assert woken
 
 
-def test_a_lost_run_that_nobody_takes_within_a_minute_is_unknown(world: World, database: Database) -> None:
+def test_of_what_a_dead_probe_held_only_the_newest_slot_of_a_check_is_run_again(
+    world: World, database: Database
+) -> None:
+    check = world.check(5, from_ms=world.clock.now_ms - 1, budget_ms=120_000)
+    instance = world.probe(lease_ms=13_000)
+    lost = []
+    for seconds in (5, 5, 4):
+        dispatch_id, run_id = _dispatch(world, check, limit_ms=5_000)
+        world.lease(dispatch_id, instance)
+        lost.append((dispatch_id, run_id))
+        _serve(world, seconds)
+    close_and_rescue(database)
+    assert [(run.id, run.status, run.error_code) for run in world.runs()] == [
+        (run_id, "unknown", "probe_lost") for _, run_id in lost[:2]
+    ], "at once, not a minute later"
+    assert [dispatch.id for dispatch in world.dispatches() if dispatch.closed_ms is None] == [lost[2][0]]
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        other = Holder(world.organization, session.query(Probe).one().id, "eu")
+        request = LeaseRequest(1, "two", "1", ["url"], ["network"], capacity=9)
+        (claimed,) = claim(session, other, request, world.clock.now_ms)
+    assert [planned[0] for planned in claimed.runs] == [lost[2][1]]
+
+
+def test_a_lost_run_that_nobody_takes_within_its_interval_is_unknown(world: World, database: Database) -> None:
     dispatch_id, _ = _dispatch(world, world.check(10, from_ms=world.clock.now_ms - 1))
     world.lease(dispatch_id, world.probe(lease_ms=LEASE_MS))
-    for _ in range(59):
+    for _ in range(9):
         _serve(world, 1)
         close_and_rescue(database)
     assert world.runs() == []

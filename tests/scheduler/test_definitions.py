@@ -25,7 +25,8 @@ def _agree(world: World, definitions: Definitions) -> bool:
 
 
 def _due(definitions: Definitions, check: str, after_ms: int, until_ms: int) -> list[int]:
-    return [due for due, _ in definitions.due(shard_of(check, SHARDS), after_ms, until_ms)]
+    found = definitions.due(shard_of(check, SHARDS), after_ms, until_ms)
+    return [due for due, stream in found if stream.check_id == check]
 
 
 def test_memory_agrees_with_the_database_through_every_kind_of_change(world: World) -> None:

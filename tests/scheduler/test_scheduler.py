@@ -145,6 +145,17 @@ def test_a_job_runs_only_where_its_role_is_held(database: Database, start: Start
     _until(lambda: "second" in calls, "the other to take over", 5)
 
 
+def test_a_job_that_takes_longer_than_its_interval_fills_no_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    turns = threading.Semaphore(0)
+    over = threading.Event()
+    slow = Job("slow", 0.01, lambda _database: over.wait(20))
+    start("first", jobs=[slow, Job("quick", 0.01, lambda _database: turns.release())])
+    for _ in range(20):
+        assert turns.acquire(timeout=10)
+    over.set()
+    assert [record.message for record in caplog.records if record.name.startswith("apscheduler")] == []
+
+
 def test_it_outlives_a_database_that_fails_and_a_mistake_of_its_own(
     world: World, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,7 @@ from store.api_keys import (
     create_api_key,
     get_api_key,
     list_api_keys,
-    needs_touch,
     revoke_api_key,
-    touch_api_key,
 )
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -92,26 +90,6 @@ def test_a_key_opens_until_the_instant_it_expires(make_key: Make, presented: Pre
     assert presented(key) is not None
     clock.advance(1)
     assert presented(key) is None
-
-
-def test_use_is_noted_at_most_once_a_minute(make_key: Make, database: Database, clock: Clock) -> None:
-    row, _ = make_key()
-
-    def touched() -> int | None:
-        with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
-            touch_api_key(session, row.id, clock.now_ms)
-            return session.scalars(select(ApiKey.last_used_ms).where(ApiKey.id == row.id)).one()
-
-    assert needs_touch(row, clock.now_ms)
-    first = touched()
-    assert first == clock.now_ms
-    row.last_used_ms = first
-    clock.advance(59_999)
-    assert not needs_touch(row, clock.now_ms)
-    assert touched() == first
-    clock.advance(1)
-    assert needs_touch(row, clock.now_ms)
-    assert touched() == clock.now_ms
 
 
 def test_lists_show_the_newest_first_and_leave_out_the_revoked(

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from model.protocol import LEASE_MS, LeaseRequest, ReleasedRuns
 from store.changes import append_change, newest_change
 from store.claims import Claimed, anything_to_claim, claim
-from store.dispatches import LOST_MS, NewDispatch, PlannedRun, add_dispatches, reopen_lost
+from store.dispatches import NewDispatch, PlannedRun, add_dispatches, reopen_lost
 from store.fencing import fenced_dispatches
 from store.leases import Revoked, end_lease_of, give_back, lost_with_an_answer, renew_instance, revoked
 from store.open_dispatches import Holder
@@ -236,12 +236,12 @@ def test_a_rescued_dispatch_is_leased_whole_under_a_higher_token(place: Place, c
     assert (claimed.token, ids([claimed])) == (2, [[planned[1][0], planned[2][0]]])
 
 
-def test_a_rescued_run_is_leased_until_a_minute_after_it_was_due(place: Place, clock: Clock) -> None:
+def test_a_rescued_run_is_leased_as_late_as_any_other_and_no_later(place: Place, clock: Clock) -> None:
     planned = place.dispatch(1)
     place.lease("one")
     clock.advance(LEASE_MS + 1)
     place.rescue()
-    clock.now_ms = planned[0][2] + LOST_MS + 1
+    clock.now_ms = planned[0][3] + 1
     assert place.lease("two", place.other) == []
     clock.now_ms -= 1
     assert ids(place.lease("two", place.other)) == [[planned[0][0]]]

@@ -1,7 +1,7 @@
 """Named places at which a process kills itself: between a result and the receiver's answer (RELIABILITY, 3.3).
 
 A place is armed by writing its name into the file that TRACER_TEST_ARMED names. The first process that comes there
-takes the file away and dies (SIGKILL).
+takes the file away, notes in another beside it which notifications it was sending just then, and dies (SIGKILL).
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 WHILE_RECORDING = ("results_written", "alert_inserted", "outbox_inserted", "before_commit", "after_commit")
 WHILE_SENDING = ("claimed", "sent", "recorded")
 PLACES = (*WHILE_RECORDING, *WHILE_SENDING)
+_being_sent: set[str] = set()
+"""Ids of notifications that may have been sent and are not recorded."""
 
 
 def die_at(place: str) -> None:
@@ -26,7 +28,14 @@ def die_at(place: str) -> None:
         armed.unlink()
     except FileNotFoundError:
         return
+    with in_flight_file(armed).open("a") as deaths:
+        deaths.write(" ".join(sorted(_being_sent)) + "\n")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_flight_file(armed: Path) -> Path:
+    """A line a death: the ids that a receiver may get again because of it."""
+    return armed.with_suffix(".in_flight")
 
 
 def install() -> None:
@@ -57,8 +66,16 @@ def install() -> None:
     Wakeups.in_transaction = ends(Wakeups.in_transaction, "before_commit")  # type: ignore[method-assign]
     Wakeups.after_commit = ends(Wakeups.after_commit, "after_commit")  # type: ignore[method-assign]
     service.Sender = functools.partial(  # type: ignore[assignment, misc]
-        service.Sender, reached=lambda place, _ids: die_at(place)
+        service.Sender, reached=_sending
     )
+
+
+def _sending(place: str, ids: Sequence[str]) -> None:
+    if place == "recorded":
+        _being_sent.difference_update(ids)
+    die_at(place)
+    if place == "claimed":
+        _being_sent.update(ids)
 
 
 def _before(function: Callable[..., Any], place: str) -> Callable[..., Any]:

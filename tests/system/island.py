@@ -9,11 +9,13 @@ that lets everybody have namespaces, is needed.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.system.processes import free_port, wait_for
@@ -54,8 +56,20 @@ def why_none() -> str | None:
     return None if tried.returncode == 0 else f"no namespaces: {tried.stderr.strip()}"
 
 
+def _enter(pid: int) -> None:
+    """Have the network and the mounts of that process from now on. Nothing else of this process may run yet."""
+    here = Path.cwd()
+    libc = ctypes.CDLL(None, use_errno=True)
+    kinds = ("user", "net", "mnt") if os.geteuid() else ("net", "mnt")
+    for kind in kinds:
+        with Path(f"/proc/{pid}/ns/{kind}").open() as namespace:
+            if libc.setns(namespace.fileno(), 0):
+                raise OSError(ctypes.get_errno(), f"could not enter the {kind} namespace of {pid}")
+    os.chdir(here)  # who enters a mount namespace stands at its root
+
+
 class Island:
-    """`url`: where a probe in here reaches the API of that port; `prefix`: what runs a command in here."""
+    """`url`: where a probe in here reaches the API of that port; `enter` brings the process that calls it in here."""
 
     def __init__(self, folder: Path, api_port: int) -> None:
         folder.mkdir()
@@ -72,9 +86,8 @@ class Island:
         ready = folder / "far.log"
         wait_for(lambda: (folder / "made").exists() and "ready" in ready.read_text(), "an island", 20)
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        # Who enters a mount namespace stands at its root: without going back, Python would import what is installed.
-        here = ["env", "--chdir", str(Path.cwd())]
-        self.prefix = ["nsenter", "--target", str(self._inside.pid), *user, "--net", "--mount", *here]
+        self.enter = partial(_enter, self._inside.pid)
+        self._near = ["nsenter", "--target", str(self._inside.pid), *user, "--net"]
         self._far = ["nsenter", "--target", (folder / "far.pid").read_text().strip(), *user, "--net"]
 
     def silence(self) -> None:
@@ -83,17 +96,17 @@ class Island:
 
     def cut(self) -> None:
         """The network is down, and the kernel says so."""
-        self._do([*self.prefix, "ip", "link", "set", "near", "down"])
+        self._do([*self._near, "ip", "link", "set", "near", "down"])
 
     def mend(self) -> None:
         self._do([*self._far, "ip", "link", "set", "far", "up"])
-        self._do([*self.prefix, "ip", "link", "set", "near", "up"])
-        self._do([*self.prefix, "ip", "route", "replace", "default", "via", _NAMESERVER])
+        self._do([*self._near, "ip", "link", "set", "near", "up"])
+        self._do([*self._near, "ip", "route", "replace", "default", "via", _NAMESERVER])
 
     def silence_names(self, silent: bool) -> None:
         """The name server gets no questions any more, and gets them again; all else is as it was."""
         action = "add" if silent else "del"
-        self._do([*self.prefix, "ip", "rule", action, "ipproto", "udp", "dport", "53", "blackhole"])
+        self._do([*self._near, "ip", "rule", action, "ipproto", "udp", "dport", "53", "blackhole"])
 
     def close(self) -> None:
         os.killpg(self._inside.pid, signal.SIGKILL)

@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 OWNER_KEY = "owner-key-of-the-system-tests-0123456789"
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 SECRET_KEYS = "k1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
 
 
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["cli.main", "cli.programs", "cli.server", "probes.process"])
+
+
+def _tracer(
+    arguments: list[str], environment: dict[str, str], log: str, sabotage: str, enter: Callable[[], None] | None
+) -> None:
+    """What a forked process does: become the command as a shell would start it."""
+    os.setsid()
+    if enter is not None:
+        enter()
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path, flags in ((0, os.devnull, os.O_RDONLY), (1, os.devnull, os.O_WRONLY), (2, log, _APPEND)):
+        opened = os.open(path, flags, 0o644)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.argv = ["tracer", *arguments]
+    if sabotage:
+        from tests.system.sabotage import SABOTAGE
+
+        SABOTAGE[sabotage]()
+    from cli.main import main
+
+    main()
+
+
 class Process:
-    """`tracer <arguments>` in a session of its own. `sabotage` names a broken build (tests/system/sabotage.py);
-    `prefix` is a command that runs others, somewhere else."""
+    """`tracer <arguments>` in a session of its own, forked from a process that has imported Tracer already: importing
+    takes seconds, and a process that dies often would spend the test on it. `sabotage` names a broken build
+    (tests/system/sabotage.py). `enter` is called in it before anything else."""
 
     def __init__(
         self,
@@ -30,54 +60,41 @@ class Process:
         environment: dict[str, str],
         log: Path,
         sabotage: str = "",
-        prefix: Sequence[str] = (),
+        enter: Callable[[], None] | None = None,
     ) -> None:
         self.arguments = arguments
         self._environment = environment
         self._log = log
         self._sabotage = sabotage
-        self._prefix = prefix
-        self._process: subprocess.Popen[bytes] | None = None
-        self.first_line = ""
+        self._enter = enter
+        self._process: ForkServerProcess | None = None
 
     def start(self) -> Process:
-        entry = ["-m", "tests.system.sabotage", self._sabotage] if self._sabotage else ["-m", "cli.main"]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._prefix, sys.executable, *entry, *self.arguments],
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        self._process = FORKS.Process(
+            target=_tracer,
+            args=(self.arguments, {**os.environ, **self._environment}, str(self._log), self._sabotage, self._enter),
+            name="tracer " + " ".join(self.arguments),
+        )
+        self._process.start()
         return self
-
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdout is not None:
-            with process.stdout:
-                for line in process.stdout:
-                    self.first_line = self.first_line or line.decode()
 
     @property
     def pid(self) -> int:
-        if self._process is None:
+        if self._process is None or self._process.pid is None:
             raise RuntimeError("not started")
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_alive()
 
     def kill(self) -> None:
         """SIGKILL to it and to whatever it started."""
         if self._process is not None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                self._process.poll()
-            self._process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.kill()  # it may not have made its session yet
+            self._process.join()
             self._process = None
 
     def stop(self, patience_s: float = 20) -> int:
@@ -85,11 +102,13 @@ class Process:
         process = self._process
         if process is None:
             raise RuntimeError("not started")
-        process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(patience_s)
-        finally:
-            self.kill()
+        process.terminate()
+        process.join(patience_s)
+        code = process.exitcode
+        self.kill()
+        if code is None:
+            raise AssertionError(f"{process.name} did not stop within {patience_s} s of SIGTERM")
+        return code
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -1,4 +1,4 @@
-"""Broken builds, for proving that the whole-process tests have teeth: `python -m tests.system.sabotage NAME server`.
+"""Broken builds, for proving that the whole-process tests have teeth (tests/system/processes.py starts them).
 
 `failpoints` is no broken build but one that can be killed at named places (tests/system/failpoints.py).
 
@@ -7,7 +7,6 @@ Each replaces one function of the product in its own process only, then runs the
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -136,14 +135,3 @@ def clock_an_hour_ahead() -> None:
 def clock_an_hour_behind() -> None:
     """Nothing is broken but the clock of the host."""
     _clock_off_by(-3_600)
-
-
-def main() -> None:
-    SABOTAGE[sys.argv.pop(1)]()
-    from cli.main import main as tracer
-
-    tracer()
-
-
-if __name__ == "__main__":
-    main()

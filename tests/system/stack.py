@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,12 @@ class Stack:
         arguments: list[str],
         *,
         sabotage: str | None = None,
-        prefix: Sequence[str] = (),
+        enter: Callable[[], None] | None = None,
         **environment: str,
     ) -> Process:
         build = self._sabotage if sabotage is None else sabotage
         log = self.folder / f"{name}.log"
-        process = Process(arguments, {**self.environment(name), **environment}, log, build, prefix)
+        process = Process(arguments, {**self.environment(name), **environment}, log, build, enter)
         self.processes[name] = process
         return process.start()
 
@@ -73,13 +73,13 @@ class Stack:
         *,
         location: str = LOCATION,
         sabotage: str | None = None,
-        prefix: Sequence[str] = (),
+        enter: Callable[[], None] | None = None,
         **environment: str,
     ) -> Process:
         """A process that serves a location under a key of its own; it is online when this returns."""
         key = self.api("POST", "/v1/probes", {"name": name, "location": location})["data"]["key"]
         arguments = ["probe", "--location", location, "--url", api_url or self.url]
-        process = self.add(name, arguments, sabotage=sabotage, prefix=prefix, TRACER_PROBE_KEY=key, **environment)
+        process = self.add(name, arguments, sabotage=sabotage, enter=enter, TRACER_PROBE_KEY=key, **environment)
         wait_for(lambda: self.online(name), f"{name} online\n{self.log(name)}")
         return process
 

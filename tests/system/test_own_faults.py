@@ -173,7 +173,7 @@ def island_of(stack: Stack, name: str, islands: ExitStack) -> Island:
     island = Island(stack.folder / f"island-{name}", stack.port)
     islands.callback(island.close)
     networks = ",".join(f"{address}/32" for address in TARGETS.values())
-    stack.add_probe(f"probe-{name}", island.url, location=name, prefix=island.prefix, TRACER_ALLOW_NETS=networks)
+    stack.add_probe(f"probe-{name}", island.url, location=name, enter=island.enter, TRACER_ALLOW_NETS=networks)
     return island
 
 

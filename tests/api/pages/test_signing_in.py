@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
+from api.services import services_of
 from model.settings import Settings
 from model.times import HOUR_MS
 from store.keyring import Keyring
@@ -111,10 +112,11 @@ def test_a_page_left_open_is_nobody_at_the_keyboard(signed_in: Browser, clock: A
     signed_in.answer("/alerts", status=303)
 
 
-def test_looking_at_pages_keeps_the_session(signed_in: Browser, clock: Any) -> None:
+def test_looking_at_pages_keeps_the_session(signed_in: Browser, app: Flask, database: Database, clock: Any) -> None:
     for _ in range(3):
         clock.advance(11 * HOUR_MS)
         signed_in.answer("/alerts")
+        services_of(app).uses.write(database)
 
 
 @sqlite_only

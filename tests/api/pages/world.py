@@ -100,6 +100,10 @@ def tell(database: Database, organization: str, alert_id: str, channel: str, at_
             setattr(session.get_one(Notification, sent[0]), name, value)
 
 
+_APART = frozenset({"br", "button", "dd", "dt", "h1", "h2", "li", "p", "pre", "td", "th", "time"})
+"""Tags whose text does not touch what stands before it."""
+
+
 class Seen(HTMLParser):
     """What a browser would make of a page: its tags, and the text between them."""
 
@@ -112,6 +116,7 @@ class Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.text += " " * (tag in _APART)
 
     def handle_data(self, data: str) -> None:
         self.text += data

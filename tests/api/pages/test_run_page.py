@@ -1,0 +1,122 @@
+"""/runs/:id: the answer, what changed since the last good run, what the rules made of it, and its alert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from model.outcome import Metrics, RunError, RunStatus, Trigger
+from store.sessions import Database
+from tests.api.conftest import Client
+from tests.api.pages.conftest import Outage
+from tests.api.pages.world import MINUTE_MS, OVERLOADED, Browser, Seen, fail, succeed
+from tests.api.test_monitors import url_monitor
+
+sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
+
+def hrefs(seen: Seen) -> list[str]:
+    return [anchor.get("href") or "" for anchor in seen.all("a")]
+
+
+def test_a_failed_run_begins_with_the_cause_and_what_changed(signed_in: Browser, outage: Outage) -> None:
+    seen = signed_in.get(f"/runs/{outage.failed[1]}")
+    parts = (
+        "Failed", "Orders API failed from us-east", "status_code was 503, expected 201", "101 ms · on schedule",
+        "https://example.com/", "Part of the alert Orders API answers 503 (not acknowledged; rule Down twice in a row)",
+        "Runbook", "What changed since the last good run here", "201 Created", "503 Service Unavailable",
+        "header retry-after not there 30", "The same:",
+    )  # fmt: skip
+    text = seen.text.split("Sign out")[1]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert {outage.page, f"/runs/{outage.good}", f"/runs/{outage.failed[0]}"} <= set(hrefs(seen))
+
+
+def test_the_body_stands_before_the_headers(signed_in: Browser, outage: Outage) -> None:
+    answer = signed_in.get(f"/runs/{outage.failed[1]}").text.split(" Answer ")[1]
+    assert answer.index(OVERLOADED) < answer.index("status code") < answer.index("headers")
+
+
+def test_a_run_of_a_long_outage_leads_to_its_alert_though_it_is_no_proof(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(locations=["us-east"], interval=60), status=201)["id"]
+    rule = {"name": "Down", "type": "consecutive_failures", "threshold": 2, "apply_to": {"monitors": [check_id]}}
+    owner.data("POST", "/v1/alert-rules", rule, status=201)
+    clock.advance(MINUTE_MS)
+    runs = [fail(database, organization, check_id, clock.now_ms + number * MINUTE_MS) for number in range(25)]
+    clock.advance(25 * MINUTE_MS)
+    [alert] = owner.data("GET", "/v1/alerts")
+    assert runs[24] not in alert["run_ids"]
+    for run_id in (runs[1], runs[10], runs[24]):
+        seen = signed_in.get(f"/runs/{run_id}")
+        assert seen.text.count("Part of the alert Example is down") == 1
+        assert f"/alerts/{alert['id']}" in hrefs(seen)
+    assert "Down asks for more" in signed_in.get(f"/runs/{runs[0]}").text
+
+
+def test_a_slow_phase_is_what_changed(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(locations=["us-east"]), status=201)["id"]
+    quick = Metrics(dns_ms=9.0, connect_ms=14.0, tls_ms=27.0, ttfb_ms=72.0, download_ms=2.0)
+    succeed(database, organization, check_id, clock.now_ms, metrics=quick)
+    slow = Metrics(dns_ms=900.0, connect_ms=14.0, tls_ms=27.0, ttfb_ms=963.0, download_ms=2.0)
+    run_id = fail(database, organization, check_id, clock.now_ms + MINUTE_MS, metrics=slow)
+    text = signed_in.get(f"/runs/{run_id}").text
+    assert "DNS 9.0 ms 900 ms" in text
+
+
+def test_without_a_good_run_it_says_so(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(locations=["us-east"]), status=201)["id"]
+    run_id = fail(database, organization, check_id, clock.now_ms)
+    text = signed_in.get(f"/runs/{run_id}").text
+    assert "There is no good run from us-east" in text
+    assert "No alert rule covers this check: nobody is told when it fails" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "word"),
+    [
+        (RunStatus.UNKNOWN, "probe_lost", "was not measured from us-east"),
+        (RunStatus.MISSED, "overlap", "was not measured from us-east"),
+        (RunStatus.SUCCESS, None, "passed from us-east"),
+    ],
+)
+def test_each_end_has_its_words(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any, status: RunStatus,
+    code: str | None, word: str,
+) -> None:  # fmt: skip
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(locations=["us-east"]), status=201)["id"]
+    error = RunError(code, "why it was so") if code else None
+    run_id = succeed(database, organization, check_id, clock.now_ms, status=status, error=error, assertions=())
+    seen = signed_in.get(f"/runs/{run_id}")
+    assert word in seen.text
+    assert ("why it was so" in seen.text) == (code is not None)
+    assert "What changed" not in seen.text
+
+
+def test_a_run_by_hand_says_so(
+    signed_in: Browser, owner: Client, database: Database, organization: str, outage: Outage, clock: Any
+) -> None:
+    run_id = fail(
+        database, organization, outage.check_id, clock.now_ms, trigger=Trigger.MANUAL, run_id="run_01byhand0001"
+    )
+    assert "asked for by hand" in signed_in.get(f"/runs/{run_id}").text
+
+
+def test_what_is_none_or_another_organizations_is_not_found(
+    signed_in: Browser, database: Database, make_organization: Any, clock: Any, outage: Outage
+) -> None:
+    for run_id in ("run_01hm5w3k2r4t6v8x0z2b4d", "x"):
+        assert "There is no such run" in signed_in.get(f"/runs/{run_id}", status=404).text
+
+
+def test_other_runs_repeat_no_finding(signed_in: Browser, outage: Outage) -> None:
+    others = signed_in.get(f"/runs/{outage.failed[1]}").text.split("Other runs of this check")[1]
+    assert others.count("status_code was 503, expected 201") == 1
+    assert others.count("Failed") == 2

@@ -1,0 +1,8 @@
+"""What pages show is done against a real API."""
+
+from __future__ import annotations
+
+from tests.api.conftest import app, keyring, make_key, owner, settings
+from tests.api.test_command_line import api
+
+__all__ = ["api", "app", "keyring", "make_key", "owner", "settings"]

@@ -1,0 +1,95 @@
+"""Notes of uses: in memory at once, in the store together, never backwards, and not lost to a store that is away."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from model.times import DAY_MS, HOUR_MS
+from store.api_keys import NewApiKey, create_api_key
+from store.keyring import Keyring
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import ApiKey, WebSession
+from store.uses import Uses
+from store.web_sessions import begin_web_session
+from store.write_lock import Urgency
+from tests.conftest import Clock
+
+
+@pytest.fixture
+def key(database: Database, keyring: Keyring, organization: str, clock: Clock) -> ApiKey:
+    """A key that nobody has used, with one browser signed in."""
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        made, _ = create_api_key(session, keyring, NewApiKey(organization, "CI", ("read",)), clock.now_ms)
+        begin_web_session(session, keyring, made, clock.now_ms)
+    return made
+
+
+def stored(database: Database) -> tuple[ApiKey, WebSession]:
+    with database.read(EVERY_ORGANIZATION) as session:
+        return session.scalars(select(ApiKey)).one(), session.scalars(select(WebSession)).one()
+
+
+def test_a_use_is_known_at_once_and_stored_when_the_notes_are_written(
+    database: Database, key: ApiKey, clock: Clock
+) -> None:
+    uses, begun_ms = Uses(), clock.now_ms
+    assert uses.last_used_ms(key) is None
+    clock.advance(1000)
+    uses.note_key(key.id, clock.now_ms)
+    uses.note_web_session(stored(database)[1].token_hash, clock.now_ms)
+    assert uses.last_used_ms(key) == clock.now_ms
+    assert (stored(database)[0].last_used_ms, stored(database)[1].seen_ms) == (None, begun_ms)
+    uses.write(database)
+    row, browser = stored(database)
+    assert (row.last_used_ms, browser.seen_ms) == (clock.now_ms, clock.now_ms)
+    assert browser.expires_ms == clock.now_ms + 12 * HOUR_MS
+    assert uses.last_used_ms(row) == clock.now_ms
+
+
+def test_a_browser_in_use_ends_after_seven_days(database: Database, key: ApiKey, clock: Clock) -> None:
+    uses, begun_ms = Uses(), clock.now_ms
+    clock.advance(7 * DAY_MS - HOUR_MS)
+    uses.note_web_session(stored(database)[1].token_hash, clock.now_ms)
+    uses.write(database)
+    assert stored(database)[1].expires_ms == begun_ms + 7 * DAY_MS
+
+
+def test_another_process_that_noted_an_earlier_use_moves_nothing_back(
+    database: Database, key: ApiKey, clock: Clock
+) -> None:
+    early, late, token_hash = Uses(), Uses(), stored(database)[1].token_hash
+    for uses in (early, late):
+        clock.advance(1000)
+        uses.note_key(key.id, clock.now_ms)
+        uses.note_web_session(token_hash, clock.now_ms)
+    late.write(database)
+    early.write(database)
+    row, browser = stored(database)
+    assert (row.last_used_ms, browser.seen_ms) == (clock.now_ms, clock.now_ms)
+    assert early.last_used_ms(row) == clock.now_ms
+
+
+def test_notes_that_could_not_be_written_are_written_the_next_time(
+    database: Database, key: ApiKey, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses, token_hash = Uses(), stored(database)[1].token_hash
+
+    def away(*_: object) -> None:
+        clock.advance(1000)
+        uses.note_key(key.id, clock.now_ms)  # while they are being written
+        raise OperationalError("UPDATE", {}, Exception("away"))
+
+    clock.advance(1000)
+    uses.note_key(key.id, clock.now_ms)
+    uses.note_web_session(token_hash, clock.now_ms)
+    first_ms = clock.now_ms
+    with monkeypatch.context() as broken:
+        broken.setattr("store.uses.touch_api_key", away)
+        with pytest.raises(OperationalError):
+            uses.write(database)
+    assert stored(database)[0].last_used_ms is None
+    uses.write(database)
+    row, browser = stored(database)
+    assert (row.last_used_ms, browser.seen_ms) == (first_ms + 1000, first_ms)
