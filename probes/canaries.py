@@ -78,7 +78,7 @@ class NetworkGuard:
         self._success_began = self._private_success_began = self._name_success_began = float("-inf")
         self._armed = False
         self._noted_until = float("-inf")
-        self._dead_at = float("-inf")
+        self._dead_at = self._dead_until = self._names_dead_until = float("-inf")
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -129,11 +129,15 @@ class NetworkGuard:
         if outcome.error is not None and outcome.error.code == ErrorCode.DNS_FAILURE:
             resolved = await self._names.since(_moment(execution))
             if _names_dead(resolved, target):
+                self._names_dead_until = time.monotonic()
+            if self._names_dead_until > execution.tried_at:
                 return _unknown(outcome, ErrorCode.RESOLVER_UNAVAILABLE, "no name can be resolved from this probe")
             return outcome
         if self._dead_at < execution.tried_at:
             answers = await self._network.since(_moment(execution))
-            if not self._network_dead(answers, target):
+            # A round that was under way when the attempt began, and heard nothing to its end, tells of this attempt
+            # too: by its own round the network may be back.
+            if not self._network_dead(answers, target) and self._dead_until < execution.tried_at:
                 return outcome
         return _unknown(outcome, ErrorCode.NETWORK_UNAVAILABLE, "nothing can be reached from this probe")
 
@@ -219,7 +223,7 @@ class NetworkGuard:
         if dead:
             if self._dead_at < self._network.began_at:
                 _log.warning("probe.network_dead", asked=[canary.label for canary in known])
-            self._dead_at = self._network.began_at
+            self._dead_at, self._dead_until = self._network.began_at, time.monotonic()
         return dead
 
     def _remember(self, answered: Sequence[Canary]) -> None:
