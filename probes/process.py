@@ -28,6 +28,7 @@ from probes.attempts import CheckEngine
 from probes.canaries import NetworkGuard
 from probes.connection import AddressError, ApiConnection, KeyRefusedError, OutdatedError, vet_address
 from probes.engine import BadNetworkError, address_policy, open_engine
+from probes.evidence import EVIDENCE, EvidenceStore
 from probes.lease_client import Identity, LeaseClient, WrongLocationError
 from probes.report import Reporter
 from probes.soundings import BadCanaryError
@@ -113,10 +114,13 @@ class Probe:
         try:
             guard = NetworkGuard(self._canaries, resolver, self._directory / "canaries.json")
             async with opening as engine, ApiConnection(self._url, self._key, version("tracer")) as connection:
-                worker = Worker(engine, spool, guard)
-                reporter = Reporter(connection, spool, self.instance, worker.acknowledged)
+                waiting = [one for entry in spool.waiting for one in entry.evidence]
+                evidence = EvidenceStore(self._directory / EVIDENCE, connection, waiting)
+                worker = Worker(engine, spool, guard, evidence=evidence)
+                reporter = Reporter(connection, spool, self.instance, worker.acknowledged, evidence)
                 worker.on_result = reporter.notify
-                identity = Identity(self.instance, version("tracer"), self._location, tuple(engine.types))
+                capabilities = ("network", "browser") if engine.browser_slots else ("network",)
+                identity = Identity(self.instance, version("tracer"), self._location, tuple(engine.types), capabilities)
                 lease = LeaseClient(connection, identity, worker, spool, guard)
                 lease.on_first_answer = partial(_log.info, "probe.ready", location=self._location, url=self._url)
                 code, finished = await self._work(worker, reporter, lease, connection)
