@@ -56,6 +56,11 @@ def reap(pids: Iterable[int]) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
+def still_there(pids: Iterable[int]) -> set[int]:
+    """Those of these processes that have not gone yet."""
+    return {pid for pid in pids if (_PROC / str(pid)).exists()}
+
+
 def kill_tree(roots: Iterable[int]) -> set[int]:
     """SIGKILL to these and all that descend from them; which those were. They are stopped first, so that none starts
     another unseen."""

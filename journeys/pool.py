@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from journeys.descendants import adopt_orphans, kill_tree, memory_of_tree, processes_at_home, reap
+from journeys.descendants import adopt_orphans, kill_tree, memory_of_tree, processes_at_home, reap, still_there
 from model.errors import ErrorCode
 from model.evidence import StepResult
 from model.outcome import Outcome, RunError, RunStatus
@@ -199,7 +199,7 @@ async def _end_all(roots: Iterable[int]) -> None:
     left = kill_tree(roots)
     for _ in range(_LOOKS):
         reap(left)
-        left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
+        left = still_there(left)
         if not left:
             return
         await asyncio.sleep(_LOOK_S)
