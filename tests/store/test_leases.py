@@ -199,7 +199,7 @@ def test_a_browser_run_needs_the_capability(place: Place, database: Database, or
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         session.execute(update(Dispatch).values(kind="browser"))
     assert place.lease(capabilities=["network"]) == []
-    assert len(place.lease(capabilities=["network", "browser"])) == 1
+    assert len(place.lease(capabilities=["network", "browser"], browser_capacity=1)) == 1
 
 
 def test_runs_that_ended_are_not_leased_again(place: Place) -> None:
