@@ -93,7 +93,7 @@ def _judged_again(
     facts: Facts = facts_of(check)
     certificates = wants_certificates(rules)
     points = points_from(session, check.id, run.at_ms, run.at_ms + 1, certificates=certificates)
-    stored = alerts_touching(session, check.id, [rule.id for rule in rules], run.at_ms)
+    stored = alerts_touching(session, {check.id: run.at_ms})[check.id]
     state = state_at(session, check, rules, facts, stored, {point.run_id for point in points}, run.at_ms)
     for point in points:
         judged = evaluate(state, point, rules, facts)

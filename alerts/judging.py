@@ -85,8 +85,9 @@ def judge(
     checks = session.scalars(
         select(Check).where(Check.id.in_(first), Check.deleted_ms.is_(None)).execution_options(populate_existing=True)
     )
+    touching = alerts_touching(session, first)
     for check in sorted(checks, key=lambda check: check.id):
-        judge_check(session, book, check, first[check.id], now_ms)
+        judge_check(session, book, check, touching[check.id], first[check.id], now_ms)
 
 
 def _concerns(
@@ -117,15 +118,14 @@ def hold(session: Session, book: Book, rule_ids: set[str]) -> Book:
     return book
 
 
-def judge_check(session: Session, book: Book, check: Check, from_ms: int, now_ms: int) -> None:
-    """Fold a check's runs due from `from_ms` on, then let time pass until now, and make the stored alerts what that
-    says."""
+def judge_check(session: Session, book: Book, check: Check, stored: Sequence[Alert], from_ms: int, now_ms: int) -> None:
+    """Fold a check's runs due from `from_ms` on, then let time pass until now, and make its `stored` alerts (those that
+    touch that time) what that says."""
     in_force = book.of(check.organization_id)
     rules = in_force.rules_for(check.id, check.definition.get("tags") or ())
     if not rules or check.status == "paused":
         return
     facts = facts_of(check)
-    stored = alerts_touching(session, check.id, [rule.id for rule in rules], from_ms)
     points = points_from(session, check.id, from_ms, certificates=wants_certificates(rules))
     state = state_at(session, check, rules, facts, stored, {point.run_id for point in points}, from_ms)
     confirms: list[Confirm] = []

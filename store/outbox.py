@@ -20,9 +20,13 @@ the 10 s after which the notification of a dead sender must be on its way again.
 RECENT_MS = 60_000
 _FREE = "status = 'pending' AND next_ms <= ? AND (claim IS NULL OR claimed_until_ms <= ?)"
 _DUE = (
-    "SELECT due.channel_id, coalesce(c.updated_ms, 0) FROM "  # noqa: S608
-    f"(SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}) AS due "
-    "LEFT JOIN alert_channels c ON c.id = due.channel_id"
+    # From one channel to the next by the index: in a storm, reading all that waits would take longer than sending it.
+    "WITH RECURSIVE waiting(channel_id) AS ("  # noqa: S608
+    "SELECT min(channel_id) FROM notifications WHERE status = 'pending' UNION ALL SELECT "
+    "(SELECT min(n.channel_id) FROM notifications n WHERE n.status = 'pending' AND n.channel_id > w.channel_id) "
+    "FROM waiting w WHERE w.channel_id IS NOT NULL) "
+    "SELECT w.channel_id, coalesce(c.updated_ms, 0) FROM waiting w LEFT JOIN alert_channels c ON c.id = w.channel_id "
+    f"WHERE EXISTS (SELECT 1 FROM notifications WHERE channel_id = w.channel_id AND {_FREE})"
 )
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (
@@ -31,7 +35,7 @@ _CANDIDATES = (
     "FOR UPDATE SKIP LOCKED"
 )
 _BUSY = (
-    "SELECT alert_id, notice_id FROM notifications WHERE channel_id = ? AND status = 'pending' AND claim IS NOT NULL "
+    "SELECT {0} FROM notifications WHERE {0} IN ? AND channel_id = ? AND status = 'pending' AND claim IS NOT NULL "
     "AND claimed_until_ms > ?"
 )
 _CLAIM = "UPDATE notifications SET claim = ?, claimed_until_ms = ? WHERE id IN ?"
@@ -104,10 +108,11 @@ def claim_due(session: Session, channel_id: str, claim: str, limit: int, now_ms:
     Where two events of one alert wait, the later goes in place of the earlier; unless the earlier was claimed before by
     somebody who died: it may have arrived, so it is sent again, and the later one after it.
     """
-    busy = {alert_id or notice_id for alert_id, notice_id in rows(session, _BUSY, channel_id, now_ms)}
+    candidates = rows(session, _CANDIDATES, channel_id, now_ms, now_ms, limit)
+    busy = _busy(session, candidates, channel_id, now_ms)
     chosen: dict[str, Any] = {}
     replaced: list[str] = []
-    for row in rows(session, _CANDIDATES, channel_id, now_ms, now_ms, limit):
+    for row in candidates:
         subject = row[2] or row[3]
         if subject in busy:
             continue
@@ -122,6 +127,16 @@ def claim_due(session: Session, channel_id: str, claim: str, limit: int, now_ms:
     if chosen:
         run(session, _CLAIM, claim, now_ms + CLAIM_MS, [row[0] for row in chosen.values()])
     return [_claimed(row) for row in chosen.values()]
+
+
+def _busy(session: Session, candidates: Sequence[Any], channel_id: str, now_ms: int) -> set[str]:
+    """The alerts and notices among these of which another event is on its way to the channel."""
+    found: set[str] = set()
+    for column, place in (("alert_id", 2), ("notice_id", 3)):
+        subjects = sorted({row[place] for row in candidates if row[place]})
+        if subjects:
+            found.update(one for (one,) in rows(session, _BUSY.format(column), subjects, channel_id, now_ms))
+    return found
 
 
 def _claimed(row: Any) -> Claimed:
