@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,10 +54,12 @@ def address_policy(allow_nets: Iterable[str]) -> AddressPolicy:
 
 @asynccontextmanager
 async def open_engine(
-    policy: AddressPolicy, resolver: Resolver, browsers: BrowserPool | None = None
+    policy: AddressPolicy, resolver: Resolver, open_browsers: Callable[[], BrowserPool | None] = lambda: None
 ) -> AsyncIterator[RegistryEngine]:
-    """The engine of this process and loop, closed at the end, its browsers too."""
+    """The engine of this process and loop, closed at the end, its browsers too. `open_browsers` is called once this
+    process has its folder for itself."""
     http = HttpEngine()
+    browsers = open_browsers()
     try:
         await http.warm()
         yield RegistryEngine(Egress(policy, resolver), http, browsers)
