@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from journeys.descendants import adopt_orphans, kill_tree, memory_of_tree, processes_at_home, reap, still_there
+from journeys.messages import Order
 from model.errors import ErrorCode
 from model.evidence import StepResult
 from model.outcome import Outcome, RunError, RunStatus
@@ -35,17 +36,6 @@ _LINE_BYTES = 4 * 1024 * 1024
 _QUIT_S = 3.0
 _LOOKS, _LOOK_S = 50, 0.02
 _log = structlog.get_logger(__name__)
-
-
-class Order(msgspec.Struct, omit_defaults=True):
-    """One journey to walk. `definition` has its secrets in place; `folder`: where its files go, named by their sha256;
-    `timeout_s`: until it is to be over."""
-
-    run_id: str
-    definition: msgspec.Raw
-    folder: str
-    timeout_s: float
-    overrides: RunOverrides | None = None
 
 
 class Said(msgspec.Struct):
