@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import Url
 
 from api.errors import Invalid
-from api.kept_secrets import refuse_elsewhere
+from api.kept_secrets import NOTHING_KEPT, refuse_elsewhere
 from model.definition import DEFAULT_INTERVAL_S, CheckDefinition
 from model.secrets import MASK, join, split
 from model.validation import field_errors
@@ -25,8 +25,11 @@ READ_ONLY = (
 """Fields of answers: sent back unchanged they would be unknown fields, so the message says what they are."""
 
 
-def definition_of(document: Mapping[str, Any], default_locations: Sequence[str]) -> CheckDefinition:
-    """Validate a whole monitor. Raises Invalid with a message per field."""
+def definition_of(
+    document: Mapping[str, Any], default_locations: Sequence[str], kept: Collection[str] = ()
+) -> CheckDefinition:
+    """Validate a whole monitor. `kept`: paths of secrets that may stay masked, since a value is stored. Raises Invalid
+    with a message per field."""
     kind = document.get("type")
     known = MONITORS.get(kind) if isinstance(kind, str) else None
     if known is None:
@@ -50,7 +53,7 @@ def definition_of(document: Mapping[str, Any], default_locations: Sequence[str])
     if known.kind != "heartbeat" and not definition.locations:
         raise Invalid({"locations": ["name at least one"]})
     whole = plain(definition)
-    _refuse_masks(whole)
+    _refuse_masks(whole, kept)
     _refuse_passwords_in_urls(whole)
     return definition
 
@@ -132,10 +135,11 @@ def _refuse_read_only(document: Mapping[str, Any]) -> None:
         raise Invalid({name: ["is read-only"] for name in given})
 
 
-def _refuse_masks(whole: dict[str, Any]) -> None:
+def _refuse_masks(whole: dict[str, Any], kept: Collection[str]) -> None:
     """A mask that is still there had no stored value to keep."""
     _, secrets = split(whole)
-    left = {path: ["is ********, but no value is stored to keep"] for path, value in secrets.items() if value == MASK}
+    masks = [path for path, value in secrets.items() if value == MASK and path not in kept]
+    left = {path: [NOTHING_KEPT] for path in masks}
     if left:
         raise Invalid(left)
 

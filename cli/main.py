@@ -19,6 +19,8 @@ class _Lazy(click.Group):
         "scheduler": "cli.programs:scheduler",
         "probe": "cli.programs:probe",
         "check": "cli.check:check",
+        "apply": "cli.apply:apply",
+        "export": "cli.apply:export",
         "monitors": "cli.resources:monitors",
         "runs": "cli.resources:runs",
         "alerts": "cli.alerting:alerts",

@@ -24,12 +24,17 @@ def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any
     try:
         return Client().request(method, path, body, **query)
     except ApiError as error:
-        click.secho(str(error), fg="red", err=True)
-        for field, messages in error.fields.items():
-            line = f"{field}: {'; '.join(messages)}"
-            if line != str(error):  # the only field is the message already
-                click.echo(f"  {line}", err=True)
+        print_refusal(error)
         sys.exit(2)
+
+
+def print_refusal(error: ApiError) -> None:
+    """A sentence, and a line for each field."""
+    click.secho(str(error), fg="red", err=True)
+    for field, messages in error.fields.items():
+        line = f"{field}: {'; '.join(messages)}"
+        if line != str(error):  # the only field is the message already
+            click.echo(f"  {line}", err=True)
 
 
 def warn(envelope: dict[str, Any]) -> None:

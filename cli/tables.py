@@ -48,7 +48,7 @@ def print_json(value: Any) -> None:
 
 def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any], *, nothing: str | None = None) -> None:
     """Rows of one kind as a table; `nothing` is said when there are none."""
-    console = _console()
+    console = console_of()
     if not rows:
         console.print(nothing or f"No {kind} yet.", style="dim")
         return
@@ -67,7 +67,7 @@ def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any], *, n
         console.print(f"{len(rows)} of {total}; --page shows more", style="dim")
 
 
-def _console() -> Console:
+def console_of() -> Console:
     """As wide as the terminal; off a terminal (a pipe, a file) nothing is folded or cut."""
     console = Console()
     return console if console.is_terminal else Console(width=_UNFOLDED)

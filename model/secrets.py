@@ -35,7 +35,8 @@ def _places(definition: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
     yield from (("variables", name) for name in definition.get("variables") or {})
     for index, step in enumerate(definition.get("steps") or ()):
         if isinstance(step, dict):
-            yield from (("steps", index, *place) for place in _places_of_a_step(step))
+            for place in _places_of_a_step(step):
+                yield "steps", index, *place
 
 
 def _places_of_a_step(step: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -112,18 +112,20 @@ def update_channel(
     secret_fields: Sequence[str],
     now_ms: int,
 ) -> None:
-    """Rename it or send it elsewhere. With another configuration it is tried again at once, also if it was disabled."""
+    """Rename it or send it elsewhere. With another configuration it is tried again at once, also if it was disabled;
+    what is as it was does not count as a change."""
     old = channel_secrets(keyring, channel)
     public, secrets = parted(config, secret_fields)
     if SIGNING in old:
         secrets[SIGNING] = old[SIGNING]
-    if public != channel.config or secrets != old:
+    elsewhere = public != channel.config or secrets != old
+    if elsewhere:
         channel.disabled_ms = channel.disabled_reason = None
         channel.config = public
         channel.secrets = _sealed(keyring, channel.organization_id, channel.id, secrets)
         due_now(session, channel.id, now_ms)
-    channel.name = name
-    channel.updated_ms = now_ms
+    if elsewhere or name != channel.name:
+        channel.name, channel.updated_ms = name, now_ms
     session.flush()
 
 
