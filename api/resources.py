@@ -7,6 +7,7 @@ from api import (
     alert_rules,
     alerts,
     api_keys,
+    artifacts,
     backtests,
     explanations,
     health,
@@ -24,6 +25,7 @@ from api import (
 RESOURCES = (
     monitors.routes,
     runs.routes,
+    artifacts.routes,
     explanations.routes,
     alerts.routes,
     alert_rules.routes,

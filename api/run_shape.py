@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from model.evidence import PageFigures
 from model.finished import Detail
 from model.outcome import Metrics, RunError, Trigger
 from model.times import iso
+from store.artifact_tables import Artifact
 from store.tables import Gap, Run
 
 PHASES = ("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms")
@@ -39,9 +42,12 @@ def run_summary(run: Run) -> dict[str, Any]:
 
 def run_detail(run: Run) -> dict[str, Any]:
     """A run with all it found."""
-    detail = msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+    detail = detail_of(run)
+    summary = run_summary(run)
+    if summary["journey_id"] is not None:
+        summary["metrics"] |= _page_figures(detail)
     return {
-        **run_summary(run),
+        **summary,
         "assertions": [
             {
                 "type": result.type,
@@ -67,6 +73,30 @@ def run_detail(run: Run) -> dict[str, Any]:
         ],
         "response": detail.response,
     }
+
+
+def detail_of(run: Run) -> Detail:
+    """What a run found beside its row."""
+    return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+
+
+def step_shapes(run: Run, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
+    """The steps of a journey's run; `artifacts`: those of the run that are still there."""
+    shots = [artifact for artifact in artifacts if artifact.type == "screenshot"]
+    anywhere = {artifact.sha256: artifact.id for artifact in shots}
+    at_step = {(artifact.step_index, artifact.sha256): artifact.id for artifact in shots}
+    return [
+        {
+            "index": step.index,
+            "type": step.type,
+            "name": step.name,
+            "status": step.status,
+            "duration_ms": tidy(step.duration_ms),
+            "error": step.error,
+            "screenshot_id": at_step.get((step.index, step.screenshot or ""), anywhere.get(step.screenshot or "")),
+        }
+        for step in detail_of(run).steps
+    ]
 
 
 def gap_entry(gap: Gap) -> dict[str, Any]:
@@ -99,6 +129,13 @@ def tidy(milliseconds: float | None) -> float | int | None:
         return None
     rounded = round(milliseconds, 3)
     return int(rounded) if rounded.is_integer() else rounded
+
+
+def _page_figures(detail: Detail) -> dict[str, float | int | None]:
+    """What the browser measured of the last page; null where it did not."""
+    page = detail.page or PageFigures()
+    cls = None if page.cls is None else round(page.cls, 4)
+    return {"load_ms": tidy(page.load_ms), "lcp_ms": tidy(page.lcp_ms), "cls": cls}
 
 
 def _phases(metrics: Metrics) -> dict[str, float | int | None]:
