@@ -157,7 +157,11 @@ def _judge(state: CheckState, point: Point, rule: Rule, facts: Facts) -> tuple[l
     votes = {location: vote_of(state, location, rule, facts) for location in fresh_locations(state, point.at_ms, facts)}
     voted_down = votes.get(point.location) is Vote.DOWN
     if opened is None:
-        return _fire(state, own, point, rule, votes) if voted_down else (_not_met(point, rule, "the bar"), [])
+        return (
+            _fire(state, own, point, rule, votes)
+            if voted_down
+            else (_not_met(point, rule, _so_far(state, point, rule)), [])
+        )
     if voted_down:
         opened.votes.setdefault(point.location, point.at_ms)
     of_its_kind = voted_down or definition.concerns(point)
@@ -206,9 +210,12 @@ def _quiet(own: RuleState, now_ms: int) -> bool:
 def _not_met(point: Point, rule: Rule, why: str) -> list[Decision]:
     if not point.failed:
         return []
-    if why == "the bar":
-        why = f"not enough for {rule.definition.type} yet"
     return [Decision(rule.id, point.run_id, point.at_ms, "not_met", why)]
+
+
+def _so_far(state: CheckState, point: Point, rule: Rule) -> str:
+    stream = state.streams.get(point.location)
+    return rule.definition.so_far(stream.history if stream is not None else ())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -211,7 +211,7 @@ def _put_right(
             retract(session, stranger, now_ms)
     for opened, known in sorted(pairs, key=lambda pair: pair[0].is_open):
         if known is not None:
-            _update(session, known, opened, now_ms)
+            _update(session, known, opened, rule.definition.state_word, now_ms)
         held = hold_on(session, in_force, check, opened.at_ms, now_ms) if known is None and opened.is_open else None
         alert = known or open_alert(session, check, rule, opened, held, now_ms)
         if known is not None and known.resolved_ms is not None:
@@ -222,8 +222,9 @@ def _put_right(
             close(session, alert, "it had been resolved before it was known", now_ms)
 
 
-def _update(session: Session, alert: Alert, opened: Opened, now_ms: int) -> None:
-    """What a stored alert has come to: locations that joined, runs that prove it, another beginning or end."""
+def _update(session: Session, alert: Alert, opened: Opened, word: str, now_ms: int) -> None:
+    """What a stored alert has come to: locations that joined, runs that prove it, another beginning or end. `word`:
+    what a location is while the rule holds for it."""
     by_itself = alert.recovered_ms is not None or alert.retracted
     if alert.resolved_ms is not None and by_itself and opened.is_open:
         reopen(session, alert, now_ms)
@@ -232,7 +233,7 @@ def _update(session: Session, alert: Alert, opened: Opened, now_ms: int) -> None
     alert.retracted = False
     for location, at_ms in opened.votes.items():
         if location not in alert.votes:
-            add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is down too")
+            add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is {word} too")
     alert.at_ms, alert.triggered_ms, alert.needed = opened.at_ms, opened.triggered_ms, opened.needed
     alert.cause = opened.cause[:LONGEST_CAUSE]
     if dict(alert.votes) != opened.votes:

@@ -12,7 +12,9 @@ import msgspec
 from cli.environment import read_settings
 from cli.tables import print_json
 from cli.waterfall import print_outcome
+from model.definition import CheckDefinition
 from model.outcome import Outcome, RunStatus
+from probes.http.definition import HttpCheck
 from probes.once import run_once
 from probes.target import TargetError, definition_of
 
@@ -35,7 +37,7 @@ def check(target: str, timeout: float, as_json: bool) -> None:
     settings = read_settings()
     outcome = asyncio.run(run_once(definition, allow_nets=settings.allow_nets or ALLOWED_BY_HAND))
     if as_json:
-        print_json({"target": target, **_plain(outcome)})
+        print_json({"target": target, **_plain(outcome), "final_url": _final_url(definition, outcome)})
     else:
         print_outcome(target, outcome)
     sys.exit(_EXIT.get(outcome.status, 1))
@@ -48,6 +50,14 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "duration_ms": outcome.duration_ms,
         "metrics": msgspec.structs.asdict(outcome.metrics),
         "error": msgspec.to_builtins(outcome.error),
+        "redirects": msgspec.to_builtins(outcome.redirects),
         "assertions": msgspec.to_builtins(outcome.assertions),
         "response": msgspec.to_builtins(outcome.response),
     }
+
+
+def _final_url(definition: CheckDefinition, outcome: Outcome) -> str | None:
+    """The URL that the last request went to; None for what has no URL."""
+    if outcome.redirects:
+        return outcome.redirects[-1].location
+    return definition.plan.target.url if isinstance(definition, HttpCheck) else None

@@ -23,6 +23,7 @@ from api.server import Server
 from api.services import services_of
 from api.use_writer import UseWriter
 from migrations.upgrade import upgrade
+from model.collector import spare_the_collector
 from model.settings import Settings
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
@@ -60,6 +61,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)
+            spare_the_collector()
             announce(address, started)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:

@@ -9,6 +9,8 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from alerts.messages.inert import inert
+
 _STATES = {
     "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
@@ -36,6 +38,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 _WHOLE = frozenset({"id", "status", "health"})
 _UNFOLDED = 10_000
+_LONGEST = 5_000
 
 
 def print_json(value: Any) -> None:
@@ -78,12 +81,17 @@ def cell(value: Any) -> Text:
         shape, style = _STATES[value]
         return Text(f"{shape} {value}", style=style)
     if isinstance(value, dict):
-        return Text(str(value.get("message") or value.get("code") or json.dumps(value)))
+        return Text(_shown(value.get("message") or value.get("code") or json.dumps(value)))
     if isinstance(value, bool):
         return Text("yes" if value else "no", style="" if value else "dim")
     if isinstance(value, list):
-        return Text(", ".join(str(item) for item in value))
-    return Text(f"{value:.1f}" if isinstance(value, float) else str(value))
+        return Text(_shown(", ".join(str(item) for item in value)))
+    return Text(f"{value:.1f}" if isinstance(value, float) else _shown(value))
+
+
+def _shown(text: Any) -> str:
+    """On one line, with nothing in it that moves the cursor or turns the writing: names come from anywhere."""
+    return inert(text, _LONGEST)
 
 
 def print_object(value: dict[str, Any]) -> None:

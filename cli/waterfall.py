@@ -28,6 +28,8 @@ def print_outcome(target: str, outcome: Outcome, console: Console | None = None)
     console.print(headline)
     if outcome.error is not None:
         console.print(Text(outcome.error.message, style="red"))
+    for line in _journey(outcome):
+        console.print(line, soft_wrap=True)
     for fact in _facts(outcome):
         console.print(Text(fact, style="dim"))
     console.print(_waterfall(outcome))
@@ -39,6 +41,17 @@ def print_outcome(target: str, outcome: Outcome, console: Console | None = None)
             was = "nothing to judge" if assertion.actual is None else f"was {assertion.actual!r}"
             line.append(f"  ({was})", style="red")
         console.print(line)
+
+
+def _journey(outcome: Outcome) -> list[Text]:
+    """Where redirects led, one line each, and where that ended; a URL stays whole, so that it can be copied."""
+    if not outcome.redirects:
+        return []
+    steps = [
+        Text.assemble((str(step.status_code), "yellow"), (f" → {step.location}", "dim")) for step in outcome.redirects
+    ]
+    times = "1 redirect" if len(steps) == 1 else f"{len(steps)} redirects"
+    return [*steps, Text.assemble((f"{times}, final URL ", "dim"), outcome.redirects[-1].location)]
 
 
 def _facts(outcome: Outcome) -> list[str]:

@@ -1,9 +1,10 @@
 """The heartbeat: a check that waits to be called. Its definition, and the rule of its deadlines as pure functions.
 
-Time is cut into periods, each ending at a deadline: for an interval, last ping + interval + grace; for cron, each fire
-time + grace. A period ends in one run: the success or failure that was reported in it, or `heartbeat_missed` at its
-deadline. What else comes in the same period with the same outcome makes no run. Nothing is expected before the
-first ping. (CONTRACT, "Heartbeat")
+Time is cut into periods, each ending at a deadline: for an interval, last success + interval + grace and every interval
+after that; for cron, each fire time + grace. A success ends an interval's period at once; a failure is the run of its
+period, which goes on to its deadline. A period without a report ends in `heartbeat_missed`. What else comes in a period
+with the same outcome makes no run; a change of outcome always does (docs/decisions/0012). Nothing is expected before
+the first ping. (CONTRACT, "Heartbeat")
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def default_grace_ms(interval_ms: int | None, cron: str | None, timezone: str) -
 
 class HeartbeatState(msgspec.Struct, frozen=True):
     """What is known of a heartbeat. `deadline_ms`: the next one, None before the first ping. `period_end_ms`: the
-    end of the period that the last run was of. `last_status`: that run's. `started_ms`: a /start with no end yet."""
+    end of the period that was last reported on or missed. `last_status`: the last run's. `started_ms`: a /start with
+    no end yet."""
 
     deadline_ms: int | None = None
     started_ms: int | None = None
@@ -131,12 +133,9 @@ def receive(
         deadline = rule.expected_from(now_ms) if state.deadline_ms is None else state.deadline_ms
         return msgspec.structs.replace(state, started_ms=now_ms, deadline_ms=deadline), None
     status = RunStatus.SUCCESS if signal.kind == "success" else RunStatus.FAILED
-    period_end = _period_end(rule, state, now_ms)
-    extra = status == state.last_status and _already_ended(rule, state, now_ms)
-    ended = msgspec.structs.replace(
-        state, deadline_ms=_next_deadline(rule, period_end, now_ms), started_ms=None, period_end_ms=period_end
-    )
-    if extra:
+    period_end, deadline = (_of_cron if rule.interval_ms is None else _of_interval)(rule, state, status, now_ms)
+    ended = msgspec.structs.replace(state, deadline_ms=deadline, started_ms=None, period_end_ms=period_end)
+    if status == state.last_status and _had_its_run(rule, state, status, now_ms):
         return ended, None
     at_ms = now_ms if state.last_run_ms is None else max(now_ms, state.last_run_ms + 1)
     run = HeartbeatRun(
@@ -158,6 +157,8 @@ def overdue(
     deadline = state.deadline_ms
     if deadline is None or deadline >= now_ms:
         return state, None
+    if deadline == state.period_end_ms:  # it was reported as failed before: its run is there
+        return msgspec.structs.replace(state, deadline_ms=rule.after(deadline)), None
     if deadline < serving_since_ms:
         return msgspec.structs.replace(state, deadline_ms=serving_since_ms + rule.grace_ms), None
     at_ms = deadline if state.last_run_ms is None else max(deadline, state.last_run_ms + 1)
@@ -181,26 +182,38 @@ def rearmed(rule: HeartbeatRule, state: HeartbeatState, now_ms: int) -> Heartbea
     return msgspec.structs.replace(state, deadline_ms=rule.expected_from(now_ms), period_end_ms=None)
 
 
-def _period_end(rule: HeartbeatRule, state: HeartbeatState, now_ms: int) -> int | None:
-    """The end of the period that `now_ms` lies in."""
-    if rule.interval_ms is None and state.period_end_ms is not None and now_ms <= state.period_end_ms:
-        return state.period_end_ms
-    if state.deadline_ms is not None and now_ms <= state.deadline_ms:
-        return state.deadline_ms
-    return rule.after(now_ms - 1)
+def _of_interval(
+    rule: HeartbeatRule, state: HeartbeatState, status: RunStatus, now_ms: int
+) -> tuple[int | None, int | None]:
+    """(end of the period that a report at `now_ms` is about, the deadline after it). Only a success moves the deadline;
+    before any there is none to keep to, and a failure begins to count like it."""
+    if status is RunStatus.SUCCESS or state.deadline_ms is None:
+        return now_ms, rule.expected_from(now_ms)
+    return state.deadline_ms, state.deadline_ms
 
 
-def _already_ended(rule: HeartbeatRule, state: HeartbeatState, now_ms: int) -> bool:
-    """Whether the period of `now_ms` has had its run: for an interval, less than half an interval ago."""
+def _of_cron(
+    rule: HeartbeatRule, state: HeartbeatState, _status: RunStatus, now_ms: int
+) -> tuple[int | None, int | None]:
+    """The same for cron, where the clock alone ends periods: whatever was reported, the next deadline is that of the
+    next fire time."""
+    if state.period_end_ms is not None and now_ms <= state.period_end_ms:
+        period_end: int | None = state.period_end_ms
+    elif state.deadline_ms is not None and now_ms <= state.deadline_ms:
+        period_end = state.deadline_ms
+    else:
+        period_end = rule.after(now_ms - 1)
+    return period_end, None if period_end is None else rule.after(period_end)
+
+
+def _had_its_run(rule: HeartbeatRule, state: HeartbeatState, status: RunStatus, now_ms: int) -> bool:
+    """Whether the period of `now_ms` has had its run, of this same outcome. A success ends an interval's period, so
+    there one less than half an interval after the last run counts as of the same."""
     if rule.interval_ms is None:
         return state.period_end_ms is not None and now_ms <= state.period_end_ms
+    if status is RunStatus.FAILED:
+        return state.deadline_ms is not None and state.period_end_ms == state.deadline_ms
     return state.last_run_ms is not None and 2 * (now_ms - state.last_run_ms) < rule.interval_ms
-
-
-def _next_deadline(rule: HeartbeatRule, period_end_ms: int | None, now_ms: int) -> int | None:
-    if rule.interval_ms is not None:
-        return now_ms + rule.interval_ms + rule.grace_ms
-    return None if period_end_ms is None else rule.after(period_end_ms)
 
 
 def _reason(signal: Signal) -> str:

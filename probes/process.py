@@ -7,7 +7,6 @@ A second one: out at once; what is not acknowledged is on disk. SIGKILL costs a 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ import uvloop
 
 from egress.resolver import Resolver
 from model.addresses import AddressPolicy
+from model.collector import spare_the_collector
 from model.settings import Settings
 from probes.attempts import CheckEngine
 from probes.canaries import NetworkGuard
@@ -58,14 +58,6 @@ def run_probe(settings: Settings, *, location: str, insecure: bool = False) -> i
     except (AddressError, SpoolBusyError, BadCanaryError, BadNetworkError, OSError) as error:
         _log.error("probe.cannot_start", reason=str(error))
         return CANNOT_WORK
-
-
-def spare_the_collector() -> None:
-    """What is here by now stays: the garbage collector need not walk it again and again, late timers would tell. The
-    parts of a run make no cycles, so it may also look less often. For the process as a whole."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 async def _in_foreground(probe: Probe, policy: AddressPolicy) -> int:

@@ -25,6 +25,7 @@ from model.overdue import overdue_slots
 from model.schedule import LATE_MS, Slots, slots_between
 from model.slots import Due, Stream, streams_of
 from scheduler.batches import batched
+from scheduler.closing import NOT_HANDED_OUT
 from scheduler.figures import Figures
 from scheduler.ticker import STALL_MS, Ticker
 from store.arrears import ArrearsRow, arrears_of, end_arrears, keep_arrears
@@ -48,7 +49,6 @@ MOST_AT_ONCE = 200
 _ALL = "~"
 """Sorts after every id: this pass is through."""
 _CLOSE, _OFFER = "close", "offer"
-_MESSAGE = "Tracer was not running when this was due"
 _log = structlog.get_logger(__name__)
 
 
@@ -202,7 +202,7 @@ class Ration:
 
 
 def missed(stream: Stream, due_ms: int) -> Finished:
-    """A slot that nobody ran because Tracer was not there."""
+    """A slot that nobody was asked to run in time."""
     return Finished(
         run_id=slot_run_id(stream.check_id, stream.location, due_ms),
         organization_id=stream.organization_id,
@@ -211,7 +211,7 @@ def missed(stream: Stream, due_ms: int) -> Finished:
         location=stream.location,
         at_ms=due_ms,
         status=RunStatus.MISSED,
-        error=RunError(ErrorCode.API_UNREACHABLE, _MESSAGE),
+        error=RunError(ErrorCode.API_UNREACHABLE, NOT_HANDED_OUT),
     )
 
 
@@ -231,7 +231,7 @@ def _stretch(stream: Stream, slots: Slots) -> Stretch:
         check_id=stream.check_id,
         location=stream.location,
         reason=ErrorCode.API_UNREACHABLE,
-        message=_MESSAGE,
+        message=NOT_HANDED_OUT,
         first_ms=slots.first_ms,
         last_ms=slots.last_ms,
         count=slots.count,

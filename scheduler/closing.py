@@ -44,8 +44,11 @@ AT_ONCE = 2
 REOPENED_AT_ONCE = 50
 LONGEST_BUDGET_MS = 1_020_000
 """Six attempts of 120 s with 60 s in between: the budget of a check that is not there to be asked."""
+NOT_HANDED_OUT = "Tracer could not hand this to a probe in time: its API, its scheduler or their machine was away"
+"""Who was away is not known afterwards: an API that was killed, a scheduler that was and a machine that slept leave the
+same trace, slots that nobody was asked to run."""
 _REASONS = {
-    ErrorCode.API_UNREACHABLE: "the API was away when this was due",
+    ErrorCode.API_UNREACHABLE: NOT_HANDED_OUT,
     ErrorCode.PROBE_OFFLINE: "no probe at {location} was online when this was due",
     ErrorCode.NO_PROBE: "no probe at {location} took this in time",
     ErrorCode.PROBE_LOST: "the probe that had taken this was lost, and no other took it in time",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy.orm import Session
 
-from store.statements import from_json, is_sqlite, rows, run_many
+from store.dispatches import planned_runs
+from store.statements import is_sqlite, rows, run_many
 
 _LOCK = "SELECT id FROM dispatches WHERE id IN ? ORDER BY id FOR UPDATE"
 _COUNT = (
@@ -34,7 +35,7 @@ def close_if_all_ended(session: Session, dispatch_ids: Iterable[str], now_ms: in
     were told of a run a second time, which the count leaves out. A slot inside a gap has ended, too."""
     query = "SELECT id, location, runs FROM dispatches WHERE id IN ? AND closed_ms IS NULL"
     for dispatch_id, location, runs in rows(session, query, sorted(dispatch_ids)):
-        waiting = {run_id: (check_id, due_ms) for run_id, check_id, due_ms, *_ in from_json(runs)}
+        waiting = {run_id: (check_id, due_ms) for run_id, check_id, due_ms, *_ in planned_runs(runs)}
         for (run_id,) in rows(session, _ENDED, list(waiting)):
             del waiting[run_id]
         if all(_inside_gap(session, check_id, location, due_ms) for check_id, due_ms in waiting.values()):

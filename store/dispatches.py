@@ -68,6 +68,12 @@ _INSTANCES = (
     "WHERE organization_id IN ? AND location IN ?"
 )
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[PlannedRun]).decode
+
+
+def planned_runs(stored: Any) -> list[PlannedRun]:
+    """What the column `runs` holds: its text on SQLite, lists already on PostgreSQL."""
+    return _decode(stored) if isinstance(stored, str) else [tuple(planned) for planned in stored]
 
 
 def add_dispatches(session: Session, dispatches: Iterable[NewDispatch], now_ms: int) -> None:
@@ -171,8 +177,6 @@ def places(session: Session, wanted: Iterable[tuple[str, str]], since_ms: int) -
 
 def _dispatches(found: Sequence[Any]) -> list[OpenDispatch]:
     return [
-        OpenDispatch(
-            row[0], row[1], row[2], row[3], row[4], row[5], [tuple(planned) for planned in from_json(row[6])]
-        )
+        OpenDispatch(row[0], row[1], row[2], row[3], row[4], row[5], planned_runs(row[6]))
         for row in found
     ]  # fmt: skip

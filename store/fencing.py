@@ -7,8 +7,9 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy.orm import Session
 
+from store.dispatches import planned_runs
 from store.open_dispatches import Holder
-from store.statements import from_json, rows
+from store.statements import rows
 
 _QUERY = (
     "SELECT id, token, probe_id, runs FROM dispatches WHERE id IN ? AND organization_id = ? AND location = ? "
@@ -48,7 +49,10 @@ def fenced_dispatches(session: Session, holder: Holder, dispatch_ids: Collection
         dispatch_id: FencedDispatch(
             token,
             probe_id,
-            {run_id: LeasedSlot(check_id, at_ms, trigger) for run_id, check_id, at_ms, _, trigger in from_json(runs)},
+            {
+                run_id: LeasedSlot(check_id, at_ms, trigger)
+                for run_id, check_id, at_ms, _, trigger in planned_runs(runs)
+            },
         )
         for dispatch_id, token, probe_id, runs in rows(
             session, _QUERY, sorted(dispatch_ids), holder.organization_id, holder.location

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from model.protocol import LEASE_MS, LeaseRequest, ReleasedRuns
 from store.claims import Claimed
+from store.dispatches import planned_runs
 from store.open_dispatches import (
     Holder,
     WaitingDispatch,
     check_facts,
     cut,
     ended_among,
-    planned_runs,
     reopen,
     set_status_by_hand,
     waiting_dispatch,

@@ -13,8 +13,8 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
-from store.dispatches import PlannedRun
-from store.statements import from_json, rows, run, run_many
+from store.dispatches import PlannedRun, planned_runs
+from store.statements import rows, run, run_many
 
 _REOPEN = "UPDATE dispatches SET instance_id = NULL WHERE id = ?"
 _KEEP = (
@@ -94,10 +94,6 @@ def ended_among(session: Session, run_ids: list[str]) -> set[str]:
 def waiting_dispatch(row: Any) -> WaitingDispatch:
     dispatch_id, kind, priority, token, created_ms, runs = row
     return WaitingDispatch(dispatch_id, kind, priority, token, created_ms, planned_runs(runs))
-
-
-def planned_runs(runs: Any) -> list[PlannedRun]:
-    return [tuple(planned) for planned in from_json(runs)]
 
 
 def _limits(runs: Sequence[PlannedRun]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
 from store.steady_clock import SteadyClock
@@ -57,6 +57,7 @@ class Database:
         self._steady = SteadyClock()
         self._lock = WriteLock()
         self._patience_s = patience_s
+        self._writing: Connection | None = None
         self._make: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
         event.listen(self._make, "do_orm_execute", _apply_scope)
 
@@ -77,10 +78,17 @@ class Database:
             return
         patience_s = self._patience_s if urgency is Urgency.PEOPLE else None
         asked_s = time.monotonic()
-        with self._lock.hold(urgency, patience_s), self._make(info={_SCOPE: scope}) as session:
+        with self._lock.hold(urgency, patience_s):
             left_s = _LOCKED_S if patience_s is None else max(0.0, patience_s - (time.monotonic() - asked_s))
-            session.connection(execution_options={"immediate": True, "locked_s": left_s})
-            yield from self._commit(session)
+            with self._make(bind=self._writer(left_s), info={_SCOPE: scope}) as session:
+                yield from self._commit(session)
+
+    def _writer(self, locked_s: float) -> Connection:
+        """SQLite's one writing connection, the holder of the lock's: what it has read and prepared stays good from one
+        transaction to the next, since nobody else writes. Another one each time read 23 pages anew for each result."""
+        if self._writing is None or self._writing.closed:
+            self._writing = self.engine.connect()
+        return self._writing.execution_options(immediate=True, locked_s=locked_s)
 
     def _commit(self, session: Session) -> Iterator[Session]:
         topics: set[str] = session.info.setdefault("topics", set())
@@ -99,6 +107,9 @@ class Database:
 
     def close(self) -> None:
         self.wakeups.close()
+        with self._lock.hold(Urgency.HOUSEKEEPING):
+            if self._writing is not None:
+                self._writing.close()
         self.engine.dispose()
 
 
@@ -133,7 +144,11 @@ def _apply_scope(state: ORMExecuteState) -> None:
 
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
-        url, connect_args={"timeout": _LOCKED_S, "check_same_thread": False}, pool_size=20, max_overflow=20
+        url,
+        connect_args={"timeout": _LOCKED_S, "check_same_thread": False},
+        pool_size=20,
+        max_overflow=20,
+        pool_use_lifo=True,  # the one that was used last has its pages and statements at hand
     )
 
     @event.listens_for(engine, "connect")

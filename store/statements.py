@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -29,29 +29,25 @@ from store.sessions import EVERY_ORGANIZATION, UnscopedStatementError
 
 def rows(session: Session, template: str, *values: Any) -> list[Any]:
     """Run one query and return all of its rows, each a tuple."""
-    with _executed(session, template, values) as cursor:
-        found: list[Any] = cursor.fetchall()
-        return found
+    found: list[Any] = _executed(session, template, values, fetch=True)
+    return found
 
 
 def run(session: Session, template: str, *values: Any) -> int:
     """Run one statement that returns nothing; how many rows it touched."""
-    with _executed(session, template, values) as cursor:
-        return int(cursor.rowcount)
+    return int(_executed(session, template, values))
 
 
 def run_many(session: Session, template: str, batch: list[tuple[Any, ...]]) -> int:
     """Run one statement for each tuple of values; how many rows they touched in all. No values, no statement."""
-    if not batch:
-        return 0
-    with _executed(session, template, batch) as cursor:
-        return int(cursor.rowcount)
+    return int(_executed(session, template, batch)) if batch else 0
 
 
 def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
+_encode = msgspec.json.Encoder().encode
 _ROW_LOCKS = re.compile(r"FOR UPDATE( OF \w+)?( SKIP LOCKED)?")
 
 
@@ -70,25 +66,36 @@ def from_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-@contextmanager
-def _executed(session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]]) -> Iterator[Any]:
-    """The driver's cursor, in the session's transaction, after the statement. Who listens to SQLAlchemy's statements
-    hears of this one; the driver's errors come out as SQLAlchemy's, like everybody else's, but without the values."""
+def _executed(
+    session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]], *, fetch: bool = False
+) -> Any:
+    """The rows that the statement finds, or how many it touched, in the session's transaction. Who listens to
+    SQLAlchemy's statements hears of this one; the driver's errors come out as SQLAlchemy's, like everybody else's, but
+    without the values."""
     if session.info.get("organization_id") is not EVERY_ORGANIZATION:
         raise UnscopedStatementError("hot statements see every organization's rows: open the session for all of them")
-    connection = session.connection()
+    connection = _connection(session)
     dialect = connection.dialect
     statement, many = sql(template, dialect.name), isinstance(values, list)
     if not many and dialect.name == "sqlite":
-        values = tuple([json.dumps(value) if isinstance(value, list) else value for value in values])
+        values = tuple([_encode(value).decode() if isinstance(value, list) else value for value in values])
     cursor = connection.connection.cursor()
     try:
         for hear in connection.engine.dispatch.before_cursor_execute:
             hear(connection, cursor, statement, values, None, many)
         (cursor.executemany if many else cursor.execute)(statement, values)
-        yield cursor
+        return cursor.fetchall() if fetch else cursor.rowcount
     except dialect.loaded_dbapi.Error as error:
         base = dialect.loaded_dbapi.Error
         raise DBAPIError.instance(statement, None, error, base, hide_parameters=True, dialect=dialect) from error
     finally:
         cursor.close()
+
+
+def _connection(session: Session) -> Connection:
+    """The session's connection, asked for once a transaction: the session takes as long as the statement to answer."""
+    known: tuple[object, Connection] | None = session.info.get("connection")
+    if known is None or known[0] is not session.get_transaction():
+        connection = session.connection()
+        known = session.info["connection"] = session.get_transaction(), connection
+    return known[1]

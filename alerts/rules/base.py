@@ -122,6 +122,10 @@ class RuleDefinition(Strict):
         """What was found at a location that votes down, as the beginning of a sentence."""
         raise NotImplementedError
 
+    def so_far(self, history: Sequence[Point]) -> str:  # noqa: ARG002 - most have nothing to count
+        """How much of what it takes a location that does not vote down has seen."""
+        return f"not enough for {self.type} yet"
+
     def pointless_for(self, checks: Sequence[Covered]) -> str | None:  # noqa: ARG002 - most can hold for any check
         """Why this can't hold for any of these checks (at least one); None when it may for some."""
         return None

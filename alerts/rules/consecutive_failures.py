@@ -26,6 +26,10 @@ class ConsecutiveFailures(RuleDefinition):
         last = history[-self.threshold :]
         return Vote.DOWN if len(last) == self.threshold and all(point.failed for point in last) else Vote.UNDECIDED
 
+    def so_far(self, history: Sequence[Point]) -> str:
+        failed = next((ago for ago, point in enumerate(reversed(history)) if not point.failed), len(history))
+        return f"{failed} of {self.threshold} runs in a row failed"
+
     def finding(self, history: Sequence[Point]) -> str:
         newest = history[-1]
         run = "the last run failed" if self.threshold == 1 else f"{counted(self.threshold, 'run')} in a row failed"

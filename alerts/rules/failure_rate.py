@@ -53,6 +53,14 @@ class FailureRate(RuleDefinition):
             return Vote.DOWN
         return Vote.DOWN if was_down and 2 * share > threshold else _undecided(history)
 
+    def so_far(self, history: Sequence[Point]) -> str:
+        looked_at = self._looked_at(history) if history else ()
+        failed = sum(point.failed for point in looked_at)
+        if self.failures is not None:
+            return f"{failed} of the last {counted(len(looked_at), 'run')} failed, {self.failures} are needed"
+        share = f"{failed} of {counted(len(looked_at), 'run')} in {self.window} s failed"
+        return f"{share}, {self.threshold or 0:g} % are needed"
+
     def finding(self, history: Sequence[Point]) -> str:
         looked_at = self._looked_at(history)
         failed = [point for point in looked_at if point.failed]

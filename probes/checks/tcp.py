@@ -21,11 +21,10 @@ from model.fields import printable
 from model.hosts import Host, parse_host
 from model.outcome import Metrics, Outcome, RunError, RunStatus
 from model.verdict import assertion_error, hold
+from probes.certificates import CertificateFacts, facts_of_der
 from probes.context import RunContext
-from probes.http.certificates import CertificateFacts
 from probes.judging import judge
 from probes.peer import Peer, client_context
-from probes.peer_certificate import facts_of_der
 
 MAX_SEND = 65_536
 MAX_EXPECT = 4_000

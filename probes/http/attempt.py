@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from model.answer import Answer
 from model.errors import status_for
 from model.outcome import AssertionResult, Outcome, RunError, RunStatus
+from probes.certificates import CertificateFacts, facts_of_chain
 from probes.context import RunContext
-from probes.http.certificates import CertificateFacts, facts_of
 from probes.http.definition import KEPT_OF_A_BODY, HttpCheck
 from probes.http.exchange import Exchange
 from probes.http.visit import Visit, visit
@@ -31,7 +31,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
     the expected value; it is held against the answer like the others."""
     seen = await visit(check.plan, context.run_id, egress=context.egress, http=context.http, deadline=context.deadline)
     exchange = seen.exchange if seen.exchange is not None and seen.exchange.answered else None
-    facts = facts_of(exchange.certificates) if exchange is not None else None
+    facts = facts_of_chain(exchange.certificates) if exchange is not None else None
     answer = _answer(check, seen, exchange, facts) if exchange is not None and seen.failure is None else None
     results = (*_implied(implied, answer), *(await judge(check.assertions, answer)))
     if seen.failure is not None:
@@ -47,6 +47,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
         error=error,
         assertions=tuple(results),
         response=None if exchange is None else _response(exchange, facts, failed=error is not None),
+        redirects=seen.redirects,
     )
 
 
@@ -58,7 +59,7 @@ def _answer(check: HttpCheck, seen: Visit, exchange: Exchange, facts: Certificat
         http_version=exchange.http_version,
         headers=headers,
         body=_decoded(exchange.body, headers) if check.needs_body else None,
-        redirects=seen.redirects,
+        redirects=len(seen.redirects),
         certificate_days=None if facts is None else facts.days_left(),
     )
 

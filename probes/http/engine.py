@@ -13,12 +13,15 @@ import pycurl
 from model.errors import ErrorCode
 from model.hosts import parse_url
 from probes.http.exchange import Exchange, Failure, Request, Shape
+from probes.http.failures import certificate_wanted, maybe_for_want_of_a_certificate
 from probes.http.handle import Handle, Room
 from probes.http.transfers import Transfers
 
 _MAX_POOLED = 1_024
 """Idle handles kept, over all shapes: about 20 kB each."""
 _WARM_S = 0.03
+_LISTEN_S = 5.0
+"""The most that a handshake may take which is only listened to."""
 _ROUNDING_S = 0.002
 """The loop and libcurl count whole ms, each from an instant of its own."""
 
@@ -53,9 +56,55 @@ class HttpEngine:
         if left <= 0:
             return Exchange(failure=Failure(ErrorCode.TIMEOUT, "no time was left for the request"))
         handle = self._take(request.shape)
+        try:
+            number, exchange = await self._transfer(handle, request, addresses, deadline)
+        except BaseException:
+            handle.close()
+            raise
+        self._give_back(handle)
+        if exchange.failure is not None and request.target.scheme == "https":
+            exchange.failure = await self._explained(exchange.failure, number, exchange, request, addresses, deadline)
+        return exchange
+
+    async def _explained(
+        self,
+        failure: Failure,
+        number: int,
+        exchange: Exchange,
+        request: Request,
+        addresses: tuple[str, ...],
+        deadline: float,
+    ) -> Failure:
+        """The failure of a hop over TLS, or what was behind it: that the server wants a client certificate."""
+        connected, began = exchange.connect_ms is not None, bool(exchange.header_lines)
+        if not maybe_for_want_of_a_certificate(number, connected=connected, began=began):
+            return failure
+        if not await self._asked_for_a_certificate(request, addresses, deadline):
+            return failure
+        return certificate_wanted(failure, shown=request.shape.client_certificate is not None)
+
+    async def _asked_for_a_certificate(self, request: Request, addresses: tuple[str, ...], deadline: float) -> bool:
+        """Whether the server asks for a client certificate: one more handshake, without a request, that is listened to.
+        (libcurl tells of it in its log alone, which is too dear to keep for every check.)"""
+        deadline = min(deadline, self._loop.time() + _LISTEN_S)
+        if deadline <= self._loop.time():
+            return False
+        self._serial += 1
+        handle = Handle(request.shape, self.ca_file, self._serial, self._room)
+        asked = handle.listen()
+        try:
+            await self._transfer(handle, request, addresses, deadline)
+        finally:
+            handle.close()
+        return bool(asked)
+
+    async def _transfer(
+        self, handle: Handle, request: Request, addresses: tuple[str, ...], deadline: float
+    ) -> tuple[int, Exchange]:
+        """(libcurl's error number or 0, the exchange)"""
         self._running.add(handle)
         try:
-            handle.prepare(request, addresses, left)
+            handle.prepare(request, addresses, deadline - self._loop.time())
             handle.ended = self._loop.create_future()
             self._transfers.add(handle.curl)
             try:
@@ -67,14 +116,9 @@ class HttpEngine:
                 # Whoever stops it at its deadline does so because no answer came in time: libcurl's own timer is due
                 # as well, and which of the two is heard first is chance.
                 number, detail = _result_of(handle.ended) or (pycurl.E_OPERATION_TIMEDOUT, "")
-            exchange = handle.result(number, detail)
-        except BaseException:
-            handle.close()
-            raise
+            return number, handle.result(number, detail)
         finally:
             self._running.discard(handle)
-        self._give_back(handle)
-        return exchange
 
     def close(self) -> None:
         """Breaks off what runs and frees libcurl's side."""

@@ -77,6 +77,33 @@ _STARVED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDR
 """This machine is out of descriptors, memory or ports: nothing the target did."""
 
 
+_UNEXPLAINED = frozenset(
+    {pycurl.E_SSL_CONNECT_ERROR, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR, pycurl.E_GOT_NOTHING, pycurl.E_HTTP2}
+)
+"""How a server that wants another client certificate breaks off: in the handshake, or, with TLS 1.3, right after it.
+Its alert that says so is lost more often than not."""
+
+
+def maybe_for_want_of_a_certificate(number: int, *, connected: bool, began: bool) -> bool:
+    """Whether libcurl's error may mean that the server wanted a client certificate, or another one. Of TLS only."""
+    return number in _UNEXPLAINED and connected and not began
+
+
+def certificate_wanted(failure: Failure, *, shown: bool) -> Failure:
+    """What to say once it is known that the server asked for one. `shown`: the check has a client certificate."""
+    if shown:
+        said = (
+            "the server did not accept this check's client certificate: it asked for one and then broke off; see that "
+            "it has not expired and that the server trusts who issued it"
+        )
+    else:
+        said = (
+            "the server demands a client certificate: it asked for one and broke off without it; give the check a "
+            "client_certificate (certificate and key)"
+        )
+    return Failure(ErrorCode.TLS_ERROR, f"{said} ({failure.message})")
+
+
 def failure_of(
     number: int, detail: str, *, os_errno: int, place: str, connected: bool, secured: bool, began: bool
 ) -> Failure:

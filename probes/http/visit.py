@@ -11,7 +11,7 @@ from egress.door import Egress
 from egress.errors import EgressError
 from model.errors import ErrorCode
 from model.hosts import BadHostError, Target, parse_redirect
-from model.outcome import Metrics
+from model.outcome import Metrics, Redirect
 from model.secrets import secret_header
 from probes.http.engine import HttpEngine
 from probes.http.exchange import ClientCertificate, Exchange, Failure, Request, Shape
@@ -40,20 +40,20 @@ class Plan:
 
 @dataclass(slots=True)
 class Visit:
-    """The last hop, the sum of all. `failure`: why there is no whole answer; then `exchange` is None where not even
-    a connection was tried."""
+    """The last hop, the sum of all, and the redirects that were followed. `failure`: why there is no whole answer; then
+    `exchange` is None where not even a connection was tried."""
 
     exchange: Exchange | None
     metrics: Metrics
     duration_ms: float
-    redirects: int
+    redirects: tuple[Redirect, ...]
     failure: Failure | None
 
 
 async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, deadline: float) -> Visit:
     """Follows a plan to its last answer by `deadline` (loop time). Never raises for what targets do."""
     before_ms = 0.0
-    redirects = 0
+    redirects: tuple[Redirect, ...] = ()
     while True:
         target = plan.target
         try:
@@ -71,7 +71,7 @@ async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, de
                 next_plan = _next(plan, exchange)
             except BadHostError as error:
                 failure = Failure(ErrorCode.PROTOCOL_ERROR, f"the server redirects to a URL that {error}")
-        if next_plan is not None and redirects >= plan.max_redirects:
+        if next_plan is not None and len(redirects) >= plan.max_redirects:
             limit = f"more than {plan.max_redirects} redirects"
             failure = Failure(
                 ErrorCode.TOO_MANY_REDIRECTS, f"{limit}; the last one led to {next_plan.target.url[:200]}"
@@ -79,7 +79,7 @@ async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, de
         if failure is not None or next_plan is None:
             return Visit(exchange, metrics, _ms(before_ms + hop_ms), redirects, failure)
         before_ms += hop_ms
-        redirects += 1
+        redirects += (Redirect(exchange.status, next_plan.target.url),)
         plan = next_plan
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -190,3 +191,17 @@ def test_every_failing_run_has_exactly_one_explanation(
             assert (outcome == "maintenance") == each.maintenance
             assert outcome != "triggered" or (opened is not None and opened.at_ms == each.at_ms)
             assert (outcome in ("triggered", "joined")) == (opened is not None and not each.maintenance)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"kind": "consecutive_failures", "threshold": 3}, "2 of 3 runs in a row failed"),
+        ({"kind": "failure_rate", "failures": 4, "runs": 5}, "3 of the last 4 runs failed, 4 are needed"),
+    ],
+)
+def test_a_run_that_was_not_enough_says_how_much_it_takes(fields: dict[str, Any], said: str) -> None:
+    wanted = rule(**fields)
+    state = CheckState()
+    decisions = [evaluate(state, each, [wanted], facts()).decisions for each in points(("eu", "-+--"))]
+    assert decisions[-1][0].detail == said

@@ -51,7 +51,9 @@ def test_a_check_as_json_has_every_field(monkeypatch: pytest.MonkeyPatch) -> Non
     shown = json.loads(result.output)
     assert shown["metrics"] == dict.fromkeys(("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms"))
     assert shown["error"]["code"] == "connect_refused"
-    assert set(shown) == {"target", "status", "duration_ms", "metrics", "error", "assertions", "response"}
+    assert set(shown) == {
+        "target", "status", "duration_ms", "metrics", "error", "assertions", "response", "redirects", "final_url",
+    }  # fmt: skip
 
 
 def test_notices_are_listed_by_status_and_kind(asked: list[tuple[str, str, Any]]) -> None:

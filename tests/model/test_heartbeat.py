@@ -79,6 +79,41 @@ def test_it_is_missed_at_the_deadline_and_again_every_interval_until_a_success()
     assert _codes(runs) == [*expected, (33, "success"), (44, "heartbeat_missed")]
 
 
+def test_a_failure_does_not_move_the_deadline_and_is_the_run_of_its_period() -> None:
+    runs = _play(EVERY_10_MIN, [(T0, SUCCESS), (T0 + 6 * MINUTE, FAIL)], T0 + 32 * MINUTE)
+    assert _codes(runs) == [
+        (0, "success"),
+        (6, "heartbeat_failed"),  # and so nothing at 11
+        (21, "heartbeat_missed"),
+        (31, "heartbeat_missed"),
+    ]
+
+
+def test_a_job_that_keeps_failing_is_one_run_a_period_and_never_missed() -> None:
+    for first in (SUCCESS, FAIL, START):
+        story = [(T0, first), *((T0 + n * 10 * MINUTE, FAIL) for n in range(1, 6))]
+        runs = _play(EVERY_10_MIN, story, T0 + 52 * MINUTE)
+        assert _codes(runs)[-5:] == [(n * 10, "heartbeat_failed") for n in range(1, 6)]
+        assert len(runs) == (5 if first is START else 6)
+
+
+def test_a_failure_after_a_missed_deadline_is_the_run_of_the_next_period() -> None:
+    story = [(T0, SUCCESS), (T0 + 12 * MINUTE, FAIL), (T0 + 14 * MINUTE, FAIL)]
+    runs = _play(EVERY_10_MIN, story, T0 + 32 * MINUTE)
+    assert _codes(runs) == [
+        (0, "success"), (11, "heartbeat_missed"), (12, "heartbeat_failed"), (31, "heartbeat_missed"),
+    ]  # fmt: skip
+
+
+def test_a_failed_period_that_ended_while_nobody_served_is_over_all_the_same() -> None:
+    state, _ = receive(EVERY_10_MIN, HeartbeatState(), SUCCESS, T0)
+    state, _ = receive(EVERY_10_MIN, state, FAIL, T0 + 10 * MINUTE)
+    state, runs = _settle(EVERY_10_MIN, state, T0 + 15 * MINUTE, since_ms=T0 + 14 * MINUTE)
+    assert (runs, state.deadline_ms) == ([], T0 + 21 * MINUTE)
+    state, runs = _settle(EVERY_10_MIN, state, T0 + 51 * MINUTE, since_ms=T0 + 50 * MINUTE)
+    assert (runs, state.deadline_ms) == ([], T0 + 51 * MINUTE)
+
+
 def test_nothing_is_missed_before_the_first_ping() -> None:
     assert _play(EVERY_10_MIN, [], T0) == []
     assert _play(EVERY_10_MIN, [(T0, LOG)], T0 + 100 * MINUTE) == []
@@ -190,23 +225,40 @@ def _timed(steps: list[tuple[int, Signal]]) -> list[tuple[int, Signal]]:
     return story
 
 
-@settings(max_examples=300)
-@given(stories, st.integers(0, 50 * MINUTE))
-def test_interval_runs_keep_their_distance_and_leave_no_hole(steps: list[tuple[int, Signal]], rest_ms: int) -> None:
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 25 * MINUTE), signals), max_size=25), st.integers(1, 50 * MINUTE))
+def test_every_interval_period_ends_in_one_run_and_each_change_of_outcome_makes_one(
+    steps: list[tuple[int, Signal]], rest_ms: int
+) -> None:
+    """An oracle that takes the contract at its word: deadlines are last success + interval + grace + n intervals; each
+    period up to one has one failed run, reported or missed; a success is one unless one was counted just before."""
     rule, story = EVERY_10_MIN, _timed(steps)
+    interval, first = rule.interval_ms or 0, rule.grace_ms + (rule.interval_ms or 0)
     end = (story[-1][0] if story else T0) + rest_ms
+    heard = [(at, signal) for at, signal in story if signal.kind != "log"]
+    expected: list[tuple[int, str]] = []
+    for (began, signal), (until, _) in itertools.pairwise([*_anchors(heard), (end, SUCCESS)]):
+        if signal.kind == "success":
+            if not expected or expected[-1][1] != "success" or 2 * (began - expected[-1][0]) >= interval:
+                expected.append((began, "success"))
+        elif signal.kind == "fail":
+            expected.append((began, "heartbeat_failed"))
+        failures = [at for at, other in heard if other.kind == "fail" and began < at < until]
+        previous, deadline = began, began + first
+        while previous < until:
+            reported = [at for at in failures if previous < at <= deadline]
+            if reported:
+                expected.append((reported[0], "heartbeat_failed"))
+            elif deadline < until:
+                expected.append((deadline, "heartbeat_missed"))
+            previous, deadline = deadline, deadline + interval
     runs = _play(rule, story, end)
-    assert [run.at_ms for run in runs] == sorted({run.at_ms for run in runs})
-    for earlier, later in itertools.pairwise(runs):
-        if earlier.status == later.status and not (later.error and later.error.code == "heartbeat_missed"):
-            assert 2 * (later.at_ms - earlier.at_ms) >= (rule.interval_ms or 0)
-    told = [at for at, signal in story if signal.kind in ("success", "fail")]
-    armed = [at for at, signal in story if signal.kind != "log"]
-    heard = sorted([*told, *armed[:1], *(run.at_ms for run in runs)])
-    for earlier, later in zip(heard, [*heard[1:], end], strict=False):
-        assert later - earlier <= (rule.interval_ms or 0) + rule.grace_ms
-    before_first = [run for run in runs if not armed or run.at_ms < armed[0]]
-    assert before_first == []
+    assert [(run.at_ms, run.error.code if run.error else str(run.status)) for run in runs] == expected
+
+
+def _anchors(heard: list[tuple[int, Signal]]) -> list[tuple[int, Signal]]:
+    """What deadlines are counted from: the first ping, and every success."""
+    return [ping for number, ping in enumerate(heard) if number == 0 or ping[1].kind == "success"]
 
 
 @settings(max_examples=300, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from probes.checks.url import UrlCheck
-from tests.probes.http_bench import OK, answering, bench, redirecting, run, serving
+from tests.probes.http_bench import OK, Connection, answering, bench, redirecting, run, serving
 from tests.probes.tls_bench import Authority, http2, http2_breaks_off
 
 
@@ -77,10 +78,63 @@ def test_a_client_certificate_is_shown_to_its_server_and_no_other(authority: Aut
             assert (await b.url(server.url(host="localhost"), client_certificate=pair)).status == "success"
             outcome = await b.url(server.url(host="localhost"))
             assert outcome.error is not None
-            assert outcome.error.code in ("tls_error", "protocol_error")
+            assert outcome.error.code == "tls_error"
             async with serving(redirecting(server.url(host="localhost"))) as first:
                 outcome = await b.url(first.url(), client_certificate=pair)
                 assert outcome.status == "failed"
+
+    run(work())
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("alpn", [(), ("h2", "http/1.1")])
+def test_a_server_that_demands_a_client_certificate_is_named_as_such(
+    authority: Authority, tmp_path: Path, version: ssl.TLSVersion, alpn: tuple[str, ...]
+) -> None:
+    (tmp_path / "other").mkdir()
+    certificate, key = Authority(tmp_path / "other").client()
+    untrusted = {"certificate": certificate, "key": key}
+
+    async def work() -> None:
+        tls = authority.server("localhost", wants_client=True, version=version, alpn=alpn)
+        async with bench(ca_file=str(authority.ca_file)) as b, serving(answering(OK), tls=tls) as server:
+            for fields, word in (
+                ({}, "demands a client certificate"),
+                ({"method": "POST", "body": "x" * 100_000}, "give the check a client_certificate"),
+                ({"client_certificate": untrusted}, "did not accept this check's client certificate"),
+            ):
+                outcome = await b.url(server.url(host="localhost"), **fields)
+                assert (outcome.status, outcome.error and outcome.error.code) == ("failed", "tls_error")
+                assert outcome.error is not None
+                assert word in outcome.error.message
+
+    run(work())
+
+
+def test_a_server_that_only_offers_to_look_at_a_client_certificate_is_satisfied_without(authority: Authority) -> None:
+    async def work() -> None:
+        tls = authority.server("localhost", wants_client=True)
+        tls.verify_mode = ssl.CERT_OPTIONAL
+        async with bench(ca_file=str(authority.ca_file)) as b, serving(answering(OK), tls=tls) as server:
+            assert (await b.url(server.url(host="localhost"))).status == "success"
+
+    run(work())
+
+
+def test_a_connection_that_breaks_for_another_reason_is_no_matter_of_certificates(authority: Authority) -> None:
+    """And the second handshake, which finds that out, asks the server for nothing."""
+
+    async def work() -> None:
+        async def reads_and_leaves(connection: Connection) -> None:
+            await connection.read_request()
+
+        tls = authority.server("localhost")
+        async with bench(ca_file=str(authority.ca_file)) as b, serving(reads_and_leaves, tls=tls) as server:
+            outcome = await b.url(server.url(host="localhost"), method="POST", body="once")
+            assert outcome.error is not None
+            assert outcome.error.code == "protocol_error"
+            assert "certificate" not in outcome.error.message
+            assert [connection.body for connection in server.seen if connection.head] == [b"once"]
 
     run(work())
 

@@ -27,8 +27,11 @@ class Authority:
         not_after: datetime | None = None,
         alpn: tuple[str, ...] = (),
         wants_client: bool = False,
+        version: ssl.TLSVersion | None = None,
     ) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
         self.ca.issue_cert(*names, not_after=not_after).configure_cert(context)
         if alpn:
             context.set_alpn_protocols(list(alpn))

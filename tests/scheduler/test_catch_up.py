@@ -10,9 +10,12 @@ import pytest
 from model.ids import slot_run_id
 from model.schedule import Schedule
 from scheduler.catch_up import EXTRA_RATE, LEAST_EXTRA_PER_S, OFFERED_MS, CatchUp, Ration
+from scheduler.closing import NOT_HANDED_OUT, close_and_rescue
 from scheduler.figures import Figures
 from scheduler.ticker import LEAD_MS, Ticker
-from store.sessions import Database
+from store.service_clock import beat
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
 from tests.scheduler.world import World, due_slots
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -66,6 +69,25 @@ def test_every_slot_of_an_absence_is_accounted_for_once(world: World, database: 
         assert set(counts.values()) <= {1}
     assert {(run.status, run.error_code) for run in world.runs()} <= {("missed", "api_unreachable")}
     assert world.scalar("SELECT count(*) FROM arrears") == 0
+
+
+def test_a_missed_slot_claims_no_more_than_is_known_whoever_was_away(world: World, database: Database) -> None:
+    """A scheduler that was away, for a little and for long, and then an API: one sentence."""
+    world.check(10)
+    crew = _Crew(world, database)
+    for away_ms in (2_000, 40_000, 3 * MINUTE):
+        world.clock.advance(away_ms)
+        crew.go(15)
+    caught_up = len(world.runs())
+    for _ in range(2):
+        with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            beat(session, world.clock.now_ms)
+        world.clock.advance(30_000)
+    close_and_rescue(database)
+    runs, gaps = world.runs(), world.gaps()
+    assert (caught_up > 0, len(runs) > caught_up, len(gaps) > 0) == (True, True, True)
+    assert {ended.error_code for ended in [*runs, *gaps]} == {"api_unreachable"}
+    assert {ended.error_message for ended in [*runs, *gaps]} == {NOT_HANDED_OUT}
 
 
 def test_the_newest_overdue_slot_is_run_and_older_ones_are_not(world: World, database: Database) -> None:

@@ -135,6 +135,23 @@ def test_late_is_missed_then_recovered(
         assert (state.status, state.fresh_until_ms or 0) > ("success", 10**12)
 
 
+def test_a_reported_failure_is_not_missed_as_well_and_does_not_put_off_the_deadline(
+    database: Database, make_heartbeat: Callable[..., str], send: Send, serve: Callable[[int], None], settle: Settle
+) -> None:
+    check = make_heartbeat()
+    serve(1_000)
+    send(check)
+    serve(6 * MINUTE)
+    send(check, Signal("fail", 3))
+    serve(5 * MINUTE + 1)
+    assert settle() == 0, "the period that ends here has its run"
+    serve(10 * MINUTE - 1)
+    assert settle() == 0, "at the very deadline it is still on time"
+    serve(1)
+    assert settle() == 1
+    assert [code for _, code in _runs(database)] == [None, "heartbeat_failed", "heartbeat_missed"]
+
+
 def test_a_late_ping_finds_its_period_missed_before_the_scheduler_looked(
     database: Database, make_heartbeat: Callable[..., str], send: Send, serve: Callable[[int], None], settle: Settle
 ) -> None:

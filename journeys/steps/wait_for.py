@@ -1,0 +1,35 @@
+"""`wait_for`: until an element is visible, or a number of ms: `{"type": "wait_for", "selector": ".loaded"}`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from journeys.selectors import Selector
+from journeys.steps.base import MAX_TIMEOUT_S, PAGE_S, Step
+from model.validation import FieldsError
+
+
+class WaitFor(Step):
+    """Exactly one of `selector` and `ms`."""
+
+    default_timeout_s: ClassVar[float] = PAGE_S
+
+    type: Literal["wait_for"]
+    selector: Selector | None = None
+    ms: Annotated[float, Field(ge=0, le=MAX_TIMEOUT_S * 1000)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.selector is None) == (self.ms is None):
+            raise FieldsError({"selector": "give either selector or ms"})
+        return self
+
+    @property
+    def timeout_s(self) -> float:
+        """A pause takes as long as it says."""
+        return super().timeout_s if self.ms is None else max(super().timeout_s, self.ms / 1000 + 1)
+
+    def shown(self) -> str:
+        return super().shown() if self.ms is None else f"wait_for {self.ms:g} ms"
