@@ -9,8 +9,10 @@ from api import (
     api_keys,
     artifacts,
     backtests,
+    batches,
     explanations,
     health,
+    journeys,
     locations,
     maintenance_windows,
     monitors,
@@ -20,10 +22,14 @@ from api import (
     probes,
     runs,
     silences,
+    variables,
 )
 
 RESOURCES = (
     monitors.routes,
+    journeys.routes,
+    batches.routes,
+    variables.routes,
     runs.routes,
     artifacts.routes,
     explanations.routes,

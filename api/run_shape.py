@@ -35,7 +35,7 @@ def run_summary(run: Run) -> dict[str, Any]:
         "duration_ms": tidy(run.duration_ms),
         "degraded": run.degraded,
         "metrics": {phase: tidy(getattr(run, phase)) for phase in PHASES},
-        "error": {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None,
+        "error": run_error(run),
         "probe_id": run.probe_id,
     }
 
@@ -119,8 +119,13 @@ def last_run(run: Run) -> dict[str, Any]:
         "location": run.location,
         "duration_ms": tidy(run.duration_ms),
         "completed_at": iso(run.completed_ms),
-        "error": {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None,
+        "error": run_error(run),
     }
+
+
+def run_error(run: Run) -> dict[str, str] | None:
+    """Why a run did not succeed."""
+    return {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None
 
 
 def tidy(milliseconds: float | None) -> float | int | None:
