@@ -1,4 +1,4 @@
-"""`python -m journeys.child [--headed]`: the process that walks journeys, one at a time, with a browser that stays warm.
+"""`python -m journeys.child [--headed]`: a process that walks journeys, one at a time, with a browser that stays warm.
 
 A JSON object a line. In: Order. Out: `{"step": StepResult}` for each step as it ends, then `{"outcome": Outcome}`. The
 end of its input is its sign to close the browser and go; so it also goes when the probe has died.

@@ -27,8 +27,8 @@ _LEAST_MS = 1.0
 
 
 class Walk:
-    """One run on its way. `secret_names`: variables whose values are shown nowhere; `secret_headers`: the journey's, for
-    the base's origin; `covered`: fields that hold a secret, which pictures hide. `deadline`: of the journey;
+    """One run on its way. `secret_names`: variables whose values are shown nowhere; `secret_headers`: the journey's,
+    for the base's origin; `covered`: fields that hold a secret, which pictures hide. `deadline`: of the journey;
     `step_deadline`: of the step that runs; both in loop time."""
 
     def __init__(
