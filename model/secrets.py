@@ -36,7 +36,7 @@ def _places(definition: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
     for index, step in enumerate(definition.get("steps") or ()):
         if isinstance(step, dict):
             for place in _places_of_a_step(step):
-                yield ("steps", index, *place)
+                yield "steps", index, *place
 
 
 def _places_of_a_step(step: dict[str, Any]) -> Iterator[tuple[str, ...]]:
