@@ -1,6 +1,6 @@
 """What Playwright's recorder writes in Python becomes steps; the rest is named with its line.
 
-The three .txt files beside this one are recordings of one walk, as `playwright codegen` 1.65 wrote them for its targets.
+The three .txt files beside this one are recordings of one walk, as `playwright codegen` 1.65 wrote them.
 """
 
 from __future__ import annotations
