@@ -66,8 +66,8 @@ _MESSAGES = (
     "SELECT grouped, sent_ms FROM notifications WHERE channel_id = ? AND sent_ms > ? AND {} GROUP BY grouped, sent_ms"
 )
 _DUE_BY = (
-    "SELECT count(DISTINCT coalesce(alert_id, notice_id)) FROM notifications WHERE channel_id = ? "
-    "AND status = 'pending' AND next_ms <= ? AND {}"
+    "SELECT count(DISTINCT coalesce(alert_id, notice_id)), coalesce(min(created_ms), 0) FROM notifications "
+    "WHERE channel_id = ? AND status = 'pending' AND next_ms <= ? AND {}"
 )
 _WAITING = "SELECT count(*), min(created_ms) FROM notifications WHERE status = 'pending'"
 
@@ -214,9 +214,10 @@ def recent_messages(session: Session, channel_id: str, about: About, now_ms: int
     return sorted(singles), sorted(digests)
 
 
-def count_due(session: Session, channel_id: str, about: About, by_ms: int) -> int:
-    """Of how many alerts or notices something waits for this channel that was due by then."""
-    return int(rows(session, _DUE_BY.format(about), channel_id, by_ms)[0][0])
+def gathered_by(session: Session, channel_id: str, about: About, by_ms: int) -> tuple[int, int]:
+    """(of how many alerts or notices something waits for this channel that was due by then, since when)."""
+    count, since_ms = rows(session, _DUE_BY.format(about), channel_id, by_ms)[0]
+    return int(count), int(since_ms)
 
 
 def outbox_depth(session: Session) -> tuple[int, int | None]:

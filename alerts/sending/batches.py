@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from alerts.channels.base import Channel, Undelivered
 from alerts.channels.registry import CHANNELS
-from alerts.sending.pace import WINDOW_MS, Turn, next_turn
+from alerts.sending.pace import WINDOW_MS, Turn, in_company, next_turn
 from store.alert_channels import SIGNING, channel_of, channel_secrets, joined
 from store.keyring import Keyring, UndecryptableError
-from store.outbox import About, Claimed, claim_due, count_due, recent_messages
+from store.outbox import About, Claimed, claim_due, gathered_by, recent_messages
 
 MOST_IN_A_DIGEST = 5_000
 _LONGEST_WAIT_MS = {About.ALERTS: WINDOW_MS, About.NOTICES: 1_000}
@@ -70,8 +70,11 @@ def next_batch(session: Session, keyring: Keyring, channel_id: str, claim: str, 
 def _turn(session: Session, channel_id: str, about: About, now_ms: int) -> Turn:
     """Alerts and notices have a pace each: what Tracer says about itself must not hold up an alert."""
     singles, digests = recent_messages(session, channel_id, about, now_ms)
-    gathered = count_due(session, channel_id, about, digests[-1] + WINDOW_MS) if digests else 0
-    return next_turn(singles, digests, now_ms, gathered=gathered)
+    gathered = gathered_by(session, channel_id, about, digests[-1] + WINDOW_MS)[0] if digests else 0
+    turn = next_turn(singles, digests, now_ms, gathered=gathered)
+    if about is About.ALERTS or turn.wait_ms or turn.grouped:
+        return turn
+    return in_company(*gathered_by(session, channel_id, about, now_ms), now_ms)
 
 
 def _refused(session: Session, channel_id: str, claim: str, now_ms: int, why: str, *, for_good: bool = True) -> Batch:

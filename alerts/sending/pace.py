@@ -33,3 +33,11 @@ def next_turn(singles: Sequence[int], digests: Sequence[int], now_ms: int, *, ga
         return Turn()
     opens_ms = recent[-1] + GATHER_MS
     return Turn(wait_ms=opens_ms - now_ms) if now_ms < opens_ms else Turn(grouped=True)
+
+
+def in_company(count: int, since_ms: int, now_ms: int) -> Turn:
+    """For what Tracer says about itself: one cause, such as a network that is down, brings several notices within
+    seconds, and they are one message. `count` wait since `since_ms`."""
+    if count and now_ms < since_ms + GATHER_MS:
+        return Turn(wait_ms=since_ms + GATHER_MS - now_ms)
+    return Turn(grouped=count > 1)
