@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -29,9 +29,14 @@ READ_ONLY = (
 
 
 def definition_of(
-    document: Mapping[str, Any], default_locations: Sequence[str], *, family: Family = MONITOR
+    document: Mapping[str, Any],
+    default_locations: Sequence[str],
+    kept: Collection[str] = (),
+    *,
+    family: Family = MONITOR,
 ) -> CheckDefinition:
-    """Validate a whole monitor or journey. Raises Invalid with a message per field."""
+    """Validate a whole monitor or journey. `kept`: paths of secrets that may stay masked, since a value is stored.
+    Raises Invalid with a message per field."""
     whole = dict(document)
     if family.only_type is not None:
         whole.setdefault("type", family.only_type)
@@ -57,7 +62,7 @@ def definition_of(
     if known.kind != "heartbeat" and not definition.locations:
         raise Invalid({"locations": ["name at least one"]})
     whole = plain(definition)
-    _refuse_masks(whole)
+    _refuse_masks(whole, kept)
     _refuse_passwords_in_urls(whole)
     return definition
 
@@ -140,10 +145,11 @@ def _refuse_read_only(document: Mapping[str, Any]) -> None:
         raise Invalid({name: ["is read-only"] for name in given})
 
 
-def _refuse_masks(whole: dict[str, Any]) -> None:
+def _refuse_masks(whole: dict[str, Any], kept: Collection[str]) -> None:
     """A mask that is still there had no stored value to keep."""
     _, secrets = split(whole)
-    left = {path: [NOTHING_KEPT] for path, value in secrets.items() if value == MASK}
+    masks = [path for path, value in secrets.items() if value == MASK and path not in kept]
+    left = {path: [NOTHING_KEPT] for path in masks}
     if left:
         raise Invalid(left)
 

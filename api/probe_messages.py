@@ -69,6 +69,8 @@ def read_lease_request(body: bytes) -> LeaseRequest:
     request.version = _plain(request.version)[:40]
     request.self_check = request.self_check if request.self_check in ("on", "off") else "off"
     request.capacity = _within(request.capacity)
+    request.browser_capacity = _within(request.browser_capacity)
+    request.by_hand_capacity = _within(request.by_hand_capacity)
     request.running = _within(request.running)
     request.spool = _within(request.spool)
     request.seen = max(0, request.seen)

@@ -191,11 +191,13 @@ class Server:
 
     def _beat(self) -> None:
         """Say every second that the API serves, while it does: leases and deadlines count only then."""
+        returned = self._database.sqlite  # there is one process, so nobody served until now
         while not self._stopping.is_set():
             if self.alive:
                 try:
                     with self._database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-                        beat(session, self._database.now_ms(session))
+                        beat(session, self._database.now_ms(session), returned=returned)
+                    returned = False
                 except (DBAPIError, PoolTimeoutError) as error:
                     _log.warning("server.no_beat", error=str(error.__cause__ or error))
             self._stopping.wait(BEAT_S)

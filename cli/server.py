@@ -22,6 +22,7 @@ from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from api.services import services_of
 from api.use_writer import UseWriter
+from cli.children import WIND_DOWN
 from migrations.upgrade import upgrade
 from model.collector import spare_the_collector
 from model.settings import Settings
@@ -50,6 +51,8 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
         with ExitStack() as parts:
             database, keyring, started = _open(settings, parts)
             duties = _scheduler(database, keyring, settings, parts) if scheduler else None
+            if duties is not None:
+                signal.signal(WIND_DOWN, lambda *_: duties.wind_down())
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)

@@ -68,8 +68,13 @@ class Base:
     def __init__(self, home: str | None, moved_to: str | None = None) -> None:
         self.home = home
         self.moved_to = moved_to
-        self._origin = None if home is None else origin_of(home)
+        self._home_origin = None if home is None else origin_of(home)
         self._new_origin = None if moved_to is None else (origin_of(moved_to) or "")
+
+    @property
+    def origin(self) -> str | None:
+        """`https://host:port` that relative URLs lead to in this run."""
+        return self._new_origin if self.moved_to is not None else self._home_origin
 
     def resolve(self, url: str) -> str:
         """The URL to go to. Raises BadHostError."""
@@ -82,9 +87,9 @@ class Base:
 
     def moved(self, text: str) -> str:
         """A URL or a pattern of one, its beginning moved when it is the base's origin."""
-        if self._origin is None or self._new_origin is None or not text.lower().startswith(self._origin):
+        if self._home_origin is None or self._new_origin is None or not text.lower().startswith(self._home_origin):
             return text
-        rest = text[len(self._origin) :]
+        rest = text[len(self._home_origin) :]
         return self._new_origin + rest if not rest or rest[0] in "/?#*" else text
 
 

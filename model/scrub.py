@@ -25,12 +25,14 @@ _SHORTEST_TAIL = 4
 """A text cut to size may end in the beginning of a secret; fewer characters than these tell nobody anything."""
 _CREDENTIAL = re.compile(r"(Basic|Bearer|Token|Digest|ApiKey)\s+(\S+)", re.IGNORECASE)
 
+_UNSAFE_IN_HTML = re.compile(r"[<>&'+]")
+
 
 class Scrubber:
     """Built once per definition from its secret values; without any, everything passes untouched and at no cost."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for value in _values(secret) for form in _forms(value) if form}
+        forms = {form for secret in secrets for form in forms_of(secret)}
         self._longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._longest_first))) if forms else None
         beginnings = {form[:_SHORTEST_TAIL] for form in forms if len(form) > _SHORTEST_TAIL}
@@ -122,18 +124,49 @@ def _values(secret: str) -> Iterator[str]:
         yield pair.partition(":")[2]
 
 
+def forms_of(secret: str) -> frozenset[str]:
+    """Every text in which a secret, or a part of it that is secret alone, may be met."""
+    return frozenset(form for value in _values(secret) for form in _forms(value) if form)
+
+
 def _forms(value: str) -> Iterator[str]:
     if not value:
         return
     yield value
-    for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
+    yield from _url_forms(value)
+    yield from _json_forms(value)
+    yield from _html_forms(value)
+    yield from _base64_forms(value.encode())
+
+
+def _url_forms(value: str) -> Iterator[str]:
+    """Percent-encoded by Python, by a page's encodeURIComponent, by forms, by the URL standard; twice, too."""
+    for encoded in {
+        quote(value, safe=""), quote(value), quote_plus(value), quote(value, safe="!'()*~"),
+        quote_plus(value, safe="*").replace("~", "%7E"), quote(value, safe="!$%&'()*+,/:;=?@[\\]^`{|}~"),
+        quote(value, safe="!$&()*+,/:;=?@[\\]^`{|}~"), quote(quote(value, safe=""), safe=""),
+    }:  # fmt: skip
         yield encoded
         yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def _json_forms(value: str) -> Iterator[str]:
+    """As JSON, as JSON that may stand in a page, and as JSON in JSON."""
+    for ascii_only in (True, False):
+        encoded = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield encoded
+        yield encoded.replace("/", "\\/")
+        yield _UNSAFE_IN_HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded)
+        yield json.dumps(encoded, ensure_ascii=ascii_only)[1:-1]
+
+
+def _html_forms(value: str) -> Iterator[str]:
+    """As text or in an attribute, by Python or by a browser, which leaves ' and sometimes < and > as they are."""
     yield html.escape(value)
+    yield html.escape(value).replace("&#x27;", "&#39;")
     yield html.escape(value, quote=False)
-    yield from _base64_forms(value.encode())
+    yield html.escape(value, quote=False).replace('"', "&quot;")
+    yield value.replace("&", "&amp;").replace('"', "&quot;")
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

@@ -27,7 +27,7 @@ _SUBJECTS = {
     "ttl": "the TTL",
     "response": "the response",
 }
-_WISHES = {
+WISHES = {
     "equals": "to be",
     "not_equals": "not to be",
     "contains": "to contain",
@@ -64,7 +64,7 @@ def _sentence(result: AssertionResult) -> str:
     """`expected the status code to be 200, got 503`."""
     if result.type == "json_schema" and result.reason is None:
         return f"the body does not fit the schema: {_quoted(result.actual)}"
-    words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, _WISHES.get(result.operator))
+    words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, WISHES.get(result.operator))
     value = "" if result.operator in ("exists", "not_exists") else f" {_quoted(_expected(result))}"
     wish = f"expected {' '.join(filter(None, words))}{value}"
     if result.reason is not None:

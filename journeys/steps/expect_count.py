@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from journeys.steps.base import ElementStep
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class ExpectCount(ElementStep):
@@ -14,3 +17,10 @@ class ExpectCount(ElementStep):
 
     type: Literal["expect_count"]
     value: Annotated[int, Field(ge=0, le=1_000_000)]
+
+    async def run(self, walk: Walk) -> None:
+        await walk.until(
+            walk.all(self, self.selector).count,
+            lambda count: count == self.value,
+            lambda count: f"expected {self.value} elements, got {count}",
+        )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from journeys.steps.base import ElementStep
-from journeys.steps.expectation import TextExpectation
+from journeys.steps.expectation import TextExpectation, one_spaced
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class ExpectText(ElementStep, TextExpectation):
     """White space counts as the browser shows it: runs of it are one space."""
 
     type: Literal["expect_text"]
+
+    async def run(self, walk: Walk) -> None:
+        element = walk.any(self, self.selector)
+        await walk.until(
+            lambda: one_spaced(element.inner_text(timeout=walk.left_ms)),
+            self.test(),
+            lambda found: self.expected("the text", found),
+        )

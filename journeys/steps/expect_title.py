@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from journeys.steps.expectation import TextExpectation
+from journeys.steps.expectation import TextExpectation, one_spaced
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class ExpectTitle(TextExpectation):
@@ -13,3 +16,8 @@ class ExpectTitle(TextExpectation):
     subject: ClassVar[str] = "value"
 
     type: Literal["expect_title"]
+
+    async def run(self, walk: Walk) -> None:
+        await walk.until(
+            lambda: one_spaced(walk.page.title()), self.test(), lambda found: self.expected("the title", found)
+        )

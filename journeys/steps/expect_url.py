@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.expectation import TextExpectation
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class ExpectUrl(TextExpectation):
@@ -13,3 +16,11 @@ class ExpectUrl(TextExpectation):
     subject: ClassVar[str] = "value"
 
     type: Literal["expect_url"]
+
+    async def run(self, walk: Walk) -> None:
+        test = self.model_copy(update={"value": walk.base.moved(self.value)}).test()
+
+        async def address() -> str:
+            return walk.page.url
+
+        await walk.until(address, test, lambda found: self.expected("the address", found))

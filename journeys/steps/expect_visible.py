@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from journeys.steps.base import ElementStep
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class ExpectVisible(ElementStep):
     """A step of type `expect_visible`."""
 
     type: Literal["expect_visible"]
+
+    async def run(self, walk: Walk) -> None:
+        await walk.visible(self).wait_for(state="visible", timeout=walk.left_ms)

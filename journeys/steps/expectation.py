@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -10,8 +11,10 @@ from journeys.steps.base import Step
 from journeys.variables import has_place
 from model.fields import MAX_TEXT, printable
 from model.matching.comparison import NEGATED, Test, compiled_test
+from model.matching.json_text import CUT
 from model.matching.patterns import PatternError, pattern_of
 from model.validation import FieldsError
+from model.verdict import MAX_QUOTED, WISHES
 
 TextOperator = Literal["equals", "not_equals", "contains", "not_contains", "matches", "not_matches"]
 ExpectedText = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
@@ -36,3 +39,17 @@ class TextExpectation(Step):
         """Whether a text fits."""
         fits = compiled_test(NEGATED.get(self.operator, self.operator), self.value)
         return (lambda found: not fits(found)) if self.operator in NEGATED else fits
+
+    def expected(self, subject: str, found: str) -> str:
+        """The sentence's end for a text that never fitted."""
+        return f"expected {subject} {WISHES[self.operator]} {_quoted(self.value)}, got {_quoted(found)}"
+
+
+async def one_spaced(reading: Awaitable[str]) -> str:
+    """A text as it is seen: runs of white space are one space."""
+    return " ".join((await reading).split())
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + CUT
+    return '"' + "".join(character if character.isprintable() else " " for character in shown) + '"'

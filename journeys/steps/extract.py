@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import StringConstraints
 
+from journeys.errors import StepError
 from journeys.steps.base import ElementStep
 from journeys.variables import VariableName
+from model.fields import MAX_TEXT
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class Extract(ElementStep):
@@ -16,3 +21,17 @@ class Extract(ElementStep):
     type: Literal["extract"]
     attribute: Annotated[str, StringConstraints(pattern=r"^[^\s\"'<>/=\x00-\x1f]{1,100}$")] | None = None
     variable: VariableName
+
+    async def run(self, walk: Walk) -> None:
+        element = walk.any(self, self.selector)
+        if self.attribute is None:
+            value: str | None = await element.inner_text(timeout=walk.left_ms)
+        elif self.attribute == "value":
+            value = await element.input_value(timeout=walk.left_ms)
+        else:
+            value = await element.get_attribute(self.attribute, timeout=walk.left_ms)
+        if value is None:
+            raise StepError(f"element has no attribute {self.attribute}")
+        if len(value) > MAX_TEXT:
+            raise StepError(f"what is there is longer than {MAX_TEXT} characters")
+        walk.keep(self.variable, value.strip())

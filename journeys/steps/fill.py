@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from journeys.steps.base import ElementStep
 from model.fields import Text
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class Fill(ElementStep):
@@ -13,3 +16,9 @@ class Fill(ElementStep):
 
     type: Literal["fill"]
     value: Text
+
+    async def run(self, walk: Walk) -> None:
+        field = walk.visible(self)
+        if walk.step_is_secret:
+            walk.covered.append(field)
+        await field.fill(self.value, timeout=walk.left_ms)

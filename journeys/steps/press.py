@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
 from journeys.selectors import Selector
 from journeys.steps.base import Step
 from model.fields import printable
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class Press(Step):
@@ -19,3 +22,10 @@ class Press(Step):
     type: Literal["press"]
     key: Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(printable)]
     selector: Selector | None = None
+
+    async def run(self, walk: Walk) -> None:
+        if self.selector is not None:
+            element = walk.all(self, self.selector).filter(visible=True).first
+            await element.press(self.key, timeout=walk.left_ms)
+        else:
+            await walk.page.keyboard.press(self.key)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.base import Step
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class Screenshot(Step):
@@ -13,3 +16,7 @@ class Screenshot(Step):
     subject: ClassVar[str] = "name"
 
     type: Literal["screenshot"]
+
+    async def run(self, walk: Walk) -> None:
+        """The picture itself is taken after the step, as one is after a step that failed."""
+        _ = walk.page

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from journeys.steps.base import ElementStep
 from model.fields import Text
 from model.validation import FieldsError
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class Select(ElementStep):
@@ -24,3 +27,8 @@ class Select(ElementStep):
         if sum(choice is not None for choice in (self.value, self.label, self.index)) != 1:
             raise FieldsError({"value": "give exactly one of value, label and index"})
         return self
+
+    async def run(self, walk: Walk) -> None:
+        await walk.visible(self).select_option(
+            value=self.value, label=self.label, index=self.index, timeout=walk.left_ms
+        )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import time
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from journeys.one_time import is_seed
+from journeys.one_time import is_seed, parse_seed
 from journeys.steps.base import Step
 from journeys.variables import VariableName, has_place
 from model.secrets import MASK
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 def _seed(text: str) -> str:
@@ -25,3 +29,7 @@ class Totp(Step):
     type: Literal["totp"]
     secret: Annotated[str, StringConstraints(min_length=1, max_length=1_000), AfterValidator(_seed)]
     variable: VariableName
+
+    async def run(self, walk: Walk) -> None:
+        walk.secrets.add(self.secret)
+        walk.keep(self.variable, parse_seed(self.secret).code_at(time.time()), secret=True)

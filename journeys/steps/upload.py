@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import mimetypes
 import re
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
 from journeys.steps.base import ElementStep
 from model.fields import one_line
+
+if TYPE_CHECKING:
+    from playwright.async_api import FilePayload
+
+    from journeys.walk import Walk
 
 MAX_CONTENT = 700_000
 """Characters of base64: half a MiB of file, so that a journey fits a request."""
@@ -43,3 +49,8 @@ class Upload(ElementStep):
     def content(self) -> bytes:
         """The file."""
         return base64.b64decode(self.content_base64)
+
+    async def run(self, walk: Walk) -> None:
+        kind = mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
+        file: FilePayload = {"name": self.filename, "mimeType": kind, "buffer": self.content}
+        await walk.any(self, self.selector).set_input_files(file, timeout=walk.left_ms)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+import asyncio
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from journeys.selectors import Selector
 from journeys.steps.base import MAX_TIMEOUT_S, PAGE_S, Step
 from model.validation import FieldsError
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class WaitFor(Step):
@@ -33,3 +37,13 @@ class WaitFor(Step):
 
     def shown(self) -> str:
         return super().shown() if self.ms is None else f"wait_for {self.ms:g} ms"
+
+    async def run(self, walk: Walk) -> None:
+        if self.selector is not None:
+            found = walk.all(self, self.selector).filter(visible=True).first
+            await found.wait_for(state="visible", timeout=walk.left_ms)
+        elif self.ms is not None:
+            if self.ms / 1000 > walk.left_s:
+                await asyncio.sleep(walk.left_s)
+                raise TimeoutError
+            await asyncio.sleep(self.ms / 1000)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.base import PAGE_S, Step
 from journeys.urls import UrlGlob
+
+if TYPE_CHECKING:
+    from journeys.walk import Walk
 
 
 class WaitForUrl(Step):
@@ -16,3 +19,9 @@ class WaitForUrl(Step):
 
     type: Literal["wait_for_url"]
     url: UrlGlob
+
+    async def run(self, walk: Walk) -> None:
+        pattern = walk.base.moved(self.url)
+        if pattern.startswith("/"):
+            pattern = (walk.base.origin or "") + pattern
+        await walk.page.wait_for_url(pattern, wait_until="commit", timeout=walk.left_ms)

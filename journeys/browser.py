@@ -1,0 +1,117 @@
+"""One warm Chromium: started once, a fresh context for each run, started anew when in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from playwright.async_api import Browser, BrowserContext, Error, Playwright, async_playwright
+
+from journeys import chromium
+from journeys.definition import JourneyCheck
+from journeys.errors import BrowserCrashedError
+
+_START_S = 30.0
+_CLOSE_S = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class WarmBrowser:
+    """Of one process. `program`: the browser; `headed`: with a window that people can watch."""
+
+    def __init__(self, program: Path, *, headed: bool = False) -> None:
+        self._program = program
+        self._headed = headed
+        self._driver: Playwright | None = None
+        self._browser: Browser | None = None
+        self._nowhere: socket.socket | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a browser and it answers."""
+        return self._browser is not None and self._browser.is_connected()
+
+    async def ready(self) -> Browser:
+        """The browser, started if need be. Raises BrowserCrashedError when it does not start."""
+        if self._browser is not None and self._browser.is_connected():
+            return self._browser
+        await self.close()
+        try:
+            async with asyncio.timeout(_START_S):
+                self._driver = await async_playwright().start()
+                self._browser = await self._launched(self._driver)
+        except (Error, OSError, TimeoutError) as error:
+            await self.close()
+            raise BrowserCrashedError(f"the browser did not start: {_first_line(error)}") from None
+        return self._browser
+
+    async def context(
+        self, definition: JourneyCheck, proxy_url: str, run_id: str, headers: dict[str, str]
+    ) -> BrowserContext:
+        """A fresh profile whose pages go out through `proxy_url` alone. Raises Playwright's Error."""
+        browser = await self.ready()
+        return await browser.new_context(
+            proxy={"server": proxy_url},
+            viewport={"width": definition.viewport.width, "height": definition.viewport.height},
+            user_agent=definition.user_agent,
+            extra_http_headers={**headers, "X-Tracer-Run": run_id},
+            accept_downloads=False,
+            service_workers="block",
+        )
+
+    async def close(self) -> None:
+        """Whatever still answers is closed; what does not is the pool's to kill."""
+        for end in (self._browser and self._browser.close, self._driver and self._driver.stop):
+            if end:
+                with suppress(Error, TimeoutError, OSError):
+                    async with asyncio.timeout(_CLOSE_S):
+                        await end()
+        self._browser = self._driver = None
+        if self._nowhere is not None:
+            self._nowhere.close()
+            self._nowhere = None
+
+    async def _launched(self, driver: Playwright) -> Browser:
+        sandbox = chromium.sandboxed()
+        if not sandbox:
+            _log.warning("browser.no_sandbox", reason="this process runs as root, and Chromium then has no sandbox")
+        try:
+            return await self._launch(driver, sandbox=sandbox)
+        except Error as error:
+            if not sandbox or "sandbox" not in error.message.lower():
+                raise
+            _log.warning("browser.no_sandbox", reason="this machine gives Chromium no sandbox: no user namespaces here")
+            return await self._launch(driver, sandbox=False)
+
+    async def _launch(self, driver: Playwright, *, sandbox: bool) -> Browser:
+        return await driver.chromium.launch(
+            executable_path=self._program,
+            headless=not self._headed,
+            args=list(chromium.ARGUMENTS),
+            chromium_sandbox=sandbox,
+            proxy={"server": self._dead_end()},
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+            timeout=_START_S * 1000,
+        )
+
+    def _dead_end(self) -> str:
+        """A proxy that takes no connection: where the browser itself, apart from the pages, would call home. The port
+        is held, so that nobody else can listen there."""
+        self._nowhere = socket.socket()
+        self._nowhere.bind(("127.0.0.1", 0))
+        return f"socks5://127.0.0.1:{self._nowhere.getsockname()[1]}"
+
+
+def spare_screenshots() -> None:
+    """Playwright's driver would hold a screenshot until every font has come, which on some pages is never."""
+    os.environ.setdefault("PW_TEST_SCREENSHOT_NO_FONTS_READY", "1")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:300] or type(error).__name__

@@ -1,0 +1,115 @@
+"""From whatever ended a step to the code and the words that the run will carry."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from playwright.async_api import Error, Locator
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
+from pydantic import ValidationError
+
+from journeys.cause import in_the_way, refused, seconds
+from journeys.errors import StepError
+from journeys.opening import unopened_words, why_not_opened
+from journeys.steps.base import Step
+from journeys.steps.goto import Goto
+from journeys.steps.wait_for_url import WaitForUrl
+from journeys.variables import UndefinedVariableError
+from journeys.walk import Walk
+from model.errors import ErrorCode
+from model.hosts import BadHostError
+from model.validation import field_errors
+
+_COUNT_S = 1.0
+_GONE = ("Target crashed", "Page crashed", "has been closed", "Connection closed")
+_CRASHED = "the browser crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`words`: the end of a sentence that begins with the step."""
+
+    code: ErrorCode
+    words: str
+
+
+async def explain(error: Exception, step: Step, walk: Walk, *, alive: bool) -> Failure:
+    """Why a step failed. `alive`: whether the browser still answers. Never raises."""
+    if not alive or walk.pages.crashed:
+        return Failure(ErrorCode.BROWSER_CRASHED, _CRASHED)
+    if isinstance(error, StepError):
+        return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + unopened_words(walk))
+    if isinstance(error, UndefinedVariableError):
+        return Failure(ErrorCode.INTERNAL, str(error))
+    if isinstance(error, ValidationError):
+        return Failure(ErrorCode.STEP_FAILED, _fields(error))
+    if isinstance(error, BadHostError):
+        return Failure(ErrorCode.STEP_FAILED, f"its URL {error}")
+    if isinstance(error, (PlaywrightTimeoutError, TimeoutError)):
+        code = ErrorCode.JOURNEY_TIMEOUT if _journey_is_over(walk) else ErrorCode.STEP_FAILED
+        return Failure(code, await _what_did_not_come(error, step, walk) + unopened_words(walk))
+    if isinstance(error, Error):
+        return _of_the_browser(error, step, walk)
+    return Failure(ErrorCode.INTERNAL, f"the probe failed, not the site: {type(error).__name__}")
+
+
+def _journey_is_over(walk: Walk) -> bool:
+    """Whether it was the journey's deadline that ended the step, not the step's own time."""
+    return walk.step_deadline >= walk.deadline
+
+
+def _of_the_browser(error: Error, step: Step, walk: Walk) -> Failure:
+    navigation = why_not_opened(walk, walk.page.url, error.message) if "net::ERR_" in error.message else None
+    if navigation is not None:
+        return Failure(navigation.code, str(navigation))
+    if any(said in error.message for said in _GONE):
+        return Failure(ErrorCode.STEP_FAILED, "the page closed while the step looked at it")
+    return Failure(ErrorCode.STEP_FAILED, refused(error.message, step))
+
+
+async def _what_did_not_come(error: Exception, step: Step, walk: Walk) -> str:
+    within = f"within {seconds(_allowed_s(step, walk))}"
+    if isinstance(step, Goto):
+        return f"the page did not finish loading {within}"
+    if isinstance(step, WaitForUrl):
+        return f"the address did not fit {within}, it is {_address(walk)}"
+    selector = getattr(step, "selector", None)
+    if not isinstance(selector, str):
+        return f"it did not end {within}"
+    known = in_the_way(str(error))
+    if known is not None:
+        return known
+    fitting = await _count(walk.all(step, selector))
+    if fitting is None:
+        return f"the page did not answer {within}"
+    if not fitting:
+        return f"no element fits {within}"
+    seen = await _count(walk.all(step, selector).filter(visible=True))
+    return f"an element fits, but {'could not be used' if seen else 'none could be seen'} {within}"
+
+
+async def _count(elements: Locator) -> int | None:
+    """How many there are now; None when the page can't even say that."""
+    try:
+        async with asyncio.timeout(_COUNT_S):
+            return await elements.count()
+    except (Error, TimeoutError):
+        return None
+
+
+def _allowed_s(step: Step, walk: Walk) -> float:
+    """How long the step had: its own time, or what was left of the journey's."""
+    return min(step.timeout_s, walk.step_deadline - walk.step_began)
+
+
+def _address(walk: Walk) -> str:
+    try:
+        return walk.page.url
+    except StepError:
+        return "that of no page: all have closed"
+
+
+def _fields(error: ValidationError) -> str:
+    """What is wrong with a step once its variables are filled in."""
+    return "; ".join(f"{field} {messages[0]}" for field, messages in field_errors(error).items())

@@ -1,0 +1,121 @@
+"""The pages of one run: which is in front, what they were answered, which could not be opened, whether one died."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import BrowserContext, Dialog, Download, Error, Page, Request, Response
+
+from journeys.errors import StepError
+from journeys.evidence.console import Console
+from journeys.headers import SecretHeaders
+
+MAX_PAGES = 5
+"""Open at once; a page that opens more is left with these."""
+_MAX_DOCUMENTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a page's address was answered with."""
+
+    url: str
+    status: int
+    status_text: str
+
+
+class Pages:
+    """Follows a new page as people do who see it open in front of them, and goes back when it closes. Dialogs are
+    dismissed, downloads refused."""
+
+    def __init__(self, context: BrowserContext, console: Console, headers: SecretHeaders) -> None:
+        self.documents: list[Document] = []
+        self.not_opened: tuple[str, str] | None = None
+        """(URL, the browser's word) of the last page that could not be opened, since `forget_not_opened`."""
+        self.crashed = False
+        self.opened = False
+        """Whether a page has ever been asked for."""
+        self._open: list[Page] = []
+        self._console = console
+        self._headers = headers
+        self._tasks: set[asyncio.Task[None]] = set()
+        context.on("page", self._on_page)
+        context.on("dialog", self._on_dialog)
+        context.on("response", self._on_response)
+        context.on("requestfailed", self._on_failed)
+
+    @property
+    def current(self) -> Page:
+        """Raises StepError when every page has closed."""
+        if not self._open:
+            raise StepError("the page has closed itself")
+        return self._open[-1]
+
+    @property
+    def last_document(self) -> Document | None:
+        return self.documents[-1] if self.documents else None
+
+    def forget_not_opened(self) -> None:
+        """From here on `not_opened` is news."""
+        self.not_opened = None
+
+    def _on_page(self, page: Page) -> None:
+        if len(self._open) >= MAX_PAGES:
+            self._console.note("popup", f"more than {MAX_PAGES} pages at once: one was closed", url=page.url)
+            self._do(page.close())
+            return
+        self._open.append(page)
+        page.on("close", self._on_close)
+        page.on("crash", self._on_crash)
+        page.on("download", self._on_download)
+        if len(self._open) > 1:
+            self._do(self._headers.add_to(page))
+
+    def _on_close(self, page: Page) -> None:
+        if page in self._open:
+            self._open.remove(page)
+
+    def _on_crash(self, page: Page) -> None:
+        self.crashed = True
+        self._console.note("crash", "the browser's page crashed", url=page.url)
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self._console.note("dialog", f"{dialog.type} dismissed: {dialog.message}")
+        self._do(dialog.dismiss())
+
+    def _on_download(self, download: Download) -> None:
+        self._console.note("download", f"refused: {download.suggested_filename}", url=download.url)
+
+    def _on_response(self, response: Response) -> None:
+        request = response.request
+        if request.is_navigation_request() and _is_main(request) and len(self.documents) < _MAX_DOCUMENTS:
+            self.documents.append(Document(response.url, response.status, response.status_text))
+
+    def _on_failed(self, request: Request) -> None:
+        said = request.failure or "failed"
+        self._console.note("request_failed", said, url=request.url)
+        if request.is_navigation_request() and _is_main(request):
+            self.not_opened = (request.url, said)
+
+    def _do(self, action: Coroutine[Any, Any, None]) -> None:
+        """What an event asks for at once; that the page went away meanwhile is fine."""
+
+        async def quietly() -> None:
+            with suppress(Error):
+                await action
+
+        task = asyncio.ensure_future(quietly())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_main(request: Request) -> bool:
+    """Whether the request opens a page, not a frame inside one. A page that is only just coming has no frame yet."""
+    try:
+        return request.frame.parent_frame is None
+    except Error:
+        return True

@@ -1,0 +1,89 @@
+"""What one run has of its own: a browser context, its proxy, its page, and what listens to them. Closed as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from playwright.async_api import BrowserContext, Error
+
+from egress.door import Egress
+from journeys.browser import WarmBrowser
+from journeys.definition import JourneyCheck
+from journeys.evidence.console import Console
+from journeys.headers import SecretHeaders, parted
+from journeys.pages import Pages
+from journeys.proxy import Proxy
+from journeys.scrubbing import Secrets, secrets_of
+from journeys.steps.goto import Goto
+from journeys.urls import Base, origin_of
+from journeys.variables import UndefinedVariableError, fill_in
+from journeys.walk import Walk
+from model.protocol import RunOverrides
+
+_CLOSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`walk` is what steps are given; the rest is for those who look after it."""
+
+    context: BrowserContext
+    walk: Walk
+    pages: Pages
+    console: Console
+    secrets: Secrets
+
+
+@asynccontextmanager
+async def open_session(
+    browser: WarmBrowser,
+    egress: Egress,
+    definition: JourneyCheck,
+    run_id: str,
+    overrides: RunOverrides,
+    deadline: float,
+) -> AsyncIterator[Session]:
+    """A fresh profile with one blank page. Raises BrowserCrashedError, Playwright's Error, OSError.
+
+    A context that does not close in time takes the browser with it: the next run starts another."""
+    variables = {**definition.variables, **overrides.variables}
+    secrets = Secrets([*secrets_of(definition), *variables.values()])
+    base = base_of(definition, variables, overrides.base_url)
+    plain, secret = parted(definition.extra_headers)
+    headers = SecretHeaders(secret, base.origin)
+    async with Proxy(egress) as proxy:
+        context = await browser.context(definition, proxy.url, run_id, plain)
+        try:
+            console = Console()
+            console.follow(context)
+            pages = Pages(context, console, headers)
+            await context.tracing.start(snapshots=True, screenshots=False, title=definition.name)
+            page = await context.new_page()
+            await headers.add_to(page)
+            walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline)
+            yield Session(context, walk, pages, console, secrets)
+        finally:
+            if not await _closed(context):
+                await browser.close()
+
+
+def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str | None) -> Base:
+    """Where relative URLs lead: the `base_url`, or the origin of the first goto once it is filled in."""
+    home = definition.base_url
+    first = next((step for step in definition.steps if isinstance(step, Goto)), None)
+    if home is None and first is not None:
+        with suppress(UndefinedVariableError, ValueError):
+            home = origin_of(fill_in(first, variables).url)
+    return Base(home, moved_to)
+
+
+async def _closed(context: BrowserContext) -> bool:
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await context.close()
+    except (Error, TimeoutError):
+        return False
+    return True
