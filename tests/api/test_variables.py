@@ -13,9 +13,9 @@ from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.variables import variables_of
 from tests.api.conftest import Client
+from tests.conftest import Clock
 
 MASKED = "********"
-from tests.conftest import Clock
 
 
 def make(client: Client, name: str = "PASSWORD", value: str = "s3cret-value") -> Any:
