@@ -9,6 +9,7 @@ COMMANDS = (
     ["benchmarks.engine", "--seconds", "3", "--rounds", "3"],
     ["benchmarks.timing_truth"],
     ["benchmarks.probe_overhead"],
+    ["benchmarks.probe_overhead", "--rate", "100", "--http"],
     ["benchmarks.ticks"],
     ["benchmarks.recording"],
     ["benchmarks.serving"],

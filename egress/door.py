@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 
 from egress.connecting import Connection, connect_first
 from egress.errors import AddressRefusedError, ConnectFailedError, NotResolvedError
@@ -125,6 +126,7 @@ class Egress:
         return list(addresses[:_MAX_PINNED])
 
 
+@lru_cache(maxsize=_KEPT_VERDICTS)
 def _canonical(host: str, port: int) -> tuple[str, Address | None]:
     if not 0 < port < 65_536:
         raise NotResolvedError(f"{port} is no port")

@@ -23,6 +23,7 @@ from probes.evidence import EvidenceStore
 from probes.results import bare, encode
 from probes.segments import Entry
 from probes.spool import Spool
+from probes.timers import beat_before
 
 PATH = "/v1/probe/results"
 _TIMEOUT_S = 10.0
@@ -68,7 +69,8 @@ class Reporter:
         if len(self._spool.waiting) >= RESULTS_PER_REQUEST:
             self._wake.set()
         elif self._timer is None or urgent:
-            self._arm(_URGENT_S if urgent else REPORT_AFTER_MS / 1000)
+            now = asyncio.get_running_loop().time()
+            self._arm(now + _URGENT_S if urgent else beat_before(now + REPORT_AFTER_MS / 1000))
 
     async def run(self) -> None:
         """Until cancelled. Raises KeyRefusedError or OutdatedError (see ApiConnection.post)."""
@@ -106,14 +108,12 @@ class Reporter:
             if self._spool.waiting:
                 return
 
-    def _arm(self, delay_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        at = loop.time() + delay_s
+    def _arm(self, at: float) -> None:
         if self._timer is not None:
             if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer, self._timer_at = loop.call_at(at, self._ring), at
+        self._timer, self._timer_at = asyncio.get_running_loop().call_at(at, self._ring), at
 
     def _ring(self) -> None:
         self._timer = None

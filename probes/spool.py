@@ -1,4 +1,4 @@
-"""Results on disk until the API has them (R10): append-only files of JSON lines, mode 0600, one fsync a group.
+"""Results on disk until the API has them (R10): append-only files of JSON lines, mode 0600, written once a beat.
 
 All file work is on a thread of its own, so a slow disk never makes a timer late. The queue itself is in memory; the
 files are its shadow for the next process. A result leaves its file's count when acknowledged: an empty current file
@@ -26,12 +26,11 @@ import structlog
 
 from model.protocol import Result
 from probes.segments import Entry, Segments
+from probes.timers import beat_after
 
 FULL_BYTES = 16 * 1024 * 1024
-GROUP_S = 0.01
-"""Results are written together so often: a SIGKILL loses what ended within it, and that is run again."""
-SYNC_S = 0.1
-"""What was written is synced so often: a sync costs as much CPU as a check, and most results are acknowledged first."""
+SYNC_S = 0.2
+"""What was written is synced so often, before it is reported: a sync costs as much CPU as a check."""
 _RETRY_S = 1.0
 _FORMER_INSTANCES = 100
 _log = structlog.get_logger(__name__)
@@ -69,12 +68,14 @@ class Spool:
         return self.bytes > FULL_BYTES
 
     def add(self, result: Result, line: bytes) -> Entry:
-        """Queue a result, `line` being its (scrubbed) JSON; in the file within GROUP_S, on disk within SYNC_S."""
+        """Queue a result, `line` being its (scrubbed) JSON; in the file with the next beat (a SIGKILL before
+        that loses it, and it is run again), on disk within SYNC_S of that."""
         entry = Entry(line, result.run_id, result.dispatch_id, result.token, result.artifacts)
         self.waiting.append(entry)
         self.bytes += len(line)
         if not self._ungrouped:
-            asyncio.get_running_loop().call_later(GROUP_S, self._hand_over)
+            loop = asyncio.get_running_loop()
+            loop.call_at(beat_after(loop.time()), self._hand_over)
         self._ungrouped.append(entry)
         return entry
 

@@ -1,7 +1,7 @@
 """Dispatches as the scheduler sees them: made, re-opened when their holder is lost, closed when nobody came (R6).
 
-All of it runs in sessions of EVERY_ORGANIZATION. Locks are taken on dispatches in the order of their ids, before any
-location state, as recording does.
+All of it runs in sessions of EVERY_ORGANIZATION. Locks are taken on dispatches before any location state, as recording
+does; those taken here skip what is locked, so they wait for nobody and need no order.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,7 @@ from model.errors import ErrorCode
 from model.outcome import Outcome, RunStatus
 from model.protocol import LeasedRun
 from probes.held import HeldDispatch, HeldRun
-from probes.timers import Agenda, Pulse, RoundTrip
+from probes.timers import BEAT_S, Agenda, Pulse, RoundTrip, beat_after, beat_before
 from tests.probes.bench import PASSED, ScriptedCheck, ScriptedEngine, on_loop, running
 from tests.probes.fake_api import FakeApi
 
@@ -82,6 +84,54 @@ def test_runs_come_at_their_due_time_to_the_ms_and_in_a_crowd_a_few_ms_later_nev
         assert sorted(came.values())[200] < 0.02
 
     on_loop(scenario)
+
+
+def test_in_a_crowd_the_runs_of_a_beat_begin_with_the_loops_other_work_in_between() -> None:
+    async def scenario() -> None:
+        happened: list[str] = []
+        everybody = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_due(run: HeldRun) -> None:
+            happened.append("begun")
+            loop.call_soon(happened.append, "an answer")
+            if happened.count("begun") == 20:
+                everybody.set()
+
+        agenda = Agenda(on_due)
+        due_at = time.monotonic() + 0.05
+        dispatch = HeldDispatch("dsp_1", 1, 20)
+        for number in range(20):
+            agenda.add(HeldRun(LeasedRun(f"run_{number}", "mon_1", 0), dispatch, due_at))
+        await asyncio.wait_for(everybody.wait(), 5)
+        assert happened[:39] == ["begun", *["begun", "an answer"] * 19]
+
+    on_loop(scenario)
+
+
+def test_what_somebody_waits_for_is_on_no_beat() -> None:
+    async def scenario() -> None:
+        begun: list[HeldRun] = []
+        planned: list[float] = []
+        agenda = Agenda(begun.append)
+        agenda._loop = SimpleNamespace(call_at=lambda at_s, *_: planned.append(at_s))  # type: ignore[assignment]
+        now = math.ceil(time.monotonic()) + 60.0
+        dispatch = HeldDispatch("dsp_1", 1, 22)
+        for number in range(20):
+            agenda.add(HeldRun(LeasedRun(f"run_{number}", "mon_1", 0), dispatch, now + number / 1000))
+        planned.clear()
+        agenda.add(HeldRun(LeasedRun("run_s", "mon_1", 0, "schedule"), dispatch, now + 0.031))
+        agenda.add(HeldRun(LeasedRun("run_m", "mon_1", 0, "manual"), dispatch, now + 0.031))
+        assert [at_s - now - agenda._offset for at_s in planned] == pytest.approx([0.05, 0.031], abs=0.0011)
+
+    on_loop(scenario)
+
+
+@pytest.mark.parametrize("at_s", [100.0, 100.001, 100.024, 100.025, 12_345.6789])
+def test_a_beat_lies_within_its_length_on_either_side(at_s: float) -> None:
+    assert -0.0001 <= beat_after(at_s) - at_s < BEAT_S
+    assert -0.0001 <= at_s - beat_before(at_s) < BEAT_S
+    assert beat_after(at_s) == pytest.approx(beat_after(beat_after(at_s)))
 
 
 def test_a_check_during_which_this_process_stood_still_is_unknown(tmp_path: Path) -> None:
