@@ -15,6 +15,7 @@ _STATES = {
     "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
     "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
+    "skipped": ("◌", "dim"),
     "sent": ("●", "green"), "pending": ("◌", "cyan"), "disabled": ("■", "red"),
     "triggered": ("■", "red"), "acknowledged": ("▲", "yellow"), "resolved": ("●", "green"), "over": ("◌", "dim"),
     "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
@@ -22,6 +23,9 @@ _STATES = {
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
+    "journeys": ("id", "name", "health", "interval", "locations", "tags", "status"),
+    "steps": ("index", "type", "name", "status", "duration_ms", "error"),
+    "artifacts": ("type", "step_index", "content_type", "size_bytes", "url"),
     "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
     "channels": ("id", "name", "type", "status", "config"),
