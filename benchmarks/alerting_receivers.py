@@ -18,7 +18,7 @@ from tests.system.processes import OWNER_KEY
 from tests.system.wire import Wire
 
 _NAME = re.compile(r"\bm\d+\b")
-_COUNT = re.compile(r"(\d+) alerts at once")
+_MANY = re.compile(r"(\d+) triggered")
 _ALERT = re.compile(r'/alerts/(alr_\w+)"')
 
 
@@ -82,12 +82,16 @@ class Receivers:
         }
 
     def messages_to_people(self) -> dict[str, list[tuple[float, int]]]:
-        """(when, how many transitions it tells of) of every message, by kind of channel."""
+        """(when, how many outages it tells of) of every message that tells of any, by kind of channel. A notice of
+        Tracer about itself, of a full disk for example, tells of none."""
         slack = [(each.at_s, _size(each.json["text"])) for each in self.slack.received]
         mails = [
             (at_s, _size(str(each["Subject"]))) for each, at_s in zip(self.mail.received, self.mail.at_s, strict=True)
         ]
-        return {"slack": slack, "email": mails}
+        return {
+            kind: [(at_s, size) for at_s, size in messages if size]
+            for kind, messages in (("slack", slack), ("email", mails))
+        }
 
 
 @contextmanager
@@ -103,8 +107,8 @@ def _named(text: str) -> str:
 
 
 def _size(headline: str) -> int:
-    many = _COUNT.search(headline)
-    return int(many[1]) if many else 1
+    many = _MANY.search(headline)
+    return int(many[1]) if many else int("is down" in headline)
 
 
 def alerts_on_the_page(url: str) -> set[str]:

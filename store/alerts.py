@@ -29,8 +29,8 @@ _ADD_DECISION = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _HELD_BY_PARENT = (
-    "SELECT c.id, c.name, a.held FROM alerts a JOIN checks c ON c.id = a.check_id "
-    "WHERE NOT a.organization_id <> ? AND a.resolved_ms IS NULL AND a.held IS NOT NULL ORDER BY c.name, c.id LIMIT 500"
+    "SELECT c.id, c.name, a.held FROM alerts a INDEXED BY ix_alerts_held JOIN checks c ON c.id = a.check_id "
+    "WHERE a.organization_id = ? AND a.resolved_ms IS NULL AND a.held IS NOT NULL ORDER BY c.name, c.id LIMIT 500"
 )
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=Alert.severity, else_=4)
 

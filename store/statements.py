@@ -8,6 +8,7 @@ organization. What the ORM has not flushed they don't see. Templates are written
     ?          a value
     IN ?       a list of text, one parameter whatever its length, so the statement is prepared once
     ?::jsonb   text that is a JSON document
+    INDEXED BY x   for SQLite, which plans without statistics; PostgreSQL has them and chooses by itself
     FOR UPDATE [OF x] [SKIP LOCKED]   row locks, where rows can be locked (SQLite has one writer anyway)
     json_array_length(column)
     rowid      the address of a row (PostgreSQL's ctid), good until the row is written
@@ -49,6 +50,7 @@ def is_sqlite(session: Session) -> bool:
 
 
 _encode = msgspec.json.Encoder().encode
+_INDEXED_BY = re.compile(r"INDEXED BY \w+ ")
 _ROW_LOCKS = re.compile(r"FOR UPDATE( OF \w+)?( SKIP LOCKED)?")
 
 
@@ -58,7 +60,7 @@ def sql(template: str, dialect: str) -> str:
     if dialect == "sqlite":
         plain = template.replace("IN ?", "IN (SELECT value FROM json_each(?))").replace("?::jsonb", "?")
         return _ROW_LOCKS.sub("", plain)
-    plain = template.replace("%", "%%").replace("IN ?", "= ANY(?)").replace("rowid", "ctid")
+    plain = _INDEXED_BY.sub("", template).replace("%", "%%").replace("IN ?", "= ANY(?)").replace("rowid", "ctid")
     return plain.replace("json_array_length", "jsonb_array_length").replace("?", "%s")
 
 

@@ -63,3 +63,4 @@ def test_nothing_that_is_done_for_each_alert_reads_all_that_waits(
     for statement, plan in plans.items():
         assert not any("_organization" in step for step in plan), (statement, plan)
         assert not any(step == "SCAN notifications" for step in plan), (statement, plan)
+        assert "FROM alerts" not in statement or any("ix_alerts_held" in step for step in plan), (statement, plan)
