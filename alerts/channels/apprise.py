@@ -31,7 +31,7 @@ from model.secrets import MASK
 
 _MAX_URL = 2_000
 _ROOM = 1_500
-"""Characters of a digest's names: what a chat shows without folding it, and one SMS splits into ten."""
+"""Characters of a digest's events: what a chat shows without folding it, and one SMS splits into ten."""
 _COMMAND = (sys.executable, "-I", "-m", "alerts.channels.apprise_child")
 _MENTION = re.compile(r"@(?=\w)|<(?=[!@#&/a-zA-Z])")
 _SCHEME = re.compile(r"([a-z0-9_-]{1,30})://", re.IGNORECASE)
@@ -89,7 +89,7 @@ class Apprise(Channel):
             kind = "success" if events[0].good else "failure"
         else:
             whole = digest(events, way.public_url)
-            title, body, kind = whole.subject, plain_digest(whole, _ROOM, with_links=False), "warning"
+            title, body, kind = whole.subject, plain_digest(whole, _ROOM), "warning"
         allow = [str(network) for network in way.egress.policy.allow]
         answer = await _in_child(Asked(self.url, title, body, kind, allow))
         if answer.delivered:
@@ -102,7 +102,12 @@ class Apprise(Channel):
 def _defused(event: Told) -> Told:
     """What could call people by name or group in some chat does so no more: a zero-width space stands in it."""
     facts = [(label, _MENTION.sub(_apart, text)) for label, text in event.facts]
-    return replace(event, headline=_MENTION.sub(_apart, event.headline), facts=facts)
+    return replace(
+        event,
+        headline=_MENTION.sub(_apart, event.headline),
+        context=_MENTION.sub(_apart, event.context),
+        facts=facts,
+    )
 
 
 def _apart(found: re.Match[str]) -> str:

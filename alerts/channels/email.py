@@ -36,7 +36,8 @@ from model.smtp import MailServer, parse_smtp_url
 MAX_RECIPIENTS = 50
 _EVERYWHERE = AddressPolicy(networks_of(("0.0.0.0/0", "::/0")))
 _DEFAULT_FROM = "tracer@localhost.localdomain"
-_ROOM = 1_000_000
+_ROOM = 4_000_000
+"""Characters of a digest: more than any has."""
 
 
 def _each_once(recipients: tuple[str, ...]) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ def _message(outgoing: Outgoing, way: Way, name: str, address: str, recipients: 
         whole = digest(events, way.public_url)
         message["Subject"] = whole.subject
         message["X-Tracer-Event"] = "digest"
-        message.set_content(plain_digest(whole, _ROOM, with_links=True))
+        message.set_content(plain_digest(whole, _ROOM))
         message.add_alternative(html_digest(whole), subtype="html")
     return message
 

@@ -1,25 +1,28 @@
 """Slack, by an incoming webhook: Block Kit, with everything a target said as plain text.
 
 In `plain_text` objects Slack reads no markup and no `<!channel>`; `&`, `<` and `>` are escaped all the same, as its
-documentation asks for every text. Limits: 150 characters a header, 3,000 a section, 50 blocks.
+documentation asks for every text. A digest is rich text, whose links are elements and no markup.
+Limits: 150 characters a header, 3,000 a section, 50 blocks.
 Source: https://docs.slack.dev/reference/block-kit and https://docs.slack.dev/messaging/formatting-message-text
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import msgspec
 
 from alerts.channels.base import Channel, ChannelUrl, Delivered, Outgoing, Way
 from alerts.channels.http import post
-from alerts.messages.digest import Digest, digest, named
+from alerts.messages.digest import Digest, digest, fitting, size
 from alerts.messages.told import Told, told
 
 _HEADER = 150
 _SECTION = 3_000
 _ROOM = 90_000
-"""Characters of a digest's names: 30 sections of them."""
+"""Characters of a digest's events and links: about 30 blocks of them."""
+_ANGLES = str.maketrans("<>", "\u2039\u203a")
 _COLOURS = {"critical": "🔴", "high": "🔴", "medium": "🟠", "low": "🟡"}
 
 
@@ -59,20 +62,35 @@ def _message(event: Told, message_id: str) -> dict[str, Any]:
 
 def _digest_message(whole: Digest, message_id: str) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [{**_header(whole.subject), "block_id": message_id}]
-    lines, left = named([_escaped_line(line) for line in whole.lines], _ROOM)
-    section: list[str] = []
-    size = 0
+    lines = fitting([_without_brackets(line) for line in whole.lines], _ROOM)
+    left = len(whole.lines) - len(lines)
+    part: list[dict[str, Any]] = []
+    used = 0
     for line in lines:
-        if size + len(line) + 1 > _SECTION and section:
-            blocks.append({"type": "section", "text": _plain("\n".join(section))})
-            section, size = [], 0
-        section.append(line)
-        size += len(line) + 1
-    if section:
-        blocks.append({"type": "section", "text": _plain("\n".join(section))})
+        if part and used + size(line) > _SECTION:
+            blocks.append(_rich(part))
+            part, used = [], 0
+        part += _linked(line)
+        used += size(line)
+    if part:
+        blocks.append(_rich(part))
     label = f"All alerts, {left} more than fit here" if left else "All alerts"
     blocks.append({"type": "actions", "elements": [_button(label, whole.all_url)]})
     return {**_base(whole.subject), "blocks": blocks}
+
+
+def _linked(line: Told) -> list[dict[str, Any]]:
+    """A line of a digest: its headline leads to its page."""
+    headline = {"type": "link", "url": line.link, "text": line.headline} if line.link and line.headline else None
+    return [
+        {"type": "text", "text": f"[{line.mark}] "},
+        headline or {"type": "text", "text": line.headline or "-"},
+        {"type": "text", "text": f" · {line.context}\n" if line.context else "\n"},
+    ]
+
+
+def _rich(elements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
 
 
 def _base(text: str) -> dict[str, Any]:
@@ -84,8 +102,9 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _escaped_line(line: Told) -> Told:
-    return Told(line.event, line.mark, escaped(line.headline), line.thread, line.severity)
+def _without_brackets(line: Told) -> Told:
+    """Rich text knows neither markup nor entities. What would be markup elsewhere is none in any reader."""
+    return replace(line, headline=line.headline.translate(_ANGLES), context=line.context.translate(_ANGLES))
 
 
 def _text(text: str, limit: int) -> dict[str, Any]:

@@ -39,16 +39,25 @@ def digest(events: Sequence[Told], public_url: str) -> Digest:
     return Digest(f"{len(events)} {what} at once: {told}", sorted(events, key=_weight), f"{public_url}/alerts")
 
 
-def named(lines: Sequence[Told], room: int) -> tuple[list[str], int]:
-    """(a line for each event, as many as `room` characters hold; how many were left over)."""
-    shown: list[str] = []
+def told_in(line: Told) -> str:
+    """`[CRITICAL] Shop is down · eu-west · since 2024-01-15 10:30:00 UTC`, without its link."""
+    return " · ".join(part for part in (f"[{line.mark}] {line.headline}", line.context) if part)
+
+
+def fitting(lines: Sequence[Told], room: int) -> list[Told]:
+    """As many as `room` characters hold, each with its link."""
+    shown: list[Told] = []
     for line in lines:
-        text = f"[{line.mark}] {line.headline}"
-        room -= len(text) + 1
+        room -= size(line)
         if room < 0:
             break
-        shown.append(text)
-    return shown, len(lines) - len(shown)
+        shown.append(line)
+    return shown
+
+
+def size(line: Told) -> int:
+    """Characters of an event with its link, and what parts them from each other and from the next."""
+    return len(told_in(line)) + len(line.link or "") + 4
 
 
 def _weight(event: Told) -> tuple[bool, int]:

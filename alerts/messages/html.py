@@ -53,6 +53,7 @@ def html_digest(whole: Digest) -> str:
             if line.link
             else escape(line.headline)
         )
+        + (f'<br><span style="color:#667085">{escape(line.context)}</span>' if line.context else "")
         + "</li>"
         for line in whole.lines
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.messages.digest import Digest, named
+from alerts.messages.digest import Digest, fitting, told_in
 from alerts.messages.told import Told
 
 
@@ -15,12 +15,10 @@ def plain(told: Told) -> str:
     return "\n".join([*lines, "", *links]).strip() + "\n"
 
 
-def plain_digest(whole: Digest, room: int, *, with_links: bool) -> str:
-    """A line for each event; those that the room does not hold are behind the link at the end."""
-    if with_links:
-        shown = [f"[{line.mark}] {line.headline}\n  {line.link or ''}".rstrip() for line in whole.lines]
-        left = 0
-    else:
-        shown, left = named(whole.lines, room)
+def plain_digest(whole: Digest, room: int) -> str:
+    """Each event with its link; those that the room does not hold are behind the link at the end."""
+    lines = fitting(whole.lines, room)
+    shown = [f"{told_in(line)}\n  {line.link or ''}".rstrip() for line in lines]
+    left = len(whole.lines) - len(lines)
     more = f"and {left} more, all of them here: " if left else "All of them: "
     return "\n".join([*shown, "", more + whole.all_url]) + "\n"

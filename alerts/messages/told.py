@@ -21,7 +21,7 @@ class Told:
     """All texts are one line each and inert but for a channel's own markup. `mark`: CRITICAL, RESOLVED, …; `facts` and
     `links`: (label, text or URL) in the order in which they matter. `link`: the page that says more. `thread`: what
     belongs together, an alert's or a notice's id. `acknowledge`: the link that does, while there is something to
-    acknowledge."""
+    acknowledge. `context`: where and since when, for a line of a digest."""
 
     event: str
     mark: str
@@ -32,6 +32,7 @@ class Told:
     links: list[tuple[str, str]] = field(default_factory=list)
     link: str | None = None
     acknowledge: str | None = None
+    context: str = ""
 
     @property
     def subject(self) -> str:
@@ -83,6 +84,7 @@ def _alert(
         links=links,
         link=page,
         acknowledge=acknowledge_url(alert_id) if open_still else None,
+        context=_context(alert),
     )
 
 
@@ -163,10 +165,21 @@ def _since(at: str, alert: dict[str, Any]) -> str:
     return f"{moment(since)} ({duration} ago)" if since and duration else moment(since)
 
 
-def _places(alert: dict[str, Any]) -> str:
+def _context(alert: dict[str, Any]) -> str:
+    since = moment(alert.get("since") or alert.get("triggered_at"))
+    lasted = lasting(alert.get("duration_s"))
+    parts = (_named_places(alert), since and f"since {since}", lasted and f"lasted {lasted}")
+    return " · ".join(part for part in parts if part)
+
+
+def _named_places(alert: dict[str, Any]) -> str:
     places = [inert(place, 64) for place in alert.get("locations") or ()]
-    needed = alert.get("needed")
-    shown = ", ".join(places[:_MOST_NAMED]) + (f" and {len(places) - _MOST_NAMED} more" if len(places) > 10 else "")
+    more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+    return ", ".join(places[:_MOST_NAMED]) + more
+
+
+def _places(alert: dict[str, Any]) -> str:
+    shown, needed = _named_places(alert), alert.get("needed")
     return f"{shown} ({needed} needed)" if shown and isinstance(needed, int) and needed > 1 else shown
 
 
@@ -187,6 +200,7 @@ def _notice(data: dict[str, Any]) -> Told:
         facts=[(label, text) for label, text in facts if text],
         links=[("More", link)] if link else [],
         link=link,
+        context=f"since {since}" if (since := moment(data.get("at"))) else "",
     )
 
 

@@ -15,7 +15,10 @@ from pydantic import ValidationError
 from alerts.channels import apprise as module
 from alerts.channels.apprise_child import Asked, Told
 from alerts.channels.base import Delivered, Undelivered
-from tests.alerts.channels.bench import channel, payload, send
+from alerts.messages.digest import digest
+from alerts.messages.plain import plain_digest
+from alerts.messages.told import told as told_of
+from tests.alerts.channels.bench import PUBLIC_URL, channel, payload, send
 from tests.alerts.channels.http_sink import http_sink
 
 
@@ -129,3 +132,13 @@ def test_a_question_is_answered_by_the_child_alone() -> None:
     asked = msgspec.json.encode(Asked("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"))
     done = subprocess.run(module._COMMAND, input=asked, capture_output=True, timeout=60, check=True, cwd=Path("/"))
     assert msgspec.json.decode(done.stdout, type=Told).delivered
+
+
+def test_a_digest_names_links_and_counts_within_what_a_chat_shows() -> None:
+    alerts = [payload(id=f"alr_{number}") for number in range(50)]
+    whole = digest([told_of(each, PUBLIC_URL, lambda _: None) for each in alerts], PUBLIC_URL)
+    text = plain_digest(whole, module._ROOM)
+    shown = text.count("Shop is down · eu-west, us-east · since 2024-01-15 10:30:00 UTC\n  " + PUBLIC_URL)
+    assert 5 < shown < 50
+    assert f"and {50 - shown} more, all of them here: {PUBLIC_URL}/alerts" in text
+    assert len(text) < module._ROOM + 100

@@ -92,6 +92,16 @@ def test_all_mails_of_an_alert_are_one_thread_and_each_has_the_id_of_its_notific
     assert other["References"] != messages[0]["References"]
 
 
+def test_a_digest_says_of_each_alert_where_since_when_and_where_to_read_more(sink: MailSink) -> None:
+    message = mail(sink, payload(id="alr_1", title="Shop is slow"), payload("resolved", id="alr_2"))
+    for text in (text_of(message, "plain"), text_of(message, "html")):
+        for said in (
+            "Shop is slow", "eu-west, us-east · since 2024-01-15 10:30:00 UTC", f"{PUBLIC_URL}/alerts/alr_1",
+            "Shop has recovered", "since 2024-01-15 10:30:00 UTC · lasted 3 min", f"{PUBLIC_URL}/alerts/alr_2",
+        ):  # fmt: skip
+            assert said in text, said
+
+
 HOSTILE = [
     "down\r\nBcc: victim@example.com", "down\nSubject: other", "\r\n.\r\nMAIL FROM:<a@b.c>",
     "<script>alert(1)</script>", "a\u2028b\u202ec\u0000d", "=?utf-8?q?Bcc:_x?=", "<!channel> & \"quotes\" '",

@@ -45,6 +45,9 @@ def within_limits(message: dict[str, Any]) -> None:
             assert 0 < len(block["text"]["text"]) <= 150
         if block["type"] == "section":
             assert 0 < len(block["text"]["text"]) <= 3_000
+        if block["type"] == "rich_text":
+            assert 0 < sum(len(text) for text in texts(block["elements"])) <= 3_000
+            continue
         for element in block.get("elements", ()):
             assert len(element["text"]["text"]) <= 75
             assert len(element["url"]) <= 3_000
@@ -52,7 +55,22 @@ def within_limits(message: dict[str, Any]) -> None:
 
 def buttons(message: dict[str, Any]) -> dict[str, str]:
     return {
-        element["text"]["text"]: element["url"] for block in message["blocks"] for element in block.get("elements", ())
+        element["text"]["text"]: element["url"]
+        for block in message["blocks"]
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+def links(message: dict[str, Any]) -> dict[str, str]:
+    """Of a digest: title -> address."""
+    return {
+        part["text"]: part["url"]
+        for block in message["blocks"]
+        if block["type"] == "rich_text"
+        for section in block["elements"]
+        for part in section["elements"]
+        if part["type"] == "link"
     }
 
 
@@ -102,7 +120,7 @@ def test_what_a_target_says_is_text_and_nothing_else(text: str) -> None:
             for part in (block.get("text"), *block.get("elements", ()))
             if part
         }
-        assert kinds <= {"plain_text", "button"}
+        assert kinds <= {"plain_text", "button", "rich_text_section"}
 
 
 def test_a_digest_names_every_alert_and_says_how_many_are_behind_its_link() -> None:
@@ -110,6 +128,9 @@ def test_a_digest_names_every_alert_and_says_how_many_are_behind_its_link() -> N
     within_limits(few)
     whole = "\n".join(texts(few))
     assert all(f"Check {number} is down" in whole for number in range(40))
+    titles = {f"Check {number} is down": f"{PUBLIC_URL}/alerts/alr_{number}" for number in range(40)}
+    assert {title.removeprefix("Shop: "): url for title, url in links(few).items()} == titles
+    assert whole.count(" · eu-west, us-east · since 2024-01-15 10:30:00 UTC") == 40
     assert "40 alerts at once: 40 triggered" in few["text"]
     many = posted(*(payload(id=f"alr_{number}", title=f"Check {number} is down") for number in range(5_000)))
     within_limits(many)
