@@ -131,6 +131,8 @@ def _guarded(response: Response, artifact: Artifact) -> Response:
 
 
 def _name(artifact: Artifact, ending: str) -> str:
-    """`run_…-step-3-screenshot.png`, `run_…-trace.zip`: the step as people count it."""
+    """`run_…-step-3-screenshot.png`, `run_…-trace.zip`, `run_….har`: the step as people count it."""
+    if artifact.type == "har":
+        return f"{artifact.run_id}.har"
     step = "" if artifact.step_index is None else f"-step-{artifact.step_index + 1}"
-    return f"{artifact.run_id}{step}-{artifact.type}.{'har' if artifact.type == 'har' else ending}"
+    return f"{artifact.run_id}{step}-{artifact.type}.{ending}"

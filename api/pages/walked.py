@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.pages.words import milliseconds
 from journeys.registry import STEP_TYPES
-from model.evidence import StepResult
+from model.evidence import PageFigures, StepResult
 from model.finished import Detail
 from store.artifact_tables import Artifact
 from store.artifacts import artifacts_of_run
@@ -45,12 +46,14 @@ class KeptFile:
 
 @dataclass(frozen=True)
 class Walked:
-    """`pictures`: those that show no step of the list. `gone`: files that the run had, and that made room for newer."""
+    """`pictures`: those that show no step of the list. `gone`: files that the run had, and that made room for newer.
+    `figures`: (what, how much) of the last page."""
 
     steps: Sequence[WalkedStep]
     pictures: Sequence[str]
     files: Sequence[KeptFile]
     gone: int
+    figures: Sequence[tuple[str, str]]
 
 
 def walked(session: Session, run: Run, detail: Detail) -> Walked | None:
@@ -65,8 +68,9 @@ def walked(session: Session, run: Run, detail: Detail) -> Walked | None:
     return Walked(
         steps,
         [picture for picture in shots.values() if picture not in shown],
-        [_file(artifact) for artifact in artifacts if artifact.type in _FILES],
+        [_file(artifact) for kind in _FILES for artifact in artifacts if artifact.type == kind],
         len(detail.artifacts) - len(artifacts),
+        list(_figures(run.ttfb_ms, detail.page or PageFigures())),
     )
 
 
@@ -92,6 +96,14 @@ def _about(step: StepResult, written: Sequence[Mapping[str, Any]]) -> str:
         return ""
     subject = written[step.index].get(known.subject)
     return "" if subject is None else str(subject)[:_MOST_SUBJECT]
+
+
+def _figures(ttfb_ms: float | None, page: PageFigures) -> Iterator[tuple[str, str]]:
+    for what, ms in (("first byte", ttfb_ms), ("largest paint", page.lcp_ms), ("loaded", page.load_ms)):
+        if ms is not None:
+            yield what, milliseconds(ms)
+    if page.cls is not None:
+        yield "layout shift", f"{page.cls:.3f}"
 
 
 def _file(artifact: Artifact) -> KeptFile:

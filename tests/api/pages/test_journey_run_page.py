@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from api.app import create_app
-from model.evidence import Evidence, StepResult
+from model.evidence import Evidence, PageFigures, StepResult
 from model.outcome import RunError, RunStatus
 from model.settings import Settings
 from store.artifact_files import ArtifactFiles
@@ -77,7 +77,8 @@ class Studio:
         return self.keep("console", msgspec.json.encode(entries))
 
     def run(self, at_ms: int, steps: tuple[StepResult, ...], *artifacts: Evidence, failed: bool = False) -> str:
-        facts: dict[str, Any] = {"steps": steps, "artifacts": artifacts, "location": "local"}
+        page = PageFigures(load_ms=820.4, lcp_ms=610.0, cls=0.0214)
+        facts: dict[str, Any] = {"steps": steps, "artifacts": artifacts, "location": "local", "page": page}
         if failed:
             facts |= {"status": RunStatus.FAILED, "error": RunError("step_failed", CAUSE)}
         return finish(self.database, self.organization, self.journey_id, at_ms, **facts).run_id
@@ -123,7 +124,8 @@ def test_the_steps_are_told_in_order_with_pictures_and_files(
     parts = (
         "Log in failed from local", CAUSE, "Steps", "1. goto https://shop.example.com/login passed · 650 ms",
         "2. E-mail fill #email passed · 105 ms", "3. click button[type=submit] failed · 5.00 s", "covered by <b>it</b>",
-        "4. expect visible .dashboard skipped", "Trace 1.5 MB",
+        "4. expect visible .dashboard skipped",
+        "The last page: first byte 190 ms, largest paint 610 ms, loaded 820 ms, layout shift 0.021.", "Trace 1.5 MB",
     )  # fmt: skip
     places = [seen.text.index(part) for part in parts]
     assert places == sorted(places)
