@@ -17,6 +17,8 @@ from journeys.headers import SecretHeaders
 MAX_PAGES = 5
 """Open at once; a page that opens more is left with these."""
 _MAX_DOCUMENTS = 200
+_ARRIVAL_S = 3.0
+"""How long a page that has been opened may take until it can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class Pages:
         self.crashed = False
         self.opened = False
         """Whether a page has ever been asked for."""
+        self.turned = asyncio.Event()
+        """Set when another page has come to the front."""
         self._open: list[Page] = []
+        self._announced = self._arrived = 0
         self._console = console
         self._headers = headers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,21 +68,37 @@ class Pages:
         """From here on `not_opened` is news."""
         self.not_opened = None
 
+    def announce(self) -> None:
+        """The browser has made a page, which Playwright will hand over once it is set up."""
+        self._announced += 1
+
+    async def settle(self) -> None:
+        """Waits for the pages that were announced: what a click opens is in front when the next step looks."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ARRIVAL_S):
+                while self._arrived < self._announced:
+                    self.turned.clear()
+                    await self.turned.wait()
+        self._arrived = self._announced
+
     def _on_page(self, page: Page) -> None:
+        self._arrived += 1
         if len(self._open) >= MAX_PAGES:
             self._console.note("popup", f"more than {MAX_PAGES} pages at once: one was closed", url=page.url)
             self._do(page.close())
-            return
-        self._open.append(page)
-        page.on("close", self._on_close)
-        page.on("crash", self._on_crash)
-        page.on("download", self._on_download)
-        if len(self._open) > 1:
-            self._do(self._headers.add_to(page))
+        else:
+            self._open.append(page)
+            page.on("close", self._on_close)
+            page.on("crash", self._on_crash)
+            page.on("download", self._on_download)
+            if len(self._open) > 1:
+                self._do(self._headers.add_to(page))
+        self.turned.set()
 
     def _on_close(self, page: Page) -> None:
         if page in self._open:
             self._open.remove(page)
+            self.turned.set()
 
     def _on_crash(self, page: Page) -> None:
         self.crashed = True

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import structlog
 from playwright.async_api import Error
 
 from egress.door import Egress
@@ -27,6 +25,7 @@ from journeys.failure import Failure, explain
 from journeys.session import Session, open_session
 from journeys.steps.base import Step
 from journeys.vitals import measure
+from journeys.walk import Walk
 from model.errors import ErrorCode, status_for
 from model.evidence import PageFigures, StepResult, StepStatus
 from model.outcome import Metrics, Outcome, RunError, RunStatus
@@ -44,7 +43,6 @@ _LEAST_S = 0.5
 _GROUP_S = 2.0
 _MOST_OF_THE_TIME = 0.75
 """A journey that had less than this part of its time for its steps did not run out of it by the site's fault."""
-_log = structlog.get_logger(__name__)
 
 Report = Callable[[StepResult], None]
 
@@ -56,7 +54,6 @@ class _Run:
     definition: JourneyCheck
     session: Session
     keeper: Keeper
-    browser: WarmBrowser
     report: Report
     deadline: float
     results: list[StepResult] = field(default_factory=list)
@@ -105,7 +102,7 @@ async def walk(
         except (BrowserCrashedError, Error, OSError, TimeoutError) as error:
             reason = str(error).partition("\n")[0][:300] or f"it was not ready within {timeout_s:g} s"
             return _ours(ErrorCode.BROWSER_CRASHED, f"no page could be opened in the browser: {reason}")
-        run = _Run(definition, session, Keeper(session, folder), browser, report, deadline)
+        run = _Run(definition, session, Keeper(session, folder), report, deadline)
         ready_s = _now() - asked
         await _all_steps(run)
         if run.failure is not None and _site_had_no_chance(run.failure, ready_s, timeout_s):
@@ -136,14 +133,11 @@ async def _one_step(run: _Run, index: int, step: Step, *, last: bool) -> None:
     try:
         filled = walk.begin(step)
         async with asyncio.timeout_at(min(walk.step_deadline + _OVERRUN_S, walk.deadline + _OVERRUN_AT_END_S)):
-            await filled.run(walk)
+            await _on_the_page_in_front(filled, walk)
     except Exception as error:  # noqa: BLE001 - a step's end must be told, whatever it is
-        failure = await explain(error, step, walk, alive=run.browser.alive)
+        failure = await explain(error, step, walk)
         if not walk.pages.opened and status_for(failure.code) is RunStatus.FAILED:
             failure = Failure(ErrorCode.INTERNAL, failure.words)  # a site that was never opened is never down
-        if failure.code == ErrorCode.INTERNAL:
-            trace = "".join(traceback.format_exception(error))
-            _log.error("step.crashed", step=index, trace=session.secrets.text(trace))
     duration_ms = _ms_since(began)
     run.failure = failure
     screenshot = None
@@ -153,6 +147,27 @@ async def _one_step(run: _Run, index: int, step: Step, *, last: bool) -> None:
     status: StepStatus = "success" if failure is None else "failed"
     run.done(StepResult(index, step.type, status, step.name, duration_ms, words, screenshot))
     await _group(session, None)
+
+
+async def _on_the_page_in_front(step: Step, walk: Walk) -> None:
+    """A step that acts waits afterwards for what it opened. One that only reads begins anew when another page comes to
+    the front meanwhile: it was about that one."""
+    if not step.reads_only:
+        await step.run(walk)
+        await walk.pages.settle()
+        return None
+    while True:
+        walk.pages.turned.clear()
+        reading = asyncio.ensure_future(step.run(walk))
+        turning = asyncio.ensure_future(walk.pages.turned.wait())
+        try:
+            await asyncio.wait((reading, turning), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                return await reading
+        finally:
+            for task in (reading, turning):
+                task.cancel()
+            await asyncio.gather(reading, turning, return_exceptions=True)
 
 
 async def _group(session: Session, title: str | None) -> None:

@@ -55,19 +55,32 @@ async def open_session(
     plain, secret = parted(definition.extra_headers)
     headers = SecretHeaders(secret, base.origin)
     async with Proxy(egress) as proxy:
-        context = await browser.context(definition, proxy.url, run_id, plain)
+        context = await _fresh_context(browser, definition, proxy, run_id, plain)
         try:
             console = Console()
             console.follow(context)
             pages = Pages(context, console, headers)
+            browser.on_new_page = pages.announce
             await context.tracing.start(snapshots=True, screenshots=False, title=definition.name)
             page = await context.new_page()
             await headers.add_to(page)
             walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline)
             yield Session(context, walk, pages, console, secrets)
         finally:
+            browser.on_new_page = None
             if not await _closed(context):
                 await browser.close()
+
+
+async def _fresh_context(
+    browser: WarmBrowser, definition: JourneyCheck, proxy: Proxy, run_id: str, headers: dict[str, str]
+) -> BrowserContext:
+    """A browser may have died since its last run, and only now is it seen: then another one is started."""
+    try:
+        return await browser.context(definition, proxy.url, run_id, headers)
+    except Error:
+        await browser.close()
+        return await browser.context(definition, proxy.url, run_id, headers)
 
 
 def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str | None) -> Base:
