@@ -17,6 +17,8 @@ from journeys.headers import SecretHeaders
 MAX_PAGES = 5
 """Open at once; a page that opens more is left with these."""
 _MAX_DOCUMENTS = 200
+_ABORTED = "ERR_ABORTED"
+"""A page that went elsewhere before it came, or a download: nothing that could not be opened."""
 _ARRIVAL_S = 3.0
 """How long a page that has been opened may take until it can be looked at."""
 
@@ -37,7 +39,7 @@ class Pages:
     def __init__(self, context: BrowserContext, console: Console, headers: SecretHeaders) -> None:
         self.documents: list[Document] = []
         self.not_opened: tuple[str, str] | None = None
-        """(URL, the browser's word) of the last page that could not be opened, since `forget_not_opened`."""
+        """(URL, the browser's word) of the last page that could not be opened, until another one is."""
         self.crashed = False
         self.opened = False
         """Whether a page has ever been asked for."""
@@ -63,10 +65,6 @@ class Pages:
     @property
     def last_document(self) -> Document | None:
         return self.documents[-1] if self.documents else None
-
-    def forget_not_opened(self) -> None:
-        """From here on `not_opened` is news."""
-        self.not_opened = None
 
     def announce(self) -> None:
         """The browser has made a page, which Playwright will hand over once it is set up."""
@@ -113,13 +111,15 @@ class Pages:
 
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if request.is_navigation_request() and _is_main(request) and len(self.documents) < _MAX_DOCUMENTS:
+        if request.is_navigation_request() and _is_main(request):
+            self.not_opened = None
             self.documents.append(Document(response.url, response.status, response.status_text))
+            del self.documents[:-_MAX_DOCUMENTS]
 
     def _on_failed(self, request: Request) -> None:
         said = request.failure or "failed"
         self._console.note("request_failed", said, url=request.url)
-        if request.is_navigation_request() and _is_main(request):
+        if request.is_navigation_request() and _is_main(request) and _ABORTED not in said:
             self.not_opened = (request.url, said)
 
     def _do(self, action: Coroutine[Any, Any, None]) -> None:

@@ -22,6 +22,7 @@ from journeys.definition import JourneyCheck
 from journeys.errors import BrowserCrashedError, StepError
 from journeys.evidence.keeping import Keeper
 from journeys.failure import Failure, explain
+from journeys.opening import check_in_front
 from journeys.session import Session, open_session
 from journeys.steps.base import Step
 from journeys.vitals import measure
@@ -35,7 +36,7 @@ _OVERRUN_S = 2.0
 _OVERRUN_AT_END_S = 0.5
 """Playwright keeps a step's time itself, and tells what it met; a step that has not come back so long after its own
 time, or the journey's, is left behind."""
-_EVIDENCE_S = 10.0
+_EVIDENCE_S = 15.0
 """How long it may take to gather what shows how a run ended, …"""
 _AFTER_DEADLINE_S = 3.0
 """… but no longer than this after the journey's deadline: at 5 s the pool kills."""
@@ -153,9 +154,11 @@ async def _on_the_page_in_front(step: Step, walk: Walk) -> None:
     """A step that acts waits afterwards for what it opened. One that only reads begins anew when another page comes to
     the front meanwhile: it was about that one."""
     if not step.reads_only:
+        if step.needs_page:
+            check_in_front(walk)
         await step.run(walk)
         await walk.pages.settle()
-        return None
+        return
     while True:
         walk.pages.turned.clear()
         reading = asyncio.ensure_future(step.run(walk))
@@ -163,7 +166,9 @@ async def _on_the_page_in_front(step: Step, walk: Walk) -> None:
         try:
             await asyncio.wait((reading, turning), return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
-                return await reading
+                await reading
+                check_in_front(walk)
+                return
         finally:
             for task in (reading, turning):
                 task.cancel()

@@ -18,7 +18,7 @@ from journeys.session import Session
 from model.evidence import ArtifactType, Evidence
 
 _JSON = "application/json"
-_PICTURE_S = 3.0
+_PICTURE_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
