@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from alerts.rules.base import ApplyTo, Covered, RuleDefinition
-from alerts.telling import channels_that_work
+from store.alert_channels import working_channels
 from store.alert_rules import rules_in_force
 from store.coverage import ChannelRow, channel_rows, check_rows
 from store.tables import Check
@@ -63,7 +63,7 @@ def nobody_is_told(session: Session, check: Check) -> bool:
     for rule in rules_in_force(session):
         if ApplyTo.model_validate(rule.definition["apply_to"]).covers(check.id, tags):
             wanted.update(rule.definition.get("channels") or ())
-    return not channels_that_work(session, sorted(wanted))
+    return not working_channels(session, check.organization_id, sorted(wanted))
 
 
 def matches_nothing(ground: Ground, apply_to: ApplyTo) -> str | None:

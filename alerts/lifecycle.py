@@ -46,6 +46,7 @@ def open_alert(session: Session, check: Check, rule: Rule, opened: Opened, held:
         at_ms=opened.at_ms,
         triggered_ms=opened.triggered_ms,
         resolved_ms=ended_ms,
+        told_ms=now_ms if opened.is_open and held is None else None,
         notes=[],
         retracted=False,
     )

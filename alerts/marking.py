@@ -96,8 +96,7 @@ def _set_apart(session: Session, check: Check, window: MaintenanceWindow) -> int
 def _judge_again(session: Session, check: Check, from_ms: int, now_ms: int) -> None:
     """Take back the alerts that runs due since then had raised, if they are maintenance now."""
     book = book_of(session)
-    rule_ids = {rule.id for rule in book.of(check.organization_id).rules}
-    if check.deleted_ms is None and alerts_touching(session, check.id, rule_ids, from_ms):
-        book = hold(session, book, rule_ids)
+    if check.deleted_ms is None and alerts_touching(session, {check.id: from_ms})[check.id]:
+        book = hold(session, book, {rule.id for rule in book.of(check.organization_id).rules})
         lock_checks(session, [check.id])
-        judge_check(session, book, check, from_ms, now_ms)
+        judge_check(session, book, check, alerts_touching(session, {check.id: from_ms})[check.id], from_ms, now_ms)

@@ -6,20 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.book import Window, windows_at
-from model.finished import Detail
 from model.health import Verdict, health
 from model.times import iso
 from store.alert_tables import Alert, Notification
 from store.alerts import alerts_held_by_parent
-from store.runs import last_success_before
-from store.tables import Check, LocationState, Run
+from store.tables import Check
+from store.told_facts import ToldRun, last_passed, told_runs, verdicts_of
 
-_detail = msgspec.json.Decoder(Detail)
 _SHOWN_TARGETS = ("url", "ping_url", "base_url")
 
 
@@ -64,15 +60,12 @@ def notification_shape(row: Notification) -> dict[str, Any]:
 
 
 def check_shape(
-    check: Check, states: Sequence[LocationState], windows: Sequence[Window], now_ms: int
+    check: Check, verdicts: Mapping[str, Verdict], windows: Sequence[Window], now_ms: int
 ) -> dict[str, Any]:
-    """What a receiver is told of the check. `windows`: the maintenance windows of its organization that hold now."""
+    """What a receiver is told of the check. `verdicts`: the last of each location. `windows`: the maintenance windows
+    of its organization that hold now."""
     definition = check.definition
-    verdicts = [
-        Verdict(failed=state.status == "failed", degraded=state.degraded, fresh_until_ms=state.fresh_until_ms or 0)
-        for state in states
-        if state.status is not None and (check.kind == "heartbeat" or state.location in check.locations)
-    ]
+    known = [at for place, at in verdicts.items() if check.kind == "heartbeat" or place in check.locations]
     paused = check.status == "paused"
     tags = list(definition.get("tags") or ())
     maintenance = any(window.apply_to.covers(check.id, tags) for window in windows)
@@ -85,15 +78,19 @@ def check_shape(
         "locations": list(check.locations),
         "runbook_url": definition.get("runbook_url"),
         "description": definition.get("description") or "",
-        "health": health(verdicts, now_ms=now_ms, paused=paused, maintenance=maintenance).value,
+        "health": health(known, now_ms=now_ms, paused=paused, maintenance=maintenance).value,
     }
 
 
 def target_of(definition: Mapping[str, Any]) -> str | None:
-    """What a check looks at, in one line: a URL, host:port, or a name and the records asked for."""
+    """What a check looks at, in one line: a URL (of a journey, where it begins), host:port, or a name and the records
+    asked for."""
     for name in _SHOWN_TARGETS:
         if definition.get(name):
             return str(definition[name])
+    first = next((step for step in definition.get("steps") or () if step.get("type") == "goto"), None)
+    if first is not None:
+        return str(first.get("url"))
     host, port, records = definition.get("host"), definition.get("port"), definition.get("record_type")
     if host is None:
         return None
@@ -102,15 +99,17 @@ def target_of(definition: Mapping[str, Any]) -> str | None:
 
 def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> dict[str, Any]:
     """The webhook body of one event: `{type: "alert.triggered", timestamp, data: {alert, check, run}}`."""
-    check = session.get(Check, alert.check_id)
-    run = session.get(Run, alert.run_ids[-1]) if alert.run_ids else None
-    states = session.scalars(select(LocationState).where(LocationState.check_id == alert.check_id)).all()
-    windows = windows_at(session, alert.organization_id, now_ms)
+    organization_id, check_id = alert.organization_id, alert.check_id
+    check = session.get(Check, check_id)
+    runs = told_runs(session, organization_id, {*alert.run_ids[:1], *alert.run_ids[-1:]})
+    run = runs.get(alert.run_ids[-1]) if alert.run_ids else None
+    first = runs.get(alert.run_ids[0]) if alert.run_ids else None
+    windows = windows_at(session, organization_id, now_ms)
+    verdicts = verdicts_of(session, organization_id, check_id)
     since_ms = min(alert.votes.values(), default=alert.at_ms)
-    first = session.get(Run, alert.run_ids[0]) if alert.run_ids else None
     if first is not None:
         since_ms = min(since_ms, first.at_ms)
-    good = last_success_before(session, alert.check_id, since_ms)
+    good = last_passed(session, organization_id, check_id, since_ms)
     shown = alert_shape(alert)
     del shown["notifications"]
     return {
@@ -122,18 +121,16 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
                 "since": iso(since_ms),
                 "duration_s": None if alert.resolved_ms is None else round((alert.resolved_ms - since_ms) / 1000),
                 "needed": alert.needed,
-                "last_good_run": None if good is None else {"id": good.id, "at": iso(good.at_ms)},
-                "also_affected": alerts_held_by_parent(session, alert.check_id),
+                "last_good_run": None if good is None else {"id": good[0], "at": iso(good[1])},
+                "also_affected": alerts_held_by_parent(session, organization_id, check_id),
             },
-            "check": None if check is None else check_shape(check, states, windows, now_ms),
+            "check": None if check is None else check_shape(check, verdicts, windows, now_ms),
             "run": None if run is None else _run_shape(run),
         },
     }
 
 
-def _run_shape(run: Run) -> dict[str, Any]:
-    response = (_detail.decode(run.detail).response if run.detail else None) or {}
-    status_code = response.get("status_code")
+def _run_shape(run: ToldRun) -> dict[str, Any]:
     return {
         "id": run.id,
         "status": run.status,
@@ -141,5 +138,5 @@ def _run_shape(run: Run) -> dict[str, Any]:
         "started_at": iso(run.started_ms),
         "duration_ms": run.duration_ms,
         "error": None if run.error_code is None else {"code": run.error_code, "message": run.error_message},
-        "response": None if status_code is None else {"status_code": status_code},
+        "response": None if run.status_code is None else {"status_code": run.status_code},
     }

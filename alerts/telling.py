@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.payload import event_payload
-from store.alert_tables import Alert, AlertChannel, AlertRule
+from store.alert_channels import working_channels
+from store.alert_rules import channels_of_rule
+from store.alert_tables import Alert
 from store.alerts import add_decision, count_events
 from store.notifications import enqueue
 
@@ -17,10 +16,9 @@ def tell(session: Session, alert: Alert, event: str, now_ms: int) -> None:
     """Tell the channels of the alert's rule, also when the rule is gone: who was told of the beginning is told of the
     end. Without a channel there is nobody to tell, and the run's decision says so."""
     session.flush()
-    rule = session.scalars(select(AlertRule).where(AlertRule.id == alert.rule_id)).one_or_none()
-    wanted = rule.definition.get("channels") or () if rule is not None else ()
-    channels = channels_that_work(session, wanted)
-    number = count_events(session, alert.id, event)
+    wanted = channels_of_rule(session, alert.organization_id, alert.rule_id)
+    channels = working_channels(session, alert.organization_id, wanted)
+    number = count_events(session, alert, event)
     if channels:
         enqueue(
             session,
@@ -36,20 +34,6 @@ def tell(session: Session, alert: Alert, event: str, now_ms: int) -> None:
         alert.told_ms = alert.told_ms or now_ms
         if alert.run_ids:
             add_decision(session, alert, alert.run_ids[-1], "triggered", _told(len(channels), len(wanted)), now_ms)
-
-
-def channels_that_work(session: Session, channel_ids: Collection[str]) -> list[str]:
-    """Those that are neither deleted nor disabled by their receivers, in the order given."""
-    if not channel_ids:
-        return []
-    found = set(
-        session.scalars(
-            select(AlertChannel.id).where(
-                AlertChannel.id.in_(channel_ids), AlertChannel.deleted_ms.is_(None), AlertChannel.disabled_ms.is_(None)
-            )
-        )
-    )
-    return [channel_id for channel_id in channel_ids if channel_id in found]
 
 
 def _told(working: int, wanted: int) -> str:

@@ -21,7 +21,7 @@ from alerts.state import CheckState, Rule, Stream
 from alerts.telling import tell
 from model.points import Point
 from store.alert_tables import Alert, AlertRule
-from store.alerts import add_event
+from store.alerts import add_event, alerts_touching
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, LocationState
 from store.write_lock import Urgency
@@ -59,7 +59,8 @@ def _judge_silence(session: Session, now_ms: int, check_id: str) -> None:
     book = hold(session, book, {rule.id for rule in timed})
     check = _locked(session, check_id)
     if check is not None:
-        judge_check(session, book, check, now_ms, now_ms)
+        stored = alerts_touching(session, {check.id: now_ms})[check.id]
+        judge_check(session, book, check, stored, now_ms, now_ms)
 
 
 def _silent_checks(session: Session, now_ms: int) -> list[str]:
@@ -119,7 +120,11 @@ def _newest(session: Session, organization_id: str) -> dict[str, CheckState]:
     return states
 
 
-_HELD = select(Alert.id).where(Alert.resolved_ms.is_(None), Alert.held.is_not(None)).order_by(Alert.id)
+_HELD = (
+    select(Alert.id)
+    .where(Alert.resolved_ms.is_(None), Alert.held.is_not(None))
+    .order_by(Alert.organization_id, Alert.id)  # as their index has them: by id alone, SQLite walks every alert
+)
 
 
 def _release(session: Session, now_ms: int, alert_id: str) -> None:

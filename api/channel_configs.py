@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from alerts.channels.base import Channel
 from alerts.channels.registry import CHANNELS
 from api.errors import Invalid
-from api.kept_secrets import refuse_elsewhere
+from api.kept_secrets import NOTHING_KEPT, refuse_elsewhere
 from api.routes import BodyModel
 from model.fields import Name
 from model.secrets import MASK
@@ -65,7 +65,7 @@ def configured(kind: str, config: Mapping[str, Any]) -> Channel:
         ) from None
     masks = _masks(plain(channel))
     if masks:
-        raise Invalid({f"config.{path}": ["is ********, but no value is stored to keep"] for path in masks})
+        raise Invalid({f"config.{path}": [NOTHING_KEPT] for path in masks})
     mistakes = channel.mistakes()
     if mistakes:
         raise Invalid({f"config.{path}": [said] for path, said in mistakes.items()})

@@ -12,6 +12,8 @@ from api.errors import Invalid
 from model.hosts import BadHostError, parse_url
 from model.secrets import MASK
 
+NOTHING_KEPT = f"is {MASK}, but no value is stored to keep"
+
 
 def refuse_elsewhere(
     old_url: object, new_url: object, definition: Mapping[str, Any], secrets: Mapping[str, str], prefix: str = ""

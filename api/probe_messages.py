@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from api.errors import Malformed, Refused
+from api.evidence_messages import judge_evidence
 from model.errors import ErrorCode, status_for
 from model.finished import Finished
 from model.outcome import Attempt, Metrics, RunError, RunStatus, Trigger
@@ -68,6 +69,8 @@ def read_lease_request(body: bytes) -> LeaseRequest:
     request.version = _plain(request.version)[:40]
     request.self_check = request.self_check if request.self_check in ("on", "off") else "off"
     request.capacity = _within(request.capacity)
+    request.browser_capacity = _within(request.browser_capacity)
+    request.by_hand_capacity = _within(request.by_hand_capacity)
     request.running = _within(request.running)
     request.spool = _within(request.spool)
     request.seen = max(0, request.seen)
@@ -124,6 +127,9 @@ def finished_of(result: Result, slot: LeasedSlot, holder: Holder) -> Finished:
         degraded=result.degraded,
         probe_id=holder.probe_id,
         dispatch_id=result.dispatch_id,
+        steps=result.steps,
+        artifacts=result.artifacts,
+        page=result.page,
     )
 
 
@@ -157,6 +163,7 @@ def _judge(result: Result) -> None:
     result.error = _error(result.status, result.error)
     for attempt in result.attempts:
         _judge_attempt(attempt)
+    judge_evidence(result)
 
 
 def _judge_attempt(attempt: Attempt) -> None:

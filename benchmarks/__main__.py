@@ -14,6 +14,7 @@ COMMANDS = (
     ["benchmarks.serving"],
     ["benchmarks.stored_runs"],
     ["benchmarks.whole_path", "--seconds", "60"],
+    ["benchmarks.alerting", "--seconds", "40", "--transitions", "1000"],
 )
 
 

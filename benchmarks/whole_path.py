@@ -27,15 +27,16 @@ from tests.system.stack import LOCATION, Stack
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[int]:
-    """A quick target on loopback; yields its port."""
+def nginx(folder: Path, breaks_with: Path | None = None) -> Iterator[int]:
+    """A quick target on loopback; yields its port. `breaks_with`: while this file exists it answers 503."""
     port = free_port()
+    broken = f"if (-f {breaks_with}) {{ return 503; }}" if breaks_with else ""
     configuration = folder / "nginx.conf"
     configuration.write_text(
         f"""
         daemon off; pid {folder}/nginx.pid; error_log /dev/null; worker_processes 1;
         events {{ worker_connections 4096; }}
-        http {{ access_log off; server {{ listen 127.0.0.1:{port} backlog=4096; return 200 "ok"; }} }}
+        http {{ access_log off; server {{ listen 127.0.0.1:{port} backlog=4096; {broken} return 200 "ok"; }} }}
         """
     )
     server = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(configuration)], stderr=subprocess.DEVNULL)

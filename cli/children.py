@@ -22,6 +22,8 @@ _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SETTLED_AFTER_S = 30.0
 """A child that lived this long starts again at once when it dies: the backoff is for crash loops."""
 _PARENT_PIPE = "TRACER_PARENT_PIPE"
+WIND_DOWN = signal.SIGUSR1
+"""What a server is told before its probe is stopped: dispatch nothing more."""
 _log = structlog.get_logger(__name__)
 
 
@@ -76,6 +78,11 @@ class Child:
         self._start_at = time.monotonic() + pause
         _log.error("child.died", child=self.name, exit_code=code, lived_s=round(lived, 1), restart_in_s=pause)
         return code
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
 
     def stop(self, patience_s: float) -> None:
         """SIGTERM, then SIGKILL for its whole group when the patience is over."""

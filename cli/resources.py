@@ -1,4 +1,4 @@
-"""`tracer monitors|runs|probes|keys …`: the REST API by hand, tables for people and --json for scripts."""
+"""The REST API by hand, tables for people and --json for scripts: what all share, and `tracer probes|keys …`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ def ask(method: str, path: str, body: Any = None, **query: Any) -> dict[str, Any
     try:
         return Client().request(method, path, body, **query)
     except ApiError as error:
-        click.secho(str(error), fg="red", err=True)
-        for field, messages in error.fields.items():
-            line = f"{field}: {'; '.join(messages)}"
-            if line != str(error):  # the only field is the message already
-                click.echo(f"  {line}", err=True)
+        print_refusal(error)
         sys.exit(2)
+
+
+def print_refusal(error: ApiError) -> None:
+    """A sentence, and a line for each field."""
+    click.secho(str(error), fg="red", err=True)
+    for field, messages in error.fields.items():
+        line = f"{field}: {'; '.join(messages)}"
+        if line != str(error):  # the only field is the message already
+            click.echo(f"  {line}", err=True)
 
 
 def warn(envelope: dict[str, Any]) -> None:
@@ -117,65 +122,6 @@ def writing(group: click.Group, path: str) -> None:
     def update(id_: str, file: IO[str], as_json: bool) -> None:
         """Merge a file's fields into one."""
         show_answer(ask("PUT", f"{path}/{quote(id_, safe='')}", read_document(file)), as_json)
-
-
-@click.group()
-def monitors() -> None:
-    """URL, API, TCP, DNS and heartbeat monitors."""
-
-
-def _monitor_filters(command: Any) -> Any:
-    command = click.option("--type", type=click.Choice(["url", "api", "tcp", "dns", "heartbeat"]))(command)
-    return click.option("--status", type=click.Choice(["active", "paused"]))(command)
-
-
-listing(monitors, "monitors", "/v1/monitors", _monitor_filters)
-by_id(monitors, "show", "GET", "/v1/monitors/{id}", "Everything about one.")
-by_id(monitors, "delete", "DELETE", "/v1/monitors/{id}", "Delete one; its runs stay readable by id.")
-by_id(monitors, "run", "POST", "/v1/monitors/{id}/run", "Run it now at each of its locations.")
-by_id(
-    monitors, "pause", "PUT", "/v1/monitors/{id}", "Stop running it.", {"status": "paused"},
-    line="{name} ({id}) is paused: it does not run until you resume it.",
-)  # fmt: skip
-by_id(
-    monitors, "resume", "PUT", "/v1/monitors/{id}", "Run it again.", {"status": "active"},
-    line="{name} ({id}) runs again.",
-)  # fmt: skip
-writing(monitors, "/v1/monitors")
-
-
-@click.group()
-def runs() -> None:
-    """What checks found."""
-
-
-@runs.command("list")
-@click.argument("monitor_id")
-@click.option("--status", help="One or more statuses, comma-separated.")
-@click.option("--location")
-@click.option("--from", "from_", help="ISO 8601, inclusive.")
-@click.option("--to", help="ISO 8601, exclusive.")
-@click.option("--page", type=click.IntRange(1))
-@click.option("--per-page", type=click.IntRange(1, 100))
-@json_option
-def list_runs(monitor_id: str, from_: str | None, as_json: bool, **query: Any) -> None:
-    """List the runs of a monitor, newest first."""
-    envelope = ask("GET", f"/v1/monitors/{quote(monitor_id, safe='')}/runs", **{**query, "from": from_})
-    if as_json:
-        print_json(envelope["data"])
-    else:
-        print_list("runs", [_as_row(entry) for entry in envelope["data"]], envelope.get("meta") or {})
-
-
-def _as_row(entry: dict[str, Any]) -> dict[str, Any]:
-    """A gap is no run: in place of an id stands how many slots it holds, in place of a time the stretch."""
-    if "slots" not in entry:
-        return entry
-    count = f"{entry['slots']} slot{'' if entry['slots'] == 1 else 's'}"
-    return {**entry, "id": f"gap of {count}", "scheduled_at": f"{entry['from']} to {entry['to']}"}
-
-
-by_id(runs, "show", "GET", "/v1/runs/{id}", "Everything about one run.")
 
 
 @click.group()

@@ -17,10 +17,12 @@ from sqlalchemy.exc import OperationalError
 
 from alerts.sending.service import Outbox
 from api.app import create_app
+from api.artifact_keeping import ArtifactKeeping
 from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from api.services import services_of
 from api.use_writer import UseWriter
+from cli.children import WIND_DOWN
 from migrations.upgrade import upgrade
 from model.collector import spare_the_collector
 from model.settings import Settings
@@ -49,12 +51,16 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
         with ExitStack() as parts:
             database, keyring, started = _open(settings, parts)
             duties = _scheduler(database, keyring, settings, parts) if scheduler else None
+            if duties is not None:
+                signal.signal(WIND_DOWN, lambda *_: duties.wind_down())
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
                 parts.enter_context(UseWriter(database, services_of(app).uses))
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
+                taken = server.artifacts
+                parts.enter_context(ArtifactKeeping(database, settings, taken.files, taken.quota))
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)

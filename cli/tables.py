@@ -15,6 +15,7 @@ _STATES = {
     "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
     "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
+    "skipped": ("◌", "dim"),
     "sent": ("●", "green"), "pending": ("◌", "cyan"), "disabled": ("■", "red"),
     "triggered": ("■", "red"), "acknowledged": ("▲", "yellow"), "resolved": ("●", "green"), "over": ("◌", "dim"),
     "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
@@ -22,6 +23,9 @@ _STATES = {
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
+    "journeys": ("id", "name", "health", "interval", "locations", "tags", "status"),
+    "steps": ("index", "type", "name", "status", "duration_ms", "error"),
+    "artifacts": ("type", "step_index", "content_type", "size_bytes", "url"),
     "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
     "channels": ("id", "name", "type", "status", "config"),
@@ -48,7 +52,7 @@ def print_json(value: Any) -> None:
 
 def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any], *, nothing: str | None = None) -> None:
     """Rows of one kind as a table; `nothing` is said when there are none."""
-    console = _console()
+    console = console_of()
     if not rows:
         console.print(nothing or f"No {kind} yet.", style="dim")
         return
@@ -67,7 +71,7 @@ def print_list(kind: str, rows: list[dict[str, Any]], meta: dict[str, Any], *, n
         console.print(f"{len(rows)} of {total}; --page shows more", style="dim")
 
 
-def _console() -> Console:
+def console_of() -> Console:
     """As wide as the terminal; off a terminal (a pipe, a file) nothing is folded or cut."""
     console = Console()
     return console if console.is_terminal else Console(width=_UNFOLDED)

@@ -10,7 +10,7 @@ import threading
 
 import click
 
-from cli.children import Child
+from cli.children import WIND_DOWN, Child
 from cli.environment import SettingsError
 from model.settings import Settings
 from probes.soundings import BadCanaryError, parse_canary
@@ -44,6 +44,7 @@ def run_up(settings: Settings) -> int:
             break
         if probe is not None:
             probe.keep_alive()
+    server.tell(WIND_DOWN)
     for child in (probe, server):
         if child is not None:
             child.stop(_PATIENCE_S)

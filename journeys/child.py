@@ -1,4 +1,4 @@
-"""`python -m journeys.child [--headed]`: a process that walks journeys, one at a time, with a browser that stays warm.
+"""`python -m journeys.child [--headed]`: walks journeys, one at a time, with a browser that stays warm.
 
 A JSON object a line. In: Order. Out: `{"step": StepResult}` for each step as it ends, then `{"outcome": Outcome}`. The
 end of its input is its sign to close the browser and go; so it also goes when the probe has died.
@@ -23,6 +23,7 @@ from journeys import chromium
 from journeys.browser import WarmBrowser, spare_screenshots
 from journeys.definition import JourneyCheck
 from journeys.errors import BrowserMissingError
+from journeys.messages import Order
 from journeys.runner import walk
 from model.addresses import AddressPolicy, networks_of
 from model.errors import ErrorCode
@@ -33,17 +34,6 @@ from model.validation import field_errors
 
 _LINE_BYTES = 16 * 1024 * 1024
 _log = structlog.get_logger(__name__)
-
-
-class Order(msgspec.Struct):
-    """One journey to walk. `definition` has its secrets in place; `folder`: where its files go; `timeout_s`: from its
-    arrival here."""
-
-    run_id: str
-    definition: msgspec.Raw
-    folder: str
-    timeout_s: float
-    overrides: RunOverrides = msgspec.field(default_factory=RunOverrides)
 
 
 class Child:
@@ -74,7 +64,8 @@ class Child:
             definition = JourneyCheck.model_validate_json(bytes(order.definition), extra="ignore")
             return await walk(
                 definition, order.run_id, order.timeout_s, Path(order.folder),
-                browser=self._browser, egress=self._egress, overrides=order.overrides, report=self._report,
+                browser=self._browser, egress=self._egress, overrides=order.overrides or RunOverrides(),
+                report=self._report,
             )  # fmt: skip
         except ValidationError as error:
             return _internal(f"this probe can't read the journey: {'; '.join(field_errors(error))}")

@@ -35,11 +35,11 @@ class ReleasedRuns(msgspec.Struct, omit_defaults=True):
 class LeaseRequest(msgspec.Struct, omit_defaults=True):
     """`instance`: random per process. `replaces`: the instance whose spool this process took over, known dead.
     `types`: check types it can run. `capacity`: runs it may take now (the last batch may go beyond);
-    `browser_capacity`: the same for journeys, which are counted apart. `seen`: last
-    change number it was told. `stopping`: takes nothing more; renews what it holds. `spool`: results not yet
-    acknowledged. `holding`: every dispatch with a run it has to do or a result not yet acknowledged; one that is
-    leased to this instance, but not named here, was lost with an answer: it is sent again under the same token
-    (re-opened when `stopping`). `released`: see there; repeated until a request was answered."""
+    `browser_capacity`: the same for journeys, which are counted apart; `by_hand_capacity`: how many of those may be
+    asked for by hand. `seen`: last change number it was told. `stopping`: takes nothing more; renews what it holds.
+    `spool`: results not yet acknowledged. `holding`: every dispatch with a run it has to do or a result not yet
+    acknowledged; one that is leased to this instance, but not named here, was lost with an answer: it is sent again
+    under the same token (re-opened when `stopping`). `released`: see there; repeated until a request was answered."""
 
     protocol: int
     instance: str
@@ -48,6 +48,7 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     capabilities: list[str]
     capacity: int
     browser_capacity: int = 0
+    by_hand_capacity: int = 0
     running: int = 0
     spool: int = 0
     seen: int = 0

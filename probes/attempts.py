@@ -23,6 +23,8 @@ from probes.timers import STANDSTILL_S, Pulse
 
 OVERRUN_GRACE_S = 0.4
 """A runner keeps its own deadline; one that has not returned this long after it is cancelled."""
+BROWSER_GRACE_S = 8.0
+"""A journey that does not end by its timeout is killed 5 s after it, and what it left is collected."""
 _GIVE_UP_S = 1.0
 """One that ignores even that is left behind after as long again, and its run reported without it."""
 _log = structlog.get_logger(__name__)
@@ -34,12 +36,17 @@ class CheckEngine(Protocol):
     @property
     def types(self) -> Sequence[str]: ...
 
+    @property
+    def browser_slots(self) -> int:
+        """How many journeys can be walked at once; 0: none here."""
+        ...
+
     def parse(self, raw: bytes) -> CheckDefinition:
         """A definition's JSON -> the definition. Raises ValueError, or LookupError for an unknown type."""
         ...
 
-    def run(self, check: CheckDefinition, run_id: str, deadline: float) -> Coroutine[Any, Any, Outcome]:
-        """One attempt; `deadline` is an instant of the loop's clock by which it has ended."""
+    def run(self, check: CheckDefinition, run: HeldRun, deadline: float) -> Coroutine[Any, Any, Outcome]:
+        """One attempt of a leased run; `deadline` is an instant of the loop's clock by which it has ended."""
         ...
 
 
@@ -108,8 +115,9 @@ class Execution:
             self._end(_internal(self.definition.problem))
             return
         loop = asyncio.get_running_loop()
-        self._overdue_at = self.tried_at + check.timeout + OVERRUN_GRACE_S
-        self._task = loop.create_task(self._engine.run(check, self.run.run_id, loop.time() + check.timeout))
+        grace_s = BROWSER_GRACE_S if check.kind == "browser" else OVERRUN_GRACE_S
+        self._overdue_at = self.tried_at + check.timeout + grace_s
+        self._task = loop.create_task(self._engine.run(check, self.run, loop.time() + check.timeout))
         self._task.add_done_callback(self._ended)
 
     def look_after(self, now: float) -> None:

@@ -3,8 +3,9 @@
 A failure to connect, to resolve or to answer in time is the target's only if this probe's network worked at that
 moment. Proof is a success of its own that began after the failing attempt did; without one, canaries are asked, in
 rounds that all concurrent failures share and that hold up nobody else. All that ever answered are silent now: the run
-is `unknown`, not `failed`. None ever answered (a closed network): the guard is off, says so, and failures are reported
-as they are, since calling every outage unknown would be the greater lie.
+is `unknown`, not `failed`. So it is if they were silent when last asked and are heard again only after the attempt has
+ended: whether the network was back by then nobody can say. None ever answered (a closed network): the guard is off,
+says so, and failures are reported as they are, since calling every outage unknown would be the greater lie.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class NetworkGuard:
         self._armed = False
         self._noted_until = float("-inf")
         self._dead_at = float("-inf")
+        self._back_at = self._names_back_at = float("-inf")
+        """Since when something has been heard again after all was silent; infinity while it is."""
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -94,6 +97,7 @@ class NetworkGuard:
         if is_loopback(target):
             return
         self._noted_until = execution.tried_at + _NOTE_EVERY_S
+        self._back_at = min(self._back_at, execution.ended_at)
         said = (outcome.response or {}).get("remote_ip")
         address = said if isinstance(said, str) else None
         if is_private(address or target):
@@ -105,6 +109,7 @@ class NetworkGuard:
         looked_up = not asked and outcome.metrics.dns_ms is not None and outcome.metrics.connect_ms is not None
         if looked_up:
             self._name_success_began = max(self._name_success_began, execution.tried_at)
+            self._names_back_at = min(self._names_back_at, execution.ended_at)
         self._worked.note(target, address, execution.definition.port, looked_up=looked_up)
 
     def doubts(self, execution: Execution, outcome: Outcome) -> bool:
@@ -128,12 +133,14 @@ class NetworkGuard:
         target = execution.definition.target
         if outcome.error is not None and outcome.error.code == ErrorCode.DNS_FAILURE:
             resolved = await self._names.since(_moment(execution))
-            if _names_dead(resolved, target):
+            self._names_back_at = _back_at(self._names_back_at, dead=_names_dead(resolved, target))
+            if execution.ended_at < self._names_back_at:
                 return _unknown(outcome, ErrorCode.RESOLVER_UNAVAILABLE, "no name can be resolved from this probe")
             return outcome
         if self._dead_at < execution.tried_at:
             answers = await self._network.since(_moment(execution))
-            if not self._network_dead(answers, target):
+            self._network_dead(answers, target)
+            if execution.ended_at >= self._back_at:
                 return outcome
         return _unknown(outcome, ErrorCode.NETWORK_UNAVAILABLE, "nothing can be reached from this probe")
 
@@ -220,6 +227,7 @@ class NetworkGuard:
             if self._dead_at < self._network.began_at:
                 _log.warning("probe.network_dead", asked=[canary.label for canary in known])
             self._dead_at = self._network.began_at
+        self._back_at = _back_at(self._back_at, dead=dead)
         return dead
 
     def _remember(self, answered: Sequence[Canary]) -> None:
@@ -237,6 +245,11 @@ class NetworkGuard:
 def _moment(execution: Execution) -> float:
     """The beginning of the time that proof must come from: the attempt's last second."""
     return max(execution.tried_at, execution.ended_at - _RECENT_S)
+
+
+def _back_at(before: float, *, dead: bool) -> float:
+    """What is known of the end of a silence after another round."""
+    return float("inf") if dead else min(before, time.monotonic())
 
 
 def _names_dead(resolved: dict[str, bool], target: str) -> bool:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -127,45 +128,60 @@ class ApiConnection:
         return bool(self._away_since)
 
     async def post(self, path: str, body: bytes, timeout_s: float) -> bytes:
+        """The body of a 200 answer. Raises as `send` does."""
+        return await self.send("POST", path, body, timeout_s)
+
+    async def put(self, path: str, body: bytes, content_type: str, timeout_s: float) -> None:
+        """Store a file. Raises as `post` does; that there is no room for it, or no such path at an older API, is a
+        refusal too."""
+        await self.send("PUT", path, body, timeout_s, content_type)
+
+    async def send(
+        self, method: str, path: str, body: bytes, timeout_s: float, content_type: str | None = None
+    ) -> bytes:
         """The body of a 200 answer. Raises ApiAwayError, OutdatedError, RequestRefusedError, or KeyRefusedError while
         the key has never worked; one that has, and is refused now, may work again: that is ApiAwayError too."""
+        word = path if method == "POST" else "evidence"
         try:
-            answer = await self._twice(path, body, timeout_s)
+            answer = await self._twice(method, path, body, timeout_s, content_type)
         except ApiAwayError as away:
-            self._tell_away(path, away)
+            self._tell_away(word, away)
             raise
         except KeyRefusedError as refused:
             if not self._proven:
                 raise
             shut_out = ApiAwayError(str(refused), retry_after_s=_KEY_RETRY_S, answered=True)
-            self._tell_away(path, shut_out)
+            self._tell_away(word, shut_out)
             raise shut_out from refused
         self._proven = True
-        self._tell_back(path)
+        self._tell_back(word)
         return answer
 
-    async def _twice(self, path: str, body: bytes, timeout_s: float) -> bytes:
+    async def _twice(self, *request: Any) -> bytes:
         """Once more after a kept connection that the server closed in the very moment it was used: what a probe posts
         may be posted twice."""
         try:
-            return await self._exchange(path, body, timeout_s)
+            return await self._exchange(*request)
         except aiohttp.ServerDisconnectedError:
             try:
-                return await self._exchange(path, body, timeout_s)
+                return await self._exchange(*request)
             except aiohttp.ServerDisconnectedError as error:
                 raise ApiAwayError(f"{type(error).__name__}: {error}") from error
 
-    async def _exchange(self, path: str, body: bytes, timeout_s: float) -> bytes:
+    async def _exchange(self, method: str, path: str, body: bytes, timeout_s: float, content_type: str | None) -> bytes:
         if self._session is None:
             raise ApiAwayError("the connection is closed")
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S)
         try:
-            async with self._session.post(
-                self._url + path, data=body, timeout=timeout, allow_redirects=False
+            headers = {"Content-Type": content_type} if content_type is not None else None
+            async with self._session.request(
+                method, self._url + path, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 text = await _limited(response)
                 if response.status == 200:
                     return text
+                if method == "PUT" and response.status in (404, 405, 507):
+                    raise RequestRefusedError(response.status, text[:200].decode(errors="replace"))
                 raise _refusal(response, text)
         except TimeoutError:
             raise ApiAwayError(f"no answer within {timeout_s:g} s") from None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from egress.door import Egress
+    from journeys.pool import BrowserPool
+    from model.protocol import RunOverrides
     from probes.http.engine import HttpEngine
 
 
@@ -14,9 +16,12 @@ if TYPE_CHECKING:
 class RunContext:
     """`deadline`: instant of the running loop's clock (`loop.time()`) by which the attempt has ended, whatever the
     target does; `egress`: resolves, vets and connects; `http`: the engine of HTTP exchanges, bound to that egress;
-    `run_id`: told to HTTP targets in `X-Tracer-Run`."""
+    `run_id`: told to HTTP targets in `X-Tracer-Run`; `browsers`: where journeys are walked, if this machine can;
+    `overrides`: what was asked of this run beyond its definition."""
 
     deadline: float
     egress: Egress
     http: HttpEngine
     run_id: str
+    browsers: BrowserPool | None = None
+    overrides: RunOverrides | None = None

@@ -124,7 +124,7 @@ def target_of(check: CheckDefinition) -> tuple[str, int | None]:
     nameserver = getattr(check, "nameserver", None)
     if nameserver is not None:
         return parse_nameserver(nameserver)[0], None
-    url = getattr(check, "url", None)
+    url = getattr(check, "url", None) or getattr(check, "base", None)
     if url is None:
         port = getattr(check, "port", None)
         return str(getattr(check, "host", "")).lower(), port if isinstance(port, int) else None

@@ -24,14 +24,17 @@ class HeldDispatch:
 
 class HeldRun:
     """A leased run. `due_at` is on the monotonic clock; `target` (the host it goes to) is set when that moment has
-    come; `gone` once it was given back or cancelled."""
+    come; `overrides`: what was asked of this run beyond its definition; `browser`: it is a journey; `gone` once it was
+    given back or cancelled."""
 
-    __slots__ = ("check_id", "dispatch", "due_at", "gone", "run_id", "target", "trigger")
+    __slots__ = ("browser", "check_id", "dispatch", "due_at", "gone", "overrides", "run_id", "target", "trigger")
 
     def __init__(self, leased: LeasedRun, dispatch: HeldDispatch, due_at: float) -> None:
         self.run_id = leased.run_id
         self.check_id = leased.check_id
         self.trigger = leased.trigger
+        self.overrides = leased.overrides
+        self.browser = False
         self.dispatch = dispatch
         self.due_at = due_at
         self.target = ""

@@ -114,16 +114,17 @@ class LeaseClient:
             await self._exchange(capacity=0, wait_ms=0)
 
     async def _poll(self) -> None:
-        capacity = self._worker.capacity
+        capacity, browsers = self._worker.capacity, self._worker.browser_capacity
         begun = time.monotonic()
-        brought = await self._exchange(capacity=capacity, wait_ms=RENEW_MS if capacity else _FULL_WAIT_MS)
+        wait_ms = RENEW_MS if capacity or browsers else _FULL_WAIT_MS
+        brought = await self._exchange(capacity=capacity, browsers=browsers, wait_ms=wait_ms)
         if not brought and time.monotonic() - begun < _HASTE_S:
             # An answer that brings nothing and did not wait (woken for another's sake): don't turn into a busy loop.
             await asyncio.sleep(_HASTE_S)
 
-    async def _exchange(self, *, capacity: int, wait_ms: int) -> bool:
+    async def _exchange(self, *, capacity: int, wait_ms: int, browsers: int = 0) -> bool:
         """One request and its answer, acted upon. Whether it brought runs."""
-        request = self._request(capacity, wait_ms)
+        request = self._request(capacity, browsers, wait_ms)
         sent_at = time.monotonic()
         body = await self._connection.post(PATH, _encoder.encode(request), wait_ms / 1000 + _TRANSIT_S)
         received_at = time.monotonic()
@@ -145,7 +146,7 @@ class LeaseClient:
         self._worker.accept(answer, received_at)
         return bool(answer.batches)
 
-    def _request(self, capacity: int, wait_ms: int) -> LeaseRequest:
+    def _request(self, capacity: int, browsers: int, wait_ms: int) -> LeaseRequest:
         worker, identity = self._worker, self._identity
         return LeaseRequest(
             protocol=PROTOCOL,
@@ -154,6 +155,8 @@ class LeaseClient:
             types=list(identity.types),
             capabilities=list(identity.capabilities),
             capacity=capacity,
+            browser_capacity=browsers,
+            by_hand_capacity=worker.by_hand_capacity,
             running=worker.running,
             spool=len(self._spool.waiting),
             seen=self._seen,

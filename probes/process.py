@@ -11,23 +11,27 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
 
 from egress.resolver import Resolver
-from model.addresses import AddressPolicy
+from journeys import chromium
+from journeys.errors import BrowserMissingError
+from journeys.pool import BrowserPool, slots_of_this_machine
 from model.collector import spare_the_collector
 from model.settings import Settings
 from probes.attempts import CheckEngine
 from probes.canaries import NetworkGuard
 from probes.connection import AddressError, ApiConnection, KeyRefusedError, OutdatedError, vet_address
 from probes.engine import BadNetworkError, address_policy, open_engine
+from probes.evidence import EVIDENCE, EvidenceStore
 from probes.lease_client import Identity, LeaseClient, WrongLocationError
 from probes.report import Reporter
 from probes.soundings import BadCanaryError
@@ -50,7 +54,7 @@ def run_probe(settings: Settings, *, location: str, insecure: bool = False) -> i
     try:
         probe = Probe(settings, location=location, insecure=insecure)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            code = runner.run(_in_foreground(probe, address_policy(settings.allow_nets)))
+            code = runner.run(_in_foreground(probe, settings))
             if code == _QUIT:
                 # The results are on disk; no check that can't be cancelled may hold up the way out.
                 os._exit(code)
@@ -60,13 +64,28 @@ def run_probe(settings: Settings, *, location: str, insecure: bool = False) -> i
         return CANNOT_WORK
 
 
-async def _in_foreground(probe: Probe, policy: AddressPolicy) -> int:
+async def _in_foreground(probe: Probe, settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, probe.stop)
     resolver = Resolver()
     spare_the_collector()
-    return await probe.run(open_engine(policy, resolver), resolver)
+    opening = open_engine(
+        address_policy(settings.allow_nets), resolver, lambda: open_browsers(probe.directory, settings.allow_nets)
+    )
+    return await probe.run(opening, resolver)
+
+
+def open_browsers(directory: Path, allow_nets: Iterable[str]) -> BrowserPool | None:
+    """Where this probe walks journeys; None, with a word in the log, where there is no Chromium."""
+    try:
+        program = chromium.find()
+    except BrowserMissingError as error:
+        _log.warning("probe.no_browser", reason=str(error))
+        return None
+    slots = slots_of_this_machine()
+    _log.info("probe.browsers", program=str(program), at_once=slots, sandbox=chromium.sandboxed())
+    return BrowserPool(directory / "browsers", slots, {"TRACER_ALLOW_NETS": ",".join(allow_nets)})
 
 
 class Probe:
@@ -81,7 +100,7 @@ class Probe:
             raise AddressError("A probe needs its key: --key or TRACER_PROBE_KEY.")
         self._key = settings.probe_key
         self._canaries = settings.canaries
-        self._directory = settings.data_dir / "probe" / location
+        self.directory = settings.data_dir / "probe" / location
         self._location = location
         self._stopping = asyncio.Event()
         self._quitting = asyncio.Event()
@@ -100,15 +119,18 @@ class Probe:
 
     async def run(self, opening: AbstractAsyncContextManager[CheckEngine], resolver: Resolver) -> int:
         """Until stopped. Returns the exit code; raises SpoolBusyError, BadCanaryError, OSError at the start."""
-        spool = Spool(self._directory, self.instance)
+        spool = Spool(self.directory, self.instance)
         finished = False
         try:
-            guard = NetworkGuard(self._canaries, resolver, self._directory / "canaries.json")
+            guard = NetworkGuard(self._canaries, resolver, self.directory / "canaries.json")
             async with opening as engine, ApiConnection(self._url, self._key, version("tracer")) as connection:
-                worker = Worker(engine, spool, guard)
-                reporter = Reporter(connection, spool, self.instance, worker.acknowledged)
+                waiting = [one for entry in spool.waiting for one in entry.evidence]
+                evidence = EvidenceStore(self.directory / EVIDENCE, connection, waiting)
+                worker = Worker(engine, spool, guard, evidence=evidence)
+                reporter = Reporter(connection, spool, self.instance, worker.acknowledged, evidence)
                 worker.on_result = reporter.notify
-                identity = Identity(self.instance, version("tracer"), self._location, tuple(engine.types))
+                capabilities = ("network", "browser") if engine.browser_slots else ("network",)
+                identity = Identity(self.instance, version("tracer"), self._location, tuple(engine.types), capabilities)
                 lease = LeaseClient(connection, identity, worker, spool, guard)
                 lease.on_first_answer = partial(_log.info, "probe.ready", location=self._location, url=self._url)
                 code, finished = await self._work(worker, reporter, lease, connection)

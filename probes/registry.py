@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
+from journeys.definition import JourneyCheck
 from model.definition import CheckDefinition
 from model.heartbeat import HeartbeatCheck
 from model.outcome import Outcome
-from probes.checks import api, dns, tcp, url
+from probes.checks import api, dns, journey, tcp, url
 from probes.context import RunContext
 
 Runner = Callable[[Any, RunContext], Awaitable[Outcome]]
@@ -35,9 +36,12 @@ CHECK_TYPES: Mapping[str, CheckType] = {
     "tcp": CheckType(tcp.TcpCheck, tcp.run),
     "dns": CheckType(dns.DnsCheck, dns.run),
     "heartbeat": CheckType(HeartbeatCheck, None),
+    "journey": CheckType(JourneyCheck, journey.run),
 }
 
-MONITORS: Mapping[str, type[CheckDefinition]] = {name: kind.definition for name, kind in CHECK_TYPES.items()}
+MONITORS: Mapping[str, type[CheckDefinition]] = {
+    name: kind.definition for name, kind in CHECK_TYPES.items() if kind.definition.kind != "browser"
+}
 """What `/v1/monitors` takes, by `type`."""
 
 

@@ -19,6 +19,7 @@ from probes.connection import (
     Backoff,
     RequestRefusedError,
 )
+from probes.evidence import EvidenceStore
 from probes.results import bare, encode
 from probes.segments import Entry
 from probes.spool import Spool
@@ -43,11 +44,13 @@ class Reporter:
         spool: Spool,
         instance: str,
         on_acknowledged: Callable[[list[Entry]], None],
+        evidence: EvidenceStore | None = None,
     ) -> None:
         self._connection = connection
         self._spool = spool
         self._head = b'{"protocol":%d,"instance":%s,"results":[' % (PROTOCOL, msgspec.json.encode(instance))
         self._on_acknowledged = on_acknowledged
+        self._evidence = evidence
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -118,6 +121,9 @@ class Reporter:
 
     async def _send(self) -> None:
         entries = self._batch()
+        for entry in entries:
+            if entry.evidence and self._evidence is not None:
+                await self._evidence.send(entry.evidence)
         body = self._head + b",".join(entry.line for entry in entries) + b"]}"
         try:
             answer = _decoder.decode(await self._connection.post(PATH, body, _TIMEOUT_S))

@@ -36,6 +36,9 @@ def ended(execution: Execution, outcome: Outcome) -> Result:
         assertions=outcome.assertions,
         attempts=tuple(execution.attempts),
         response=outcome.response,
+        steps=outcome.steps,
+        artifacts=outcome.artifacts,
+        page=outcome.page,
     )
 
 
@@ -74,6 +77,7 @@ def bare(result: Result) -> Result:
         assertions=(),
         attempts=tuple(msgspec.structs.replace(one, error=_bare_error(one.error)) for one in result.attempts),
         response=None,
+        steps=tuple(msgspec.structs.replace(step, error=None) for step in result.steps),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from model.evidence import Evidence
 from model.protocol import Result
 
 SEGMENT_BYTES = 1024 * 1024
@@ -17,15 +18,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Entry:
-    """One result waiting: its JSON `line`, whose it is, and the `segment` it is counted in (None: not on disk)."""
+    """One result waiting: its JSON `line`, whose it is, the files that it names (by sha256), and the `segment` it is
+    counted in (None: not on disk)."""
 
-    __slots__ = ("acknowledged", "dispatch_id", "line", "run_id", "segment", "token")
+    __slots__ = ("acknowledged", "dispatch_id", "evidence", "line", "run_id", "segment", "token")
 
-    def __init__(self, line: bytes, run_id: str, dispatch_id: str, token: int) -> None:
+    def __init__(
+        self, line: bytes, run_id: str, dispatch_id: str, token: int, evidence: Sequence[Evidence] = ()
+    ) -> None:
         self.line = line
         self.run_id = run_id
         self.dispatch_id = dispatch_id
         self.token = token
+        self.evidence = evidence
         self.segment: _Segment | None = None
         self.acknowledged = False
 
@@ -206,7 +211,7 @@ def _read(path: Path) -> Iterator[Entry]:
         except msgspec.DecodeError:
             torn += 1
             continue
-        yield Entry(line, result.run_id, result.dispatch_id, result.token)
+        yield Entry(line, result.run_id, result.dispatch_id, result.token, result.artifacts)
     if torn:
         _log.warning("spool.torn_lines_ignored", path=str(path), lines=torn)
 

@@ -70,7 +70,7 @@ class Spool:
 
     def add(self, result: Result, line: bytes) -> Entry:
         """Queue a result, `line` being its (scrubbed) JSON; in the file within GROUP_S, on disk within SYNC_S."""
-        entry = Entry(line, result.run_id, result.dispatch_id, result.token)
+        entry = Entry(line, result.run_id, result.dispatch_id, result.token, result.artifacts)
         self.waiting.append(entry)
         self.bytes += len(line)
         if not self._ungrouped:

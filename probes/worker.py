@@ -19,6 +19,7 @@ from model.protocol import LEASE_MS, RENEW_MS, LeaseAnswer, LeasedBatch, Result
 from probes.admission import IN_FLIGHT, IN_FLIGHT_PER_TARGET, Admission
 from probes.attempts import CheckEngine, Execution
 from probes.definitions import Definition, Definitions
+from probes.evidence import NO_EVIDENCE, Delivery
 from probes.held import HeldDispatch, HeldRun, Holdings
 from probes.results import encode, ended, never_ran
 from probes.segments import Entry
@@ -55,7 +56,14 @@ class Guard(Protocol):
 class Worker:
     """Everything runs on one event loop; `on_result(urgent)` is called for each result that enters the spool."""
 
-    def __init__(self, engine: CheckEngine, spool: Spool, guard: Guard, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        engine: CheckEngine,
+        spool: Spool,
+        guard: Guard,
+        admission: Admission | None = None,
+        evidence: Delivery = NO_EVIDENCE,
+    ) -> None:
         self.round_trip = RoundTrip()
         self.holdings = Holdings()
         self.pulse = Pulse(self._tick)
@@ -66,12 +74,17 @@ class Worker:
         self._spool = spool
         self._guard = guard
         self._admission = admission or Admission(IN_FLIGHT, IN_FLIGHT_PER_TARGET)
+        self._browser_slots = engine.browser_slots
+        self._browsers = Admission(self._browser_slots, self._browser_slots)
+        self._journeys: dict[str, HeldRun] = {}
         self._agenda = Agenda(self._due)
         self._definitions = Definitions(engine.parse)
         self._unstarted: dict[str, HeldRun] = {}
         self._executions: dict[str, Execution] = {}
         self._pausing = 0
         self._judgements: set[asyncio.Task[Outcome]] = set()
+        self._evidence = evidence
+        self._deliveries: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -83,8 +96,19 @@ class Worker:
         """Runs that may be leased now."""
         if self.stopping or self._spool.full or self._admission.exhausted:
             return 0
-        held = self.holdings.unacknowledged
+        held = self.holdings.unacknowledged - len(self._journeys)
         return max(0, min(HELD_RUNS - (held - self._pausing), HELD_RUNS_AT_ALL - held))
+
+    @property
+    def browser_capacity(self) -> int:
+        """Journeys that may be leased now: those held, waiting for their time or walking, take a browser each."""
+        return 0 if self.stopping or self._spool.full else max(0, self._browser_slots - len(self._journeys))
+
+    @property
+    def by_hand_capacity(self) -> int:
+        """How many of them may be ones that somebody asked for: half of the browsers, and one at least."""
+        by_hand = sum(run.trigger not in _PLANNED for run in self._journeys.values())
+        return max(0, max(1, self._browser_slots // 2) - by_hand)
 
     def accept(self, answer: LeaseAnswer, received_at: float) -> None:
         """What a lease brought, received at that instant of the monotonic clock."""
@@ -119,6 +143,7 @@ class Worker:
             run = HeldRun(leased, dispatch, at_the_api + leased.due_in_ms / 1000)
             self._definitions.need(run.check_id)
             self._unstarted[run.run_id] = run
+            self._note_journey(run)
             if self.stopping:
                 self._give_back(run)
             elif run.due_at <= received_at:
@@ -126,6 +151,20 @@ class Worker:
             else:
                 self._agenda.add(run)
         self._note_idle()
+
+    def _note_journey(self, run: HeldRun) -> None:
+        definition = self._definitions.get(run.check_id)
+        if definition is not None and definition.check is not None and definition.check.kind == "browser":
+            run.browser = True
+            self._journeys[run.run_id] = run
+
+    def _walks_already(self, run: HeldRun) -> bool:
+        """Whether an earlier planned run of this journey has not ended: two at once would meet each other's traces."""
+        return run.trigger in _PLANNED and any(
+            other.check_id == run.check_id and other is not run and other.run_id in self._executions
+            for other in self._journeys.values()
+            if other.trigger in _PLANNED
+        )
 
     def _due(self, run: HeldRun) -> None:
         away_s = self.pulse.away_s(time.monotonic())
@@ -137,9 +176,16 @@ class Worker:
         if definition is None:
             self._never_ran(run, RunStatus.UNKNOWN, RunError(ErrorCode.INTERNAL, "leased without its definition"))
             return
+        if run.browser and self._walks_already(run):
+            error = RunError(ErrorCode.OVERLAP, "the run before it was still walking when it was due")
+            self._never_ran(run, RunStatus.MISSED, error)
+            return
         run.target = definition.target
-        if self._admission.enter(run):
+        if self._place_of(run).enter(run):
             self._begin(run, definition)
+
+    def _place_of(self, run: HeldRun) -> Admission:
+        return self._browsers if run.browser else self._admission
 
     def _begin(self, run: HeldRun, definition: Definition) -> None:
         del self._unstarted[run.run_id]
@@ -160,7 +206,7 @@ class Worker:
         self._begin(run, definition)
 
     def _attempt_ended(self, execution: Execution, outcome: Outcome) -> None:
-        successor = self._admission.leave(execution.run)
+        successor = self._place_of(execution.run).leave(execution.run)
         if successor is not None:
             self._entered(successor)
         if outcome.status is RunStatus.SUCCESS:
@@ -182,7 +228,7 @@ class Worker:
     def _try_again(self, execution: Execution) -> None:
         execution.pause = None
         self._pausing -= 1
-        if self._admission.enter(execution.run):
+        if self._place_of(execution.run).enter(execution.run):
             execution.attempt()
 
     def _failed(self, execution: Execution, outcome: Outcome) -> None:
@@ -206,8 +252,24 @@ class Worker:
 
     def _finish(self, execution: Execution, outcome: Outcome) -> None:
         run = execution.run
+        result = execution.definition.scrubber.result(ended(execution, outcome))
+        if not result.artifacts:
+            self._conclude(run, result)
+            return
+        task = asyncio.get_running_loop().create_task(self._evidence.deliver(result.artifacts))
+        self._deliveries.add(task)
+        task.add_done_callback(partial(self._delivered, run, result))
+
+    def _delivered(self, run: HeldRun, result: Result, task: asyncio.Task[None]) -> None:
+        """What shows the run is with the API, so that it can be looked at as soon as the run has ended; or it could not
+        be sent now, and goes with the result, later."""
+        self._deliveries.discard(task)
+        if not task.cancelled():
+            self._conclude(run, result)
+
+    def _conclude(self, run: HeldRun, result: Result) -> None:
         del self._executions[run.run_id]
-        self._hand_in(execution.definition.scrubber.result(ended(execution, outcome)), run)
+        self._hand_in(result, run)
 
     def _never_ran(self, run: HeldRun, status: RunStatus, error: RunError | None) -> None:
         """Close a run that was not started."""
@@ -218,6 +280,7 @@ class Worker:
         self._hand_in(never_ran(run, version, status, error), run)
 
     def _hand_in(self, result: Result, run: HeldRun) -> None:
+        self._journeys.pop(run.run_id, None)
         self._spool.add(result, encode(result))
         self._definitions.release(run.check_id)
         if self.stopping:
@@ -228,6 +291,7 @@ class Worker:
         """The run is not done here; the API hears of it with the next lease request."""
         self._unstarted.pop(run.run_id, None)
         self._executions.pop(run.run_id, None)
+        self._journeys.pop(run.run_id, None)
         self.holdings.give_back(run)
         self._definitions.release(run.check_id)
         self._note_idle()

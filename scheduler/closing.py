@@ -51,7 +51,7 @@ _REASONS = {
     ErrorCode.API_UNREACHABLE: NOT_HANDED_OUT,
     ErrorCode.PROBE_OFFLINE: "no probe at {location} was online when this was due",
     ErrorCode.NO_PROBE: "no probe at {location} took this in time",
-    ErrorCode.PROBE_LOST: "the probe that had taken this was lost, and no other took it in time",
+    ErrorCode.PROBE_LOST: "the probe that had taken this was lost or stopped, and no other took it in time",
 }
 _OVERDUE = RunError(ErrorCode.PROBE_LOST, "the probe that had taken this never reported a result")
 _log = structlog.get_logger(__name__)

@@ -16,6 +16,7 @@ class Duties:
         self._lock = threading.Lock()
         self._names: frozenset[str] = frozenset()
         self._until_s = 0.0
+        self._laid_down: frozenset[str] = frozenset()
 
     def renew(self, names: Iterable[str], asked_s: float) -> None:
         """These roles were granted by a transaction that began at `asked_s` of the monotonic clock."""
@@ -23,7 +24,11 @@ class Duties:
             self._names = frozenset(names)
             self._until_s = asked_s + ROLE_LEASE_MS / 1000
 
+    def lay_down(self, name: str) -> None:
+        """Do this no more, whatever is granted. Takes no lock: a signal handler may call it."""
+        self._laid_down |= {name}
+
     def holds(self, name: str) -> bool:
         """Whether the lease of this role has not run out."""
         with self._lock:
-            return name in self._names and time.monotonic() < self._until_s
+            return name in self._names - self._laid_down and time.monotonic() < self._until_s

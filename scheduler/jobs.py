@@ -30,8 +30,9 @@ class Job(msgspec.Struct, frozen=True):
     run: Callable[[Database], object]
 
 
+CLOSING = "closing"
 JOBS = (
-    Job("closing", 0.5, close_and_rescue),
+    Job(CLOSING, 0.5, close_and_rescue),
     Job("heartbeats", 0.5, settle_heartbeats),
     Job("alerts", 1, watch),
     Job("maintenance", 1, mark_stored_runs),

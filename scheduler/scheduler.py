@@ -19,7 +19,7 @@ from scheduler.catch_up import CatchUp
 from scheduler.duties import Duties
 from scheduler.figures import Figures
 from scheduler.housekeeping import RetentionTurn
-from scheduler.jobs import JOBS, Job, Jobs
+from scheduler.jobs import CLOSING, JOBS, Job, Jobs
 from scheduler.ticker import Ticker
 from store.keyring import Keyring
 from store.retention import Retention
@@ -49,8 +49,9 @@ class Scheduler:
     ) -> None:
         self.figures = Figures()
         self._stopping = threading.Event()
+        self._winding_down = threading.Event()
         chosen = (*JOBS, *self._jobs_of(database, settings)) if jobs is None else tuple(jobs)
-        duties = Duties()
+        self._duties = duties = Duties()
         self.outbox = (
             None
             if keyring is None
@@ -85,6 +86,13 @@ class Scheduler:
         self._jobs.start()
         if self.outbox is not None:
             self.outbox.start()
+
+    def wind_down(self) -> None:
+        """Dispatch nothing more, and close nothing: the probe is about to stop, and so is this process. What comes due
+        from now on is accounted for by whoever begins again, who runs it if it is worth it still. May be called by a
+        signal handler."""
+        self._duties.lay_down(CLOSING)
+        self._winding_down.set()
 
     def stop(self, *, release: bool = True) -> None:
         """End; returns when nothing of it runs any more. `release`: hand shards and roles over at once, so that another
@@ -125,6 +133,9 @@ class Scheduler:
         while not self._stopping.is_set():
             self.figures.ticks.observe(time.monotonic() - planned_s)
             planned_s = max(planned_s + TICK_S, time.monotonic())
+            if self._winding_down.is_set():
+                self._stopping.wait(TICK_S)
+                continue
             try:
                 self._ticker.tick()
                 self._catch_up.work(planned_s - _SPARE_S)

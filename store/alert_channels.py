@@ -15,6 +15,11 @@ from store.alert_tables import AlertChannel, AlertRule
 from store.counting import count_rows
 from store.keyring import Cell, Keyring
 from store.notifications import due_now
+from store.statements import rows
+
+_WORKING = (
+    "SELECT id FROM alert_channels WHERE organization_id = ? AND id IN ? AND deleted_ms IS NULL AND disabled_ms IS NULL"
+)
 
 SIGNING = "secret"
 """Where a webhook's signing secret stands among a channel's secrets."""
@@ -107,18 +112,20 @@ def update_channel(
     secret_fields: Sequence[str],
     now_ms: int,
 ) -> None:
-    """Rename it or send it elsewhere. With another configuration it is tried again at once, also if it was disabled."""
+    """Rename it or send it elsewhere. With another configuration it is tried again at once, also if it was disabled;
+    what is as it was does not count as a change."""
     old = channel_secrets(keyring, channel)
     public, secrets = parted(config, secret_fields)
     if SIGNING in old:
         secrets[SIGNING] = old[SIGNING]
-    if public != channel.config or secrets != old:
+    elsewhere = public != channel.config or secrets != old
+    if elsewhere:
         channel.disabled_ms = channel.disabled_reason = None
         channel.config = public
         channel.secrets = _sealed(keyring, channel.organization_id, channel.id, secrets)
         due_now(session, channel.id, now_ms)
-    channel.name = name
-    channel.updated_ms = now_ms
+    if elsewhere or name != channel.name:
+        channel.name, channel.updated_ms = name, now_ms
     session.flush()
 
 
@@ -172,6 +179,14 @@ def existing_channel_ids(session: Session, channel_ids: Collection[str]) -> set[
     """Those of the ids that are channels here and not deleted."""
     wanted = select(AlertChannel.id).where(AlertChannel.id.in_(channel_ids), AlertChannel.deleted_ms.is_(None))
     return set(session.scalars(wanted))
+
+
+def working_channels(session: Session, organization_id: str, channel_ids: Collection[str]) -> list[str]:
+    """Those that are neither deleted nor disabled by their receivers, in the order given."""
+    if not channel_ids:
+        return []
+    found = {found for (found,) in rows(session, _WORKING, organization_id, list(channel_ids), of=organization_id)}
+    return [channel_id for channel_id in channel_ids if channel_id in found]
 
 
 def rules_naming(session: Session, channel_id: str) -> list[tuple[str, list[str]]]:

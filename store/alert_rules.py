@@ -12,7 +12,7 @@ from model.ids import new_id
 from store.alert_tables import AlertRule
 from store.alerting_feed import alerting_changed
 from store.counting import count_rows
-from store.statements import rows
+from store.statements import from_json, rows
 
 
 def create_rule(session: Session, organization_id: str, definition: Mapping[str, Any], now_ms: int) -> AlertRule:
@@ -78,6 +78,13 @@ def rules_in_force(session: Session) -> Sequence[AlertRule]:
     """Every enabled rule that the session may see, by id."""
     wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True)).order_by(AlertRule.id)
     return session.scalars(wanted.execution_options(populate_existing=True)).all()
+
+
+def channels_of_rule(session: Session, organization_id: str, rule_id: str) -> list[str]:
+    """The channels that a rule names, also of one that is deleted; none of one that never was."""
+    query = "SELECT definition FROM alert_rules WHERE organization_id = ? AND id = ?"
+    found = rows(session, query, organization_id, rule_id, of=organization_id)
+    return list(from_json(found[0][0]).get("channels") or ()) if found else []
 
 
 def hold_rules(session: Session, rule_ids: Iterable[str]) -> None:

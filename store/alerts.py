@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from store.alert_tables import Alert, AlertEvent, Decision
 from store.checks import has_tag, lock_checks
 from store.counting import count_rows
-from store.statements import rows
+from store.statements import from_json, rows, run
 from store.tables import Check
 
+WITHHELD = frozenset({"muted", "silenced", "parent_down"})
+"""Outcomes of decisions that kept a notice back."""
 HAND_RESOLVED_COUNTS_MS = 3_600_000
 """An alert that a person resolved keeps its rule quiet for so long (CONTRACT): judging must know of it."""
+_ADD_EVENT = (
+    "INSERT INTO alert_events (id, organization_id, alert_id, number, at_ms, kind, by, detail, run_id) SELECT "
+    "?, ?, ?, count(*) + 1, ?, ?, ?, ?, ? FROM alert_events WHERE alert_id = ?"
+)
+_COUNT_EVENTS = "SELECT count(*) FROM alert_events WHERE organization_id = ? AND alert_id = ? AND kind = ?"
+_ADD_DECISION = (
+    "INSERT INTO decisions (id, organization_id, run_id, check_id, rule_id, alert_id, at_ms, outcome, detail) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_HELD_BY_PARENT = (
+    "SELECT c.id, c.name, a.held FROM alerts a JOIN checks c ON c.id = a.check_id "
+    "WHERE NOT a.organization_id <> ? AND a.resolved_ms IS NULL AND a.held IS NOT NULL ORDER BY c.name, c.id LIMIT 500"
+)
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=Alert.severity, else_=4)
 
 
@@ -91,53 +106,49 @@ def checks_with_open_alerts(session: Session, check_ids: Iterable[str]) -> set[s
     return {row[0] for row in rows(session, query, sorted(check_ids))}
 
 
-def alerts_touching(session: Session, check_id: str, rule_ids: Collection[str], from_ms: int) -> list[Alert]:
-    """The alerts of a check by these rules that were open at some instant from `from_ms` on, by the due times of the
-    runs that opened and ended them; and those a person resolved in the hour before. Oldest first."""
-    return list(
-        session.scalars(
-            select(Alert)
-            .where(
-                Alert.check_id == check_id,
-                Alert.rule_id.in_(rule_ids),
-                or_(
-                    Alert.resolved_ms.is_(None),
-                    Alert.at_ms >= from_ms,
-                    Alert.recovered_ms >= from_ms,
-                    and_(Alert.recovered_ms.is_(None), Alert.resolved_ms >= from_ms - HAND_RESOLVED_COUNTS_MS),
-                ),
-            )
-            .order_by(Alert.at_ms, Alert.id)
-        )
+def alerts_touching(session: Session, since: Mapping[str, int]) -> dict[str, list[Alert]]:
+    """The alerts of each of these checks that were open at some instant from `since[check_id]` on, by the due times of
+    the runs that opened and ended them; and those a person resolved in the hour before. Oldest first."""
+    found: dict[str, list[Alert]] = {check_id: [] for check_id in since}
+    from_ms = min(since.values())
+    wanted = select(Alert).where(
+        Alert.check_id.in_(found),
+        or_(
+            Alert.resolved_ms.is_(None),
+            Alert.at_ms >= from_ms,
+            Alert.recovered_ms >= from_ms,
+            and_(Alert.recovered_ms.is_(None), Alert.resolved_ms >= from_ms - HAND_RESOLVED_COUNTS_MS),
+        ),
     )
+    for alert in session.scalars(wanted.order_by(Alert.at_ms, Alert.id)):
+        if _touches(alert, since[alert.check_id]):
+            found[alert.check_id].append(alert)
+    return found
+
+
+def _touches(alert: Alert, from_ms: int) -> bool:
+    if alert.resolved_ms is None or alert.at_ms >= from_ms:
+        return True
+    if alert.recovered_ms is not None:
+        return alert.recovered_ms >= from_ms
+    return alert.resolved_ms >= from_ms - HAND_RESOLVED_COUNTS_MS
 
 
 def add_event(
     session: Session, alert: Alert, kind: str, at_ms: int, detail: str = "", *, by: str | None = None,
     run_id: str | None = None,
 ) -> None:  # fmt: skip
-    """Write a line of an alert's timeline."""
-    lines = session.scalars(select(func.count(AlertEvent.id)).where(AlertEvent.alert_id == alert.id)).one()
-    session.add(
-        AlertEvent(
-            id=new_id("evt", at_ms),
-            organization_id=alert.organization_id,
-            alert_id=alert.id,
-            number=lines + 1,
-            at_ms=at_ms,
-            kind=kind,
-            by=by,
-            detail=detail,
-            run_id=run_id,
-        )
-    )
-    session.flush()
+    """Write a line of a stored alert's timeline."""
+    run(
+        session, _ADD_EVENT, new_id("evt", at_ms), alert.organization_id, alert.id, at_ms, kind, by, detail, run_id,
+        alert.id, of=alert.organization_id,
+    )  # fmt: skip
 
 
-def count_events(session: Session, alert_id: str, kind: str) -> int:
+def count_events(session: Session, alert: Alert, kind: str) -> int:
     """How often an alert has gone through this."""
-    wanted = select(func.count(AlertEvent.id)).where(AlertEvent.alert_id == alert_id, AlertEvent.kind == kind)
-    return session.scalars(wanted).one()
+    found = rows(session, _COUNT_EVENTS, alert.organization_id, alert.id, kind, of=alert.organization_id)
+    return int(found[0][0])
 
 
 def events_of(session: Session, alert_id: str) -> list[AlertEvent]:
@@ -148,19 +159,10 @@ def events_of(session: Session, alert_id: str) -> list[AlertEvent]:
 
 def add_decision(session: Session, alert: Alert, run_id: str, outcome: str, detail: str, at_ms: int) -> None:
     """Keep why the notice of an alert was sent or withheld, with the run that caused it."""
-    session.add(
-        Decision(
-            id=new_id("dec", at_ms),
-            organization_id=alert.organization_id,
-            run_id=run_id,
-            check_id=alert.check_id,
-            rule_id=alert.rule_id,
-            alert_id=alert.id,
-            at_ms=at_ms,
-            outcome=outcome,
-            detail=detail,
-        )
-    )
+    run(
+        session, _ADD_DECISION, new_id("dec", at_ms), alert.organization_id, run_id, alert.check_id, alert.rule_id,
+        alert.id, at_ms, outcome, detail, of=alert.organization_id,
+    )  # fmt: skip
 
 
 def decisions_of_run(session: Session, run_id: str) -> list[Decision]:
@@ -169,14 +171,30 @@ def decisions_of_run(session: Session, run_id: str) -> list[Decision]:
     return list(session.scalars(wanted.order_by(Decision.at_ms, Decision.id)))
 
 
-def alerts_held_by_parent(session: Session, check_id: str) -> list[dict[str, str]]:
-    """The checks whose alerts nobody is told of because this one, on which they depend, is down: {id, name}."""
-    held = session.execute(
-        select(Check.id, Check.name, Alert.held)
-        .join(Alert, Alert.check_id == Check.id)
-        .where(Alert.resolved_ms.is_(None), Alert.held.is_not(None))
-        .order_by(Check.name, Check.id)
-        .limit(500)
+def withheld(session: Session, alert: Alert) -> list[Decision]:
+    """What kept the notices of an alert back, in the order in which it did."""
+    wanted = select(Decision).where(
+        Decision.check_id == alert.check_id,
+        Decision.at_ms >= alert.at_ms,
+        Decision.alert_id == alert.id,
+        Decision.outcome.in_(WITHHELD),
     )
-    found = {row.id: row.name for row in held if (row.held or {}).get("parent_id") == check_id}
+    return list(session.scalars(wanted.order_by(Decision.at_ms, Decision.id)))
+
+
+def open_at(session: Session, check_id: str, at_ms: int) -> list[Alert]:
+    """The alerts of a check that were open at an instant."""
+    wanted = select(Alert).where(
+        Alert.check_id == check_id,
+        Alert.triggered_ms <= at_ms,
+        Alert.retracted.is_(False),
+        or_(Alert.resolved_ms.is_(None), Alert.resolved_ms > at_ms),
+    )
+    return list(session.scalars(wanted.order_by(Alert.triggered_ms, Alert.id)))
+
+
+def alerts_held_by_parent(session: Session, organization_id: str, check_id: str) -> list[dict[str, str]]:
+    """The checks whose alerts nobody is told of because this one, on which they depend, is down: {id, name}."""
+    held = rows(session, _HELD_BY_PARENT, organization_id, of=organization_id)
+    found = {child_id: name for child_id, name, why in held if (from_json(why) or {}).get("parent_id") == check_id}
     return [{"id": child_id, "name": name} for child_id, name in found.items()]

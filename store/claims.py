@@ -32,9 +32,11 @@ _PLANNED = ("schedule", "confirm")
 """Triggers of runs that a pause takes back; who asks for a run of a paused check by hand gets it."""
 _OPEN = (
     "SELECT id, kind, priority, token, created_ms, runs FROM dispatches WHERE organization_id = ? AND location = ? "
-    "AND kind IN ? AND closed_ms IS NULL AND instance_id IS NULL ORDER BY priority, created_ms, id LIMIT ? OFFSET ?"
+    "AND kind = ? AND closed_ms IS NULL AND instance_id IS NULL ORDER BY priority, created_ms, id LIMIT ? OFFSET ?"
 )
 _OPEN_LOCKED = f"{_OPEN} FOR UPDATE SKIP LOCKED"
+_BY_HAND = 0
+"""The priority of what somebody asked for."""
 _CLAIM = "UPDATE dispatches SET instance_id = ?, probe_id = ?, token = token + 1, leased_ms = ? WHERE id = ?"
 
 
@@ -67,23 +69,52 @@ def anything_to_claim(session: Session, holder: Holder, request: LeaseRequest, n
 def _choose(
     session: Session, holder: Holder, request: LeaseRequest, now_ms: int, *, lock: bool
 ) -> list[WaitingDispatch]:
-    if request.capacity <= 0 or request.stopping:
+    """Journeys are counted apart from network checks. People may fill half of the browsers at most: what is scheduled
+    has its place beside them."""
+    if request.stopping:
         return []
+    chosen: list[WaitingDispatch] = []
+    rooms = {"network": _Room(request.capacity), "browser": _Room(request.browser_capacity, request.by_hand_capacity)}
+    for kind in request.capabilities:
+        if rooms[kind].left > 0:
+            chosen += _choose_kind(session, holder, request, kind, rooms[kind], now_ms, lock=lock)
+    return chosen
+
+
+class _Room(msgspec.Struct):
+    """How many runs may be taken yet, and how many of them by hand; None: as many."""
+
+    left: int
+    by_hand: int | None = None
+
+    def of(self, dispatch: WaitingDispatch) -> int:
+        """For one dispatch."""
+        by_hand = self.left if self.by_hand is None else self.by_hand
+        return min(self.left, by_hand) if dispatch.priority == _BY_HAND else self.left
+
+    def take(self, dispatch: WaitingDispatch) -> None:
+        self.left -= len(dispatch.take)
+        if self.by_hand is not None and dispatch.priority == _BY_HAND:
+            self.by_hand -= len(dispatch.take)
+
+
+def _choose_kind(
+    session: Session, holder: Holder, request: LeaseRequest, kind: str, room: _Room, now_ms: int, *, lock: bool
+) -> list[WaitingDispatch]:
     # What it says it still holds is not leased to it again: its results count as long as nobody else leases it.
     known = set(request.holding)
     chosen: list[WaitingDispatch] = []
-    room = request.capacity
     for page in range(_PAGES):
         found = rows(
             session, _OPEN_LOCKED if lock else _OPEN,
-            holder.organization_id, holder.location, request.capabilities, _PAGE, page * _PAGE,
+            holder.organization_id, holder.location, kind, _PAGE, page * _PAGE,
         )  # fmt: skip
         waiting = [waiting_dispatch(row) for row in found if row[0] not in known]
-        while waiting and room > 0:
-            batch = _enough(waiting, room)
-            room = _take(session, batch, request.types, room, now_ms)
+        while waiting and room.left > 0:
+            batch = _enough(waiting, room.left)
+            _take(session, batch, request.types, room, now_ms)
             chosen += [dispatch for dispatch in batch if dispatch.take or dispatch.cancel]
-        if len(found) < _PAGE or room <= 0:
+        if len(found) < _PAGE or room.left <= 0:
             break
     return chosen
 
@@ -98,21 +129,21 @@ def _enough(waiting: list[WaitingDispatch], room: int) -> list[WaitingDispatch]:
     return batch
 
 
-def _take(session: Session, batch: list[WaitingDispatch], types: Collection[str], room: int, now_ms: int) -> int:
-    """Decide what to take of these dispatches, in order, while there is room; the room that is left."""
+def _take(session: Session, batch: list[WaitingDispatch], types: Collection[str], room: _Room, now_ms: int) -> None:
+    """Decide what to take of these dispatches, in order, while there is room."""
     facts = check_facts(session, {planned[1] for dispatch in batch for planned in dispatch.runs})
     ended = ended_among(session, [planned[0] for dispatch in batch for planned in dispatch.runs])
     for dispatch in batch:
-        if room <= 0:
-            break
+        here = room.of(dispatch)
+        if here <= 0:
+            continue
         _sort_out(dispatch, facts, ended, types, now_ms)
         if dispatch.token == 0:
-            dispatch.leave += dispatch.take[room:]
-            del dispatch.take[room:]
+            dispatch.leave += dispatch.take[here:]
+            del dispatch.take[here:]
         elif dispatch.leave:  # it can't be cut, and this probe can't do all of it
             dispatch.take, dispatch.cancel = [], []
-        room -= len(dispatch.take)
-    return room
+        room.take(dispatch)
 
 
 def _sort_out(

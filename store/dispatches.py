@@ -50,15 +50,17 @@ _INSERT = (
     "last_limit_ms, token, finished) VALUES (?, ?, ?, ?, ?, ?::jsonb, ?, ?, ?, 0, 0)"
 )
 _OPEN = "SELECT d.id, d.organization_id, d.location, d.kind, d.token, d.leased_ms, d.runs FROM dispatches d "
+_IN_ORDER = "ORDER BY d.last_limit_ms, d.id"
+"""As the index of those that are not closed has them: by id alone, SQLite walks a day's closed ones to find none."""
 _UNCLAIMED = (
     f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NULL AND d.last_limit_ms <= ? "
-    "ORDER BY d.id LIMIT ? FOR UPDATE OF d SKIP LOCKED"
+    f"{_IN_ORDER} LIMIT ? FOR UPDATE OF d SKIP LOCKED"
 )
 _LEASED = f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NOT NULL AND d.last_limit_ms <= ? ORDER BY d.id"
 _LOST = (
     f"{_OPEN} WHERE d.closed_ms IS NULL AND d.instance_id IS NOT NULL AND NOT EXISTS "  # noqa: S608 - no values
     "(SELECT 1 FROM probe_instances i WHERE i.id = d.instance_id AND i.lease_until_ms >= ?) "
-    "ORDER BY d.id LIMIT ? FOR UPDATE OF d SKIP LOCKED"
+    f"{_IN_ORDER} LIMIT ? FOR UPDATE OF d SKIP LOCKED"
 )
 _PROBES = (
     "SELECT organization_id, location FROM probes WHERE organization_id IN ? AND location IN ? AND deleted_ms IS NULL"

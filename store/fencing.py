@@ -12,9 +12,10 @@ from store.open_dispatches import Holder
 from store.statements import rows
 
 _QUERY = (
-    "SELECT id, token, probe_id, runs FROM dispatches WHERE id IN ? AND organization_id = ? AND location = ? "
+    "SELECT id, token, probe_id, runs FROM dispatches WHERE id IN ? AND organization_id || '' = ? AND location = ? "
     "ORDER BY id FOR UPDATE"
 )
+"""By id: without the `|| ''` SQLite prefers an index that begins with the organization, and walks all of a day."""
 
 
 class LeasedSlot(msgspec.Struct, frozen=True):

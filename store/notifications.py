@@ -9,16 +9,31 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from model.ids import CROCKFORD
 from store.alert_tables import Notification
 from store.sessions import wake
+from store.statements import rows, run, run_many
 
 OUTBOX_TOPIC = "outbox"
 """Woken when there is something new to send."""
 _ID_CHARACTERS = 24
+_KNOWN = "SELECT id FROM notifications WHERE id IN ? AND NOT organization_id <> ?"
+"""Said so that no index by organization looks better than the one by id: in a storm thousands of rows are pending."""
+_REPLACE_UNSENT = (
+    "UPDATE notifications SET status = 'replaced' WHERE {} = ? AND channel_id IN ? AND status = 'pending' "
+    "AND claim IS NULL AND NOT organization_id <> ?"
+)
+"""What is being sent at this moment is left alone: it is on its way."""
+_ADD = (
+    "INSERT INTO notifications (id, organization_id, alert_id, notice_id, channel_id, event, number, status, attempts, "
+    "created_ms, next_ms, grouped, fallback, payload) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, FALSE, ?, "
+    "?::jsonb)"
+)
+_json = msgspec.json.Encoder().encode
 
 
 def enqueue(
@@ -31,45 +46,37 @@ def enqueue(
     channel_ids: Iterable[str],
     payload: dict[str, Any],
     now_ms: int,
-) -> list[Notification]:
+    fallback: bool = False,
+) -> list[str]:
     """Put one event on its way to each of these channels. `subject_id`: an alert's id or a notice's. `number` tells
     events of one name apart (the second reminder, the resolution after a reopening). `payload`: the webhook's body.
+    `fallback`: it goes there because another channel did not get through. Returns the ids of what is new.
 
     Unsent earlier events of the same subject to the same channel are replaced. Asked twice, it changes nothing.
     """
-    alert_id = subject_id if subject_id.startswith("alr_") else None
     ids = {
         notification_id_of(subject_id, event, number, channel_id): channel_id
         for channel_id in dict.fromkeys(channel_ids)
     }
-    known = set(session.scalars(select(Notification.id).where(Notification.id.in_(ids)))) if ids else set()
+    known = {found for (found,) in rows(session, _KNOWN, sorted(ids), organization_id, of=organization_id)}
     new = {notification_id: channel_id for notification_id, channel_id in ids.items() if notification_id not in known}
     if not new:
         return []
-    _replace_unsent(session, subject_id, new.values())
+    is_alert = subject_id.startswith("alr_")
+    alert_id, notice_id = (subject_id, None) if is_alert else (None, subject_id)
+    replace = _REPLACE_UNSENT.format("alert_id" if is_alert else "notice_id")
+    run(session, replace, subject_id, sorted(new.values()), organization_id, of=organization_id)
+    body = _json(payload).decode()
     added = [
-        Notification(
-            id=notification_id,
-            organization_id=organization_id,
-            alert_id=alert_id,
-            notice_id=None if alert_id else subject_id,
-            channel_id=channel_id,
-            event=event,
-            number=number,
-            status="pending",
-            attempts=0,
-            created_ms=now_ms,
-            next_ms=now_ms,
-            grouped=False,
-            fallback=False,
-            payload=payload,
+        (
+            notification_id, organization_id, alert_id, notice_id, channel_id, event, number, now_ms, now_ms, fallback,
+            body,
         )
         for notification_id, channel_id in new.items()
-    ]
-    session.add_all(added)
-    session.flush()
+    ]  # fmt: skip
+    run_many(session, _ADD, added, of=organization_id)
     wake(session, OUTBOX_TOPIC)
-    return added
+    return list(new)
 
 
 def notification_id_of(subject_id: str, event: str, number: int, channel_id: str) -> str:
@@ -77,22 +84,6 @@ def notification_id_of(subject_id: str, event: str, number: int, channel_id: str
     digest = hashlib.blake2b(f"{subject_id}/{event}/{number}/{channel_id}".encode(), digest_size=15).digest()
     number_ = int.from_bytes(digest)
     return "ntf_" + "".join(CROCKFORD[(number_ >> 5 * place) & 31] for place in range(_ID_CHARACTERS))
-
-
-def _replace_unsent(session: Session, subject_id: str, channel_ids: Iterable[str]) -> None:
-    """What is being sent at this moment is left alone: it is on its way."""
-    column = Notification.alert_id if subject_id.startswith("alr_") else Notification.notice_id
-    session.execute(
-        update(Notification)
-        .where(
-            column == subject_id,
-            Notification.channel_id.in_(list(channel_ids)),
-            Notification.status == "pending",
-            Notification.claim.is_(None),
-        )
-        .values(status="replaced")
-        .execution_options(synchronize_session=False)
-    )
 
 
 def due_now(session: Session, channel_id: str, now_ms: int) -> None:

@@ -7,6 +7,7 @@ same id, is somebody else's then. Of one alert (or notice) and channel only one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -20,18 +21,22 @@ the 10 s after which the notification of a dead sender must be on its way again.
 RECENT_MS = 60_000
 _FREE = "status = 'pending' AND next_ms <= ? AND (claim IS NULL OR claimed_until_ms <= ?)"
 _DUE = (
-    "SELECT due.channel_id, coalesce(c.updated_ms, 0) FROM "  # noqa: S608
-    f"(SELECT DISTINCT channel_id FROM notifications WHERE {_FREE}) AS due "
-    "LEFT JOIN alert_channels c ON c.id = due.channel_id"
+    # From one channel to the next by the index: in a storm, reading all that waits would take longer than sending it.
+    "WITH RECURSIVE waiting(channel_id) AS ("  # noqa: S608
+    "SELECT min(channel_id) FROM notifications WHERE status = 'pending' UNION ALL SELECT "
+    "(SELECT min(n.channel_id) FROM notifications n WHERE n.status = 'pending' AND n.channel_id > w.channel_id) "
+    "FROM waiting w WHERE w.channel_id IS NOT NULL) "
+    "SELECT w.channel_id, coalesce(c.updated_ms, 0) FROM waiting w LEFT JOIN alert_channels c ON c.id = w.channel_id "
+    f"WHERE EXISTS (SELECT 1 FROM notifications WHERE channel_id = w.channel_id AND {_FREE})"
 )
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (
     "SELECT id, organization_id, alert_id, notice_id, event, number, attempts, created_ms, retry_from_ms, claim, "  # noqa: S608
-    f"payload FROM notifications WHERE channel_id = ? AND {_FREE} ORDER BY created_ms, id LIMIT ? "
+    f"payload FROM notifications WHERE channel_id = ? AND {_FREE} AND {{}} ORDER BY created_ms, id LIMIT ? "
     "FOR UPDATE SKIP LOCKED"
 )
 _BUSY = (
-    "SELECT alert_id, notice_id FROM notifications WHERE channel_id = ? AND status = 'pending' AND claim IS NOT NULL "
+    "SELECT {0} FROM notifications WHERE {0} IN ? AND channel_id = ? AND status = 'pending' AND claim IS NOT NULL "
     "AND claimed_until_ms > ?"
 )
 _CLAIM = "UPDATE notifications SET claim = ?, claimed_until_ms = ? WHERE id IN ?"
@@ -57,8 +62,22 @@ _OVERTAKEN = (
     "(SELECT 1 FROM notifications l WHERE l.channel_id = notifications.channel_id AND l.{0} = notifications.{0} "
     "AND l.created_ms > notifications.created_ms AND l.status <> 'replaced')"
 )
-_MESSAGES = "SELECT grouped, sent_ms FROM notifications WHERE channel_id = ? AND sent_ms > ? GROUP BY grouped, sent_ms"
+_MESSAGES = (
+    "SELECT grouped, sent_ms FROM notifications WHERE channel_id = ? AND sent_ms > ? AND {} GROUP BY grouped, sent_ms"
+)
+_DUE_BY = (
+    "SELECT count(DISTINCT coalesce(alert_id, notice_id)), coalesce(min(created_ms), 0) FROM notifications "
+    "WHERE channel_id = ? AND status = 'pending' AND next_ms <= ? AND {}"
+)
 _WAITING = "SELECT count(*), min(created_ms) FROM notifications WHERE status = 'pending'"
+
+
+class About(StrEnum):
+    """What a notification tells of, as a condition: an alert, Tracer itself, or either."""
+
+    ALERTS = "alert_id IS NOT NULL"
+    NOTICES = "notice_id IS NOT NULL"
+    ANYTHING = "1 = 1"
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -98,16 +117,19 @@ def next_due_ms(session: Session, now_ms: int) -> int | None:
     return found
 
 
-def claim_due(session: Session, channel_id: str, claim: str, limit: int, now_ms: int) -> list[Claimed]:
+def claim_due(
+    session: Session, channel_id: str, claim: str, limit: int, now_ms: int, about: About = About.ANYTHING
+) -> list[Claimed]:
     """Claim up to `limit` due notifications of a channel, oldest first, for CLAIM_MS.
 
     Where two events of one alert wait, the later goes in place of the earlier; unless the earlier was claimed before by
     somebody who died: it may have arrived, so it is sent again, and the later one after it.
     """
-    busy = {alert_id or notice_id for alert_id, notice_id in rows(session, _BUSY, channel_id, now_ms)}
+    candidates = rows(session, _CANDIDATES.format(about), channel_id, now_ms, now_ms, limit)
+    busy = _busy(session, candidates, channel_id, now_ms)
     chosen: dict[str, Any] = {}
     replaced: list[str] = []
-    for row in rows(session, _CANDIDATES, channel_id, now_ms, now_ms, limit):
+    for row in candidates:
         subject = row[2] or row[3]
         if subject in busy:
             continue
@@ -122,6 +144,16 @@ def claim_due(session: Session, channel_id: str, claim: str, limit: int, now_ms:
     if chosen:
         run(session, _CLAIM, claim, now_ms + CLAIM_MS, [row[0] for row in chosen.values()])
     return [_claimed(row) for row in chosen.values()]
+
+
+def _busy(session: Session, candidates: Sequence[Any], channel_id: str, now_ms: int) -> set[str]:
+    """The alerts and notices among these of which another event is on its way to the channel."""
+    found: set[str] = set()
+    for column, place in (("alert_id", 2), ("notice_id", 3)):
+        subjects = sorted({row[place] for row in candidates if row[place]})
+        if subjects:
+            found.update(one for (one,) in rows(session, _BUSY.format(column), subjects, channel_id, now_ms))
+    return found
 
 
 def _claimed(row: Any) -> Claimed:
@@ -173,13 +205,19 @@ def record_outcomes(session: Session, outcomes: Iterable[Outcome], claim: str) -
         run_many(session, _OVERTAKEN.format(column), waiting)
 
 
-def recent_messages(session: Session, channel_id: str, now_ms: int) -> tuple[list[int], list[int]]:
-    """(when single messages, when digests went to this channel in the last RECENT_MS), oldest first."""
+def recent_messages(session: Session, channel_id: str, about: About, now_ms: int) -> tuple[list[int], list[int]]:
+    """(when single messages, when digests of this kind went to this channel in the last RECENT_MS), oldest first."""
     singles: list[int] = []
     digests: list[int] = []
-    for grouped, sent_ms in rows(session, _MESSAGES, channel_id, now_ms - RECENT_MS):
+    for grouped, sent_ms in rows(session, _MESSAGES.format(about), channel_id, now_ms - RECENT_MS):
         (digests if grouped else singles).append(sent_ms)
     return sorted(singles), sorted(digests)
+
+
+def gathered_by(session: Session, channel_id: str, about: About, by_ms: int) -> tuple[int, int]:
+    """(of how many alerts or notices something waits for this channel that was due by then, since when)."""
+    count, since_ms = rows(session, _DUE_BY.format(about), channel_id, by_ms)[0]
+    return int(count), int(since_ms)
 
 
 def outbox_depth(session: Session) -> tuple[int, int | None]:

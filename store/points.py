@@ -86,16 +86,6 @@ def passed_since(session: Session, check_id: str, locations: Sequence[str], from
     return bool(rows(session, query, check_id, from_ms, before_ms, list(locations)))
 
 
-def last_passed(session: Session, check_id: str, before_ms: int) -> tuple[str, int] | None:
-    """(id, due time) of the last scheduled run that passed before an instant, at any location."""
-    query = (
-        "SELECT id, at_ms FROM runs WHERE check_id = ? AND at_ms < ? AND status = 'success' "
-        "AND trigger = 'schedule' ORDER BY at_ms DESC LIMIT 1"
-    )
-    found = rows(session, query, check_id, before_ms)
-    return (found[0][0], found[0][1]) if found else None
-
-
 def _selected(certificates: bool) -> str:
     return f"{_COLUMNS}, detail" if certificates else f"{_COLUMNS}, NULL"
 

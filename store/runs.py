@@ -61,18 +61,6 @@ def run_by_id(session: Session, run_id: str) -> Run | None:
     return session.scalars(select(Run).where(Run.id == run_id)).one_or_none()
 
 
-def last_success_before(session: Session, check_id: str, before_ms: int) -> Run | None:
-    """The last scheduled run of a check that passed before an instant, at any location."""
-    wanted = (
-        select(Run)
-        .where(Run.check_id == check_id, Run.at_ms < before_ms, Run.status == RunStatus.SUCCESS)
-        .where(Run.trigger == "schedule")
-        .order_by(Run.at_ms.desc())
-        .limit(1)
-    )
-    return session.scalars(wanted).one_or_none()
-
-
 def list_runs(session: Session, check_id: str, wanted: RunFilter, *, page: int, per_page: int) -> RunPage:
     """A page of the runs and gaps of a check, newest first; `page` counts from 1."""
     offset = (page - 1) * per_page

@@ -39,9 +39,10 @@ class Service(msgspec.Struct, frozen=True):
         return at_ms < self.serving_since_ms + SETTLE_MS
 
 
-def beat(session: Session, now_ms: int) -> None:
+def beat(session: Session, now_ms: int, *, returned: bool = False) -> None:
     """Each API process says every second that it serves. The first word after an absence begins a new stretch, and
-    gives the instances that were alive when it began a fresh lease: they could not renew theirs."""
+    gives the instances that were alive when it began a fresh lease: they could not renew theirs. `returned`: this is
+    the first word of the only process there can be, so there was an absence before it, however short."""
     before = _read(session, lock=True)
     if before is None:
         run(
@@ -50,7 +51,7 @@ def beat(session: Session, now_ms: int) -> None:
             _NAME, now_ms, now_ms,
         )  # fmt: skip
         return
-    if before.serving(now_ms):
+    if before.serving(now_ms) and not returned:
         if now_ms > before.seen_ms:
             run(session, "UPDATE service_clock SET seen_ms = ? WHERE name = ?", now_ms, _NAME)
         return

@@ -2,7 +2,8 @@
 
 What runs for every result is not worth SQLAlchemy's work on each bound value (it doubles the cost of a stored run), so
 these statements go to the driver as they are. They bypass the ORM's filter by organization and are therefore refused
-outside a session of EVERY_ORGANIZATION. Templates are written with
+outside a session of EVERY_ORGANIZATION; one that names its organization itself (`of`) may also run in a session of that
+organization. What the ORM has not flushed they don't see. Templates are written with
 
     ?          a value
     IN ?       a list of text, one parameter whatever its length, so the statement is prepared once
@@ -27,20 +28,20 @@ from sqlalchemy.orm import Session
 from store.sessions import EVERY_ORGANIZATION, UnscopedStatementError
 
 
-def rows(session: Session, template: str, *values: Any) -> list[Any]:
+def rows(session: Session, template: str, *values: Any, of: str | None = None) -> list[Any]:
     """Run one query and return all of its rows, each a tuple."""
-    found: list[Any] = _executed(session, template, values, fetch=True)
+    found: list[Any] = _executed(session, template, values, of, fetch=True)
     return found
 
 
-def run(session: Session, template: str, *values: Any) -> int:
+def run(session: Session, template: str, *values: Any, of: str | None = None) -> int:
     """Run one statement that returns nothing; how many rows it touched."""
-    return int(_executed(session, template, values))
+    return int(_executed(session, template, values, of))
 
 
-def run_many(session: Session, template: str, batch: list[tuple[Any, ...]]) -> int:
+def run_many(session: Session, template: str, batch: list[tuple[Any, ...]], *, of: str | None = None) -> int:
     """Run one statement for each tuple of values; how many rows they touched in all. No values, no statement."""
-    return int(_executed(session, template, batch)) if batch else 0
+    return int(_executed(session, template, batch, of)) if batch else 0
 
 
 def is_sqlite(session: Session) -> bool:
@@ -67,13 +68,21 @@ def from_json(value: Any) -> Any:
 
 
 def _executed(
-    session: Session, template: str, values: tuple[Any, ...] | list[tuple[Any, ...]], *, fetch: bool = False
+    session: Session,
+    template: str,
+    values: tuple[Any, ...] | list[tuple[Any, ...]],
+    of: str | None,
+    *,
+    fetch: bool = False,
 ) -> Any:
     """The rows that the statement finds, or how many it touched, in the session's transaction. Who listens to
     SQLAlchemy's statements hears of this one; the driver's errors come out as SQLAlchemy's, like everybody else's, but
     without the values."""
-    if session.info.get("organization_id") is not EVERY_ORGANIZATION:
+    scope = session.info.get("organization_id")
+    if scope is not EVERY_ORGANIZATION and (of is None or scope != of):
         raise UnscopedStatementError("hot statements see every organization's rows: open the session for all of them")
+    if of is not None and "organization_id" not in template:
+        raise UnscopedStatementError("this statement does not say whose rows it is about")
     connection = _connection(session)
     dialect = connection.dialect
     statement, many = sql(template, dialect.name), isinstance(values, list)

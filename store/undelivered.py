@@ -45,7 +45,7 @@ def tell_others(session: Session, notification_ids: Collection[str], now_ms: int
         ]
         if not others or row.alert_id is None:
             continue
-        for told in enqueue(
+        enqueue(
             session,
             organization_id=row.organization_id,
             subject_id=row.alert_id,
@@ -54,9 +54,8 @@ def tell_others(session: Session, notification_ids: Collection[str], now_ms: int
             channel_ids=others,
             payload=row.payload,
             now_ms=now_ms,
-        ):
-            told.fallback = True
-    session.flush()
+            fallback=True,
+        )
     session.execute(
         update(Notification)
         .where(Notification.id.in_([row.id for row in failing]))

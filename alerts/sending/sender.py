@@ -27,6 +27,7 @@ from alerts.sending.recorder import Recorder
 from alerts.sending.results import Result, record_results, say_undelivered
 from egress.door import Egress
 from model.addresses import AddressPolicy, networks_of
+from model.notices import NOTICES_PAGE
 from model.settings import Settings
 from store.keyring import Keyring
 from store.notifications import OUTBOX_TOPIC
@@ -140,9 +141,10 @@ class Sender:
     async def _serve(self, channel_id: str, lane: Lane) -> None:
         """One channel, as long as something is due for it."""
         sending: set[asyncio.Task[None]] = set()
+        lane.open()
         try:
             while self._may() and not self._stopping.is_set() and not lane.pausing():
-                batch = await self._claim_for(channel_id, lane.concurrency - len(sending))
+                batch = await self._claim_for(channel_id, lane.most_held - len(sending))
                 if batch.claimed:
                     await self._dispatch(channel_id, lane, batch, sending)
                 elif sending:
@@ -185,8 +187,10 @@ class Sender:
         lane.learn(batch.channel)
         groups = [batch.claimed] if batch.grouped else [[claimed] for claimed in batch.claimed]
         for position, group in enumerate(groups):
+            await lane.places.acquire()
             await lane.pace()
             if self._stopping.is_set() or lane.pausing():
+                lane.places.release()
                 left = [claimed.id for rest in groups[position:] for claimed in rest]
                 self._release(channel_id, left)
                 await self._in_thread(partial(self._give_back, left))
@@ -194,24 +198,10 @@ class Sender:
             sending.add(asyncio.create_task(self._send(channel_id, lane, batch, group)))
 
     async def _send(self, channel_id: str, lane: Lane, batch: Batch, group: list[Claimed]) -> None:
-        if batch.channel is None or not self._still_ours(channel_id, group):
+        answer = await self._try(channel_id, lane, batch, group)
+        if answer is None:
             self._release(channel_id, [claimed.id for claimed in group])
             return  # somebody else has it, or will
-        outgoing = Outgoing(
-            id=group[0].id if len(group) == 1 else _digest_id(group),
-            channel_id=channel_id,
-            payloads=tuple(claimed.payload for claimed in group),
-            at_s=int(self._wall_s()),
-            signing_secret=batch.signing_secret,
-        )
-        answer: Delivered | Undelivered
-        try:
-            answer = await batch.channel.send(outgoing, self._way)
-        except Undelivered as error:
-            answer = error
-        except Exception as error:  # noqa: BLE001 - a mistake in a channel must not lose a notification
-            _log.error("channel.mistake", channel_id=channel_id, exc_info=error)
-            answer = Undelivered(f"a mistake in Tracer kept it from being sent ({type(error).__name__})")
         self._reached("sent", [claimed.id for claimed in group])
         if isinstance(answer, Undelivered):
             self.not_sent += len(group)
@@ -220,6 +210,31 @@ class Sender:
         else:
             self.sent += len(group)
         await self._record(channel_id, batch, group, answer)
+
+    async def _try(
+        self, channel_id: str, lane: Lane, batch: Batch, group: list[Claimed]
+    ) -> Delivered | Undelivered | None:
+        """What the receiver said; None: the claim had run out, and nothing was sent. Gives the lane its place back."""
+        places = lane.places
+        if batch.channel is None or not self._still_ours(channel_id, group):
+            places.release()
+            return None
+        outgoing = Outgoing(
+            id=group[0].id if len(group) == 1 else _digest_id(group),
+            channel_id=channel_id,
+            payloads=tuple(claimed.payload for claimed in group),
+            at_s=int(self._wall_s()),
+            signing_secret=batch.signing_secret,
+        )
+        try:
+            return await batch.channel.send(outgoing, self._way)
+        except Undelivered as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a mistake in a channel must not lose a notification
+            _log.error("channel.mistake", channel_id=channel_id, exc_info=error)
+            return Undelivered(f"a mistake in Tracer kept it from being sent ({type(error).__name__})")
+        finally:
+            places.release()
 
     async def _record(
         self, channel_id: str, batch: Batch, group: Sequence[Claimed], answer: Delivered | Undelivered | None
@@ -309,7 +324,7 @@ class Sender:
 
     @property
     def _page_url(self) -> str:
-        return f"{self._public_url}/settings"
+        return self._public_url + NOTICES_PAGE
 
     def _acknowledge_url(self, alert_id: str) -> str | None:
         return acknowledge_url(self._keyring, self._public_url, alert_id, int(self._wall_s() * 1000))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
+from werkzeug.serving import make_server
 
 from api.app import create_app
 from model.settings import Settings
@@ -45,6 +48,21 @@ def make_key(database: Database, keyring: Keyring, organization: str) -> MakeKey
             return create_api_key(session, keyring, wanted, 1_705_314_600_000)[1]
 
     return make
+
+
+@pytest.fixture
+def api(app: Flask, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app behind a port, and the environment of a command line that may use it."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("TRACER_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("TRACER_API_KEY", make_key())
+    with capture_logs():  # the server's log lines would stand among what the command prints
+        yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 class Client:

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
-from flask import Flask
-from structlog.testing import capture_logs
-from werkzeug.serving import make_server
 
 from cli.main import tracer
 from store.sessions import Database
 from tests.alerts.alerting import STEP_MS, add_channel, tell_story
 from tests.alerts.recording import T0, add_check
-from tests.api.conftest import MakeKey
 from tests.conftest import Clock
-
-
-@pytest.fixture
-def api(app: Flask, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("TRACER_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("TRACER_API_KEY", make_key())
-    with capture_logs():  # the server's log lines would stand among what the command prints
-        yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def typed(*words: str) -> str:

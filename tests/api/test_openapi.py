@@ -49,11 +49,11 @@ NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
 
 def _notification(database: Database, organization: str, channel: str) -> str:
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        [row] = enqueue(
+        [notification_id] = enqueue(
             session, organization_id=organization, subject_id="ntc_0123456789", event="notice", number=1,
             channel_ids=[channel], payload={}, now_ms=1,
         )  # fmt: skip
-        return row.id
+        return notification_id
 
 
 @pytest.fixture

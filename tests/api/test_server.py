@@ -24,9 +24,10 @@ from api.serving_uvicorn import PartUvicorn
 from model.settings import Settings
 from store.bootstrap import SettingRefusedError
 from store.keyring import Keyring
-from store.service_clock import service
+from store.service_clock import Service, service
 from store.sessions import EVERY_ORGANIZATION, Database
 from tests.api.wire import Answer, Line, Place, ask, wait_until
+from tests.conftest import Clock
 
 MIB = 1 << 20
 StartServer = Callable[..., Server]
@@ -499,7 +500,37 @@ def test_a_server_that_stops_serving_by_itself_says_so(
     server.stop()
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
+def test_on_sqlite_a_start_ends_an_absence_however_short(start: StartServer, database: Database, clock: Clock) -> None:
+    first = start()
+    wait_until(lambda: _service(database).seen_ms > 0, "a beat")
+    first.stop()
+    stopped = _service(database)
+    clock.advance(500)
+    start()
+    wait_until(lambda: _service(database).seen_ms == clock.now_ms, "a beat of the next")
+    assert _service(database) == Service(clock.now_ms, clock.now_ms, stopped.seen_ms), "nobody served in between"
+    clock.advance(500)
+    wait_until(lambda: _service(database).seen_ms == clock.now_ms, "another beat")
+    assert _service(database).serving_since_ms == clock.now_ms - 500
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_an_api_that_joins_others_ends_no_absence(start: StartServer, database: Database, clock: Clock) -> None:
+    first = start()
+    wait_until(lambda: _service(database).seen_ms > 0, "a beat")
+    first.stop()  # it may have served beside others that go on
+    clock.advance(500)
+    before = _service(database)
+    start()
+    wait_until(lambda: _service(database).seen_ms == clock.now_ms, "a beat")
+    assert _service(database).serving_since_ms == before.serving_since_ms
+
+
+def _service(database: Database) -> Service:
+    with database.read(EVERY_ORGANIZATION) as session:
+        return service(session)
+
+
 def test_the_service_clock_says_that_the_api_serves(server: Server, database: Database) -> None:
     def seen() -> bool:
         with database.read(EVERY_ORGANIZATION) as session:

@@ -15,6 +15,7 @@ from model.definition import CheckDefinition
 from model.errors import ErrorCode
 from model.outcome import Metrics, Outcome, RunError, RunStatus
 from model.settings import Settings
+from probes.held import HeldRun
 from probes.process import Probe
 from tests.probes.fake_api import KEY, FakeApi
 
@@ -35,10 +36,16 @@ class ScriptedCheck(CheckDefinition):
     assertion_types: ClassVar[frozenset[str]] = frozenset()
 
 
+class ScriptedJourney(ScriptedCheck):
+    kind: ClassVar[Literal["network", "browser", "heartbeat"]] = "browser"
+    journey: Literal[True]
+
+
 class ScriptedEngine:
     """`scripts` by the name a definition gives; `started` has (run id, version-independent name) of each attempt."""
 
     types = ("test",)
+    browser_slots = 0
 
     def __init__(self, **scripts: Script) -> None:
         self.scripts: dict[str, Script] = {"pass": _pass, **scripts}
@@ -48,14 +55,14 @@ class ScriptedEngine:
 
     def parse(self, raw: bytes) -> CheckDefinition:
         self.parsed += 1
-        return ScriptedCheck.model_validate_json(raw)
+        return (ScriptedJourney if b'"journey"' in raw else ScriptedCheck).model_validate_json(raw)
 
-    async def run(self, check: CheckDefinition, run_id: str, deadline: float) -> Outcome:
+    async def run(self, check: CheckDefinition, run: HeldRun, deadline: float) -> Outcome:
         assert isinstance(check, ScriptedCheck)
-        self.started.append(run_id)
+        self.started.append(run.run_id)
         async with self._news:
             self._news.notify_all()
-        return await self.scripts[check.script](check, run_id)
+        return await self.scripts[check.script](check, run.run_id)
 
     async def until_started(self, attempts: int, within_s: float = 10.0) -> None:
         async with asyncio.timeout(within_s), self._news:

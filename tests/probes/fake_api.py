@@ -56,6 +56,9 @@ class FakeApi:
         self.leases: list[LeaseRequest] = []
         self.batches: list[ResultBatch] = []
         self.raw_results: list[bytes] = []
+        self.artifacts: dict[str, bytes] = {}
+        self.heard: list[str] = []
+        self.artifacts_away: int | None = None
         self.cancelled: list[str] = []
         self.changed: list[str] = []
         self.stopping: set[str] = set()
@@ -82,6 +85,7 @@ class FakeApi:
         app = web.Application(client_max_size=self.max_body)
         app.router.add_post("/v1/probe/lease", self._lease)
         app.router.add_post("/v1/probe/results", self._results)
+        app.router.add_put("/v1/probe/artifacts/{sha256}", self._artifact)
         self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -230,10 +234,22 @@ class FakeApi:
                 continue
             answer.accepted += 1
             dispatch.closed.add(result.run_id)
+            self.heard.append(result.run_id)
             self.results.setdefault(result.run_id, result)
             self.accepted_times.setdefault(result.run_id, time.monotonic())
         await self.wake()
         return _json(answer)
+
+    async def _artifact(self, request: web.Request) -> web.Response:
+        if self.artifacts_away is not None or self.away is not None:
+            await request.read()
+            self.heard.append("refused")
+            await self.wake()
+            return web.Response(status=self.artifacts_away or self.away or 503, headers={"Retry-After": "0"})
+        self.artifacts[request.match_info["sha256"]] = await request.read()
+        self.heard.append(request.match_info["sha256"])
+        await self.wake()
+        return _json({"stored": True})
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
         if self.away is not None:

@@ -49,6 +49,12 @@ class Place:
             filler.connect_ex(("127.0.0.1", self.port))
             self._fillers.append(filler)
 
+    def answer_again(self) -> None:
+        for each in self._fillers:
+            each.close()
+        self._fillers.clear()
+        self._listener.listen(16)
+
     def close(self) -> None:
         for each in (*self._fillers, self._listener):
             each.close()
@@ -75,6 +81,24 @@ def test_with_every_canary_silent_a_failure_to_reach_is_unknown(tmp_path: Path, 
             assert verdict.error is not None
             assert verdict.error.code == ErrorCode.NETWORK_UNAVAILABLE
             assert "no answer" in verdict.error.message
+
+    on_loop(scenario)
+
+
+def test_a_network_that_is_back_before_it_was_asked_about_an_attempt_is_not_forgotten(
+    tmp_path: Path, place: Place
+) -> None:
+    async def scenario() -> None:
+        async with guarded(tmp_path, place.name) as guard:
+            await _look(guard)
+            place.go_silent()
+            assert (await _verdict(guard, _execution("192.0.2.7"), TIMED_OUT)).status is RunStatus.UNKNOWN
+            place.answer_again()
+            second = _execution("192.0.2.8")
+            assert second.tried_at > guard._network.began_at, "it has a round of its own"
+            assert (await _verdict(guard, second, TIMED_OUT)).status is RunStatus.UNKNOWN
+            later = _execution("192.0.2.9")
+            assert (await _verdict(guard, later, TIMED_OUT)) is TIMED_OUT
 
     on_loop(scenario)
 

@@ -13,7 +13,7 @@ from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
 from store.open_dispatches import Holder
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import Probe, ProbeInstance, Run
+from store.tables import Dispatch, Probe, ProbeInstance, Run
 from store.write_lock import Urgency
 from tests.scheduler.world import World
 
@@ -140,6 +140,24 @@ def test_right_after_the_apis_return_probes_that_were_there_are_not_blamed(world
         ("eu", "api_unreachable"),
         ("us", "no_probe"),
     ]
+
+
+@pytest.mark.parametrize("handed_back", [False, True])
+def test_what_waited_for_a_restart_however_quick_blames_no_probe(
+    world: World, database: Database, handed_back: bool
+) -> None:
+    check = world.check(1, from_ms=world.clock.now_ms - 1)
+    instance = world.probe(lease_ms=60_000)
+    dispatch_id, _ = _dispatch(world, check, limit_ms=1_000)
+    if handed_back:
+        world.lease(dispatch_id, instance)
+        with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            session.get_one(Dispatch, dispatch_id).instance_id = None
+    world.clock.advance(1_400)
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        beat(session, world.clock.now_ms, returned=True)
+    close_and_rescue(database)
+    assert _ends(world) == [("missed", "api_unreachable")]
 
 
 @pytest.mark.parametrize("away_ms", [0, 20_000])

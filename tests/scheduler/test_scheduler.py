@@ -70,6 +70,10 @@ def _until(condition: Callable[[], bool], what: str, seconds: float = 20) -> flo
     return time.monotonic() - begun
 
 
+def _ticks(scheduler: Scheduler) -> int:
+    return scheduler.figures.ticks.histogram()[0][-1][1]
+
+
 def test_slots_are_dispatched_ahead_of_their_time_once_it_has_started(world: World, start: Start) -> None:
     checks = world.checks(5, 1)
     scheduler = start("one")
@@ -91,6 +95,27 @@ def test_unclaimed_runs_end_and_heartbeat_time_goes_by_its_own_jobs(
     start("one")
     _until(lambda: bool(world.runs()), "the end of a run nobody took")
     assert world.runs()[0].error_code == "api_unreachable"
+
+
+def test_a_scheduler_that_winds_down_dispatches_and_closes_nothing_more(
+    world: World, start: Start, database: Database
+) -> None:
+    world.check(1)
+    scheduler = start("one")
+    _until(lambda: scheduler.figures.dispatched_slots > 0, "the first dispatch")
+    scheduler.wind_down()
+    ticks = _ticks(scheduler)
+    _until(lambda: _ticks(scheduler) >= ticks + 2, "the end of the tick that was under way")
+    waiting, checkpoint_ms = world.dispatched(), scheduler.figures.checkpoint_ms
+    limit_ms = max(due_ms for _, due_ms in waiting) + 1_000
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        beat(session, database.now_ms(session))
+    _until(lambda: world.clock.now_ms > limit_ms + 1_500, "the time of what nobody took")
+    assert (world.dispatched(), scheduler.figures.checkpoint_ms) == (waiting, checkpoint_ms)
+    assert not [run for run in world.runs() if run.at_ms == limit_ms - 1_000]
+    scheduler.stop()
+    start("two")
+    _until(lambda: bool([run for run in world.runs() if run.at_ms == limit_ms - 1_000]), "who begins again closes it")
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)

@@ -50,7 +50,8 @@ class Place:
     def dispatch(self, runs: Sequence[PlannedRun] | int = 1, **facts: Any) -> list[PlannedRun]:
         """Store a dispatch; its runs."""
         planned = [self.run() for _ in range(runs)] if isinstance(runs, int) else list(runs)
-        new = NewDispatch(self.organization, facts.pop("location", "local"), "network", planned, **facts)
+        kind = facts.pop("kind", "network")
+        new = NewDispatch(self.organization, facts.pop("location", "local"), kind, planned, **facts)
         with self.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
             add_dispatches(session, [new], self.clock.now_ms)
         self.clock.advance(1)
@@ -144,6 +145,28 @@ def test_no_capacity_takes_nothing(place: Place) -> None:
     assert place.lease(capacity=0) == []
 
 
+BOTH = {"capabilities": ["network", "browser"]}
+
+
+def test_journeys_are_counted_apart_from_network_checks(place: Place) -> None:
+    network, journeys = place.dispatch(3), place.dispatch(3, kind="browser")
+    full = place.lease("one", capacity=0, browser_capacity=2, by_hand_capacity=1, **BOTH)
+    assert ids(full) == [[run[0] for run in journeys[:2]]]
+    assert ids(place.lease("two", place.other, browser_capacity=0, **BOTH)) == [[run[0] for run in network]]
+
+
+def test_without_a_browser_no_journey_is_leased(place: Place) -> None:
+    place.dispatch(1, kind="browser")
+    assert place.lease(browser_capacity=5) == []
+
+
+def test_what_people_ask_for_leaves_browsers_to_the_schedule(place: Place) -> None:
+    planned = place.dispatch(2, kind="browser")
+    asked = place.dispatch([place.run(trigger="manual") for _ in range(3)], kind="browser", priority=0)
+    taken = ids(place.lease(browser_capacity=4, by_hand_capacity=2, **BOTH))
+    assert sorted(run for runs in taken for run in runs) == sorted(run[0] for run in [*asked[:2], *planned])
+
+
 def test_only_types_that_the_probe_knows_are_leased(place: Place, database: Database, organization: str) -> None:
     tcp = add_check(database, organization)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
@@ -176,7 +199,7 @@ def test_a_browser_run_needs_the_capability(place: Place, database: Database, or
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         session.execute(update(Dispatch).values(kind="browser"))
     assert place.lease(capabilities=["network"]) == []
-    assert len(place.lease(capabilities=["network", "browser"])) == 1
+    assert len(place.lease(capabilities=["network", "browser"], browser_capacity=1)) == 1
 
 
 def test_runs_that_ended_are_not_leased_again(place: Place) -> None:

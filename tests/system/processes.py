@@ -26,9 +26,13 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["cli.main", "cli.programs", "cli.server", "probes.process"])
 
 
-def _tracer(arguments: list[str], environment: dict[str, str], log: str, sabotage: str) -> None:
+def _tracer(
+    arguments: list[str], environment: dict[str, str], log: str, sabotage: str, enter: Callable[[], None] | None
+) -> None:
     """What a forked process does: become the command as a shell would start it."""
     os.setsid()
+    if enter is not None:
+        enter()
     os.environ.clear()
     os.environ.update(environment)
     for number, path, flags in ((0, os.devnull, os.O_RDONLY), (1, os.devnull, os.O_WRONLY), (2, log, _APPEND)):
@@ -48,19 +52,27 @@ def _tracer(arguments: list[str], environment: dict[str, str], log: str, sabotag
 class Process:
     """`tracer <arguments>` in a session of its own, forked from a process that has imported Tracer already: importing
     takes seconds, and a process that dies often would spend the test on it. `sabotage` names a broken build
-    (tests/system/sabotage.py)."""
+    (tests/system/sabotage.py). `enter` is called in it before anything else."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, sabotage: str = "") -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        sabotage: str = "",
+        enter: Callable[[], None] | None = None,
+    ) -> None:
         self.arguments = arguments
         self._environment = environment
         self._log = log
         self._sabotage = sabotage
+        self._enter = enter
         self._process: ForkServerProcess | None = None
 
     def start(self) -> Process:
         self._process = FORKS.Process(
             target=_tracer,
-            args=(self.arguments, {**os.environ, **self._environment}, str(self._log), self._sabotage),
+            args=(self.arguments, {**os.environ, **self._environment}, str(self._log), self._sabotage, self._enter),
             name="tracer " + " ".join(self.arguments),
         )
         self._process.start()

@@ -116,3 +116,22 @@ def marks_sent_before_it_sends() -> None:
         await send(self, channel_id, lane, batch, group)
 
     Sender._send = early  # type: ignore[method-assign]
+
+
+def _clock_off_by(seconds: float) -> None:
+    """The host's clock is wrong. `time.time_ns` stays right: it is held against the kernel's stamps on packets, which
+    this can't move, and which are of the same clock on a host that is wrong."""
+    right = time.time
+    time.time = lambda: right() + seconds
+
+
+@sabotage
+def clock_an_hour_ahead() -> None:
+    """Nothing is broken but the clock of the host."""
+    _clock_off_by(3_600)
+
+
+@sabotage
+def clock_an_hour_behind() -> None:
+    """Nothing is broken but the clock of the host."""
+    _clock_off_by(-3_600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,18 @@ class Stack:
             **self.settings,
         }
 
-    def add(self, name: str, arguments: list[str], **environment: str) -> Process:
-        process = Process(
-            arguments, {**self.environment(name), **environment}, self.folder / f"{name}.log", self._sabotage
-        )
+    def add(
+        self,
+        name: str,
+        arguments: list[str],
+        *,
+        sabotage: str | None = None,
+        enter: Callable[[], None] | None = None,
+        **environment: str,
+    ) -> Process:
+        build = self._sabotage if sabotage is None else sabotage
+        log = self.folder / f"{name}.log"
+        process = Process(arguments, {**self.environment(name), **environment}, log, build, enter)
         self.processes[name] = process
         return process.start()
 
@@ -57,11 +66,20 @@ class Stack:
         wait_for(self.healthy, f"a healthy server\n{self.log('server')}", 40)
         return self
 
-    def add_probe(self, name: str, api_url: str | None = None) -> Process:
-        """A process that serves LOCATION under a key of its own; it is online when this returns."""
-        key = self.api("POST", "/v1/probes", {"name": name, "location": LOCATION})["data"]["key"]
-        arguments = ["probe", "--location", LOCATION, "--url", api_url or self.url]
-        process = self.add(name, arguments, TRACER_PROBE_KEY=key)
+    def add_probe(
+        self,
+        name: str,
+        api_url: str | None = None,
+        *,
+        location: str = LOCATION,
+        sabotage: str | None = None,
+        enter: Callable[[], None] | None = None,
+        **environment: str,
+    ) -> Process:
+        """A process that serves a location under a key of its own; it is online when this returns."""
+        key = self.api("POST", "/v1/probes", {"name": name, "location": location})["data"]["key"]
+        arguments = ["probe", "--location", location, "--url", api_url or self.url]
+        process = self.add(name, arguments, sabotage=sabotage, enter=enter, TRACER_PROBE_KEY=key, **environment)
         wait_for(lambda: self.online(name), f"{name} online\n{self.log(name)}")
         return process
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.policy
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,10 +21,12 @@ from tests.system.processes import free_port
 
 @dataclass
 class MailSink:
-    """`refuse`: recipient -> the reply that refuses it. `reply`: to the message itself."""
+    """`at_s`: when each was received. `refuse`: recipient -> the reply that refuses it. `reply`: to the message
+    itself."""
 
     port: int = 0
     received: list[EmailMessage] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
@@ -46,6 +49,7 @@ class MailSink:
         message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(envelope.content)
         with self.arrived:
             self.received.append(message)
+            self.at_s.append(time.monotonic())
             self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
             self.arrived.notify_all()

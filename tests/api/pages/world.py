@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from model.ids import new_id
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus
-from store.alert_tables import Alert, AlertChannel
+from store.alert_tables import Alert, AlertChannel, Notification
 from store.alerts import add_event
 from store.notifications import enqueue
 from store.sessions import Database
@@ -97,7 +97,7 @@ def tell(database: Database, organization: str, alert_id: str, channel: str, at_
             channel_ids=[channel_id], payload={}, now_ms=at_ms,
         )  # fmt: skip
         for name, value in outcome.items():
-            setattr(sent[0], name, value)
+            setattr(session.get_one(Notification, sent[0]), name, value)
 
 
 _APART = frozenset({"br", "button", "dd", "dt", "h1", "h2", "li", "p", "pre", "td", "th", "time"})

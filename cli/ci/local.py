@@ -1,0 +1,181 @@
+"""`tracer journeys run --file`: a journey from a file, walked by a browser of this machine, with no server at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import click
+import msgspec
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from cli.as_code.document import Document, InvalidFileError, Problem, read_document
+from cli.check import ALLOWED_BY_HAND
+from cli.ci.evidence import file_name, folder_name
+from cli.ci.lines import step_line
+from cli.ci.results import Artifact, ExitCode, JourneyResult, as_status
+from cli.environment import read_settings
+from journeys.chromium import find
+from journeys.definition import JourneyCheck
+from journeys.errors import BrowserMissingError
+from journeys.pool import BrowserPool
+from journeys.variables import undefined
+from model.evidence import StepResult
+from model.outcome import Outcome
+from model.protocol import RunOverrides
+from model.secrets import MASK, split
+from model.times import iso
+from model.validation import field_errors
+
+HERE = "this machine"
+_ELSEWHERE = ("depends_on", "locations")
+"""Fields that say nothing here, and may hold what only a Tracer understands."""
+_CHILD = (sys.executable, "-m", "journeys.child")
+
+
+def run_file(
+    file: IO[str], variables: Mapping[str, str], base_url: str | None, folder: Path | None, *, headed: bool
+) -> list[JourneyResult]:
+    """Walks the journey, or each of the file's `journeys:`, once, and keeps the evidence in `folder` (else in a new one
+    beside other temporary files). Ends the command with exit code 2 when the file or the browser is not usable."""
+    try:
+        document = read_document(file.name, _text_of(file), os.environ)
+        journeys = journeys_of(document, variables)
+    except InvalidFileError as error:
+        for problem in error.problems:
+            click.echo(f"{file.name}:{problem.line}: {problem.text}", err=True)
+        _stop("Nothing was run")
+    try:
+        find()
+    except BrowserMissingError as error:
+        _stop(str(error))
+    kept = folder or Path(tempfile.mkdtemp(prefix="tracer-evidence-"))
+    overrides = RunOverrides(dict(variables), base_url)
+    results = asyncio.run(_walk_all(journeys, overrides, kept, headed=headed))
+    click.echo(f"Evidence is in {kept}; `playwright show-trace` opens a trace.zip", err=True)
+    return results
+
+
+def journeys_of(document: Document, variables: Mapping[str, str]) -> list[JourneyCheck]:
+    """The file is one journey, or has `journeys:` as `tracer apply` takes them. Raises InvalidFileError."""
+    data = document.data
+    listed = data.get("journeys") if isinstance(data, dict) and "journeys" in data else None
+    if listed is None:
+        entries = [("", data)]
+    else:
+        entries = [(f"journeys.{n}", each) for n, each in enumerate(listed if isinstance(listed, list) else ())]
+    problems: list[Problem] = []
+    found = []
+    for place, entry in entries:
+        try:
+            found.append(_journey(entry, variables))
+        except _UnusableError as error:
+            for path, said in error.fields.items():
+                whole = ".".join(part for part in (place, path) if part)
+                problems.append(Problem(document.line(whole), f"{whole}: {said}" if whole else said))
+    if not entries:
+        problems.append(Problem(document.line("journeys"), "journeys must be a list with one journey at least"))
+    if problems:
+        raise InvalidFileError(problems)
+    return found
+
+
+class _UnusableError(Exception):
+    """`fields`: what is wrong, by path."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(str(fields))
+        self.fields = fields
+
+
+def _journey(entry: Any, variables: Mapping[str, str]) -> JourneyCheck:
+    if not isinstance(entry, dict):
+        raise _UnusableError({"": "must be a journey: an object with a name and steps"})
+    try:
+        journey = JourneyCheck.model_validate({name: v for name, v in entry.items() if name not in _ELSEWHERE})
+    except ValidationError as error:
+        raise _UnusableError({path: "; ".join(said) for path, said in field_errors(error).items()}) from None
+    _, secrets = split(journey.model_dump(mode="json", by_alias=True))
+    masked = [p for p, value in secrets.items() if value == MASK and p.removeprefix("variables.") not in variables]
+    if masked:
+        said = "is ********, and its value is not known here: give it with --var, or as ${NAME} from the environment"
+        raise _UnusableError(dict.fromkeys(masked, said))
+    missing = undefined(journey.steps, {*journey.variables, *variables})
+    if missing:
+        raise _UnusableError(
+            {
+                f"steps.{use.at}": f"nothing defines {{{{{use.name}}}}}: give it with --var {use.name}=…"
+                for use in missing
+            }
+        )
+    return journey
+
+
+async def _walk_all(
+    journeys: Sequence[JourneyCheck], overrides: RunOverrides, folder: Path, *, headed: bool
+) -> list[JourneyResult]:
+    allowed = ",".join(read_settings().allow_nets or ALLOWED_BY_HAND)
+    with tempfile.TemporaryDirectory(prefix="tracer-browser-", ignore_cleanup_errors=True) as home:
+        command = (*_CHILD, "--headed") if headed else _CHILD
+        pool = BrowserPool(Path(home) / "pool", 1, {"TRACER_ALLOW_NETS": allowed}, command)
+        try:
+            return [await _walk(pool, journey, overrides, Path(home) / "evidence", folder) for journey in journeys]
+        finally:
+            await pool.close()
+
+
+async def _walk(
+    pool: BrowserPool, journey: JourneyCheck, overrides: RunOverrides, found: Path, folder: Path
+) -> JourneyResult:
+    console = Console(stderr=True)
+    console.print(Text(journey.name, style="bold"))
+    definition = journey.model_dump_json(by_alias=True, exclude_none=True).encode()
+    started_at = iso(round(datetime.now(UTC).timestamp() * 1000))
+
+    def told(step: StepResult) -> None:
+        console.print(Text(f"  {step_line(msgspec.to_builtins(step))}"), soft_wrap=True)
+
+    outcome = await pool.walk(definition, "run_byhand", journey.timeout, overrides, told)
+    return replace(_result(journey, outcome, found, folder), started_at=started_at)
+
+
+def _result(journey: JourneyCheck, outcome: Outcome, found: Path, folder: Path) -> JourneyResult:
+    result = JourneyResult(
+        journey.name,
+        HERE,
+        as_status(outcome.status),
+        duration_ms=outcome.duration_ms,
+        error=None if outcome.error is None else msgspec.to_builtins(outcome.error),
+        steps=[msgspec.to_builtins(step) for step in outcome.steps],
+    )
+    place = folder / folder_name(result)
+    place.mkdir(parents=True, exist_ok=True)
+    artifacts = []
+    for evidence in outcome.artifacts:
+        artifact = Artifact(evidence.type, "", evidence.content_type, evidence.step_index)
+        path = place / file_name(artifact)
+        shutil.move(found / evidence.sha256, path)
+        artifacts.append(replace(artifact, where=str(path)))
+    return replace(result, artifacts=artifacts)
+
+
+def _text_of(file: IO[str]) -> str:
+    try:
+        return file.read()
+    except (UnicodeDecodeError, OSError) as error:
+        raise click.UsageError(f"{file.name} can't be read: {error}") from None
+
+
+def _stop(message: str) -> NoReturn:
+    click.secho(message, fg="red", err=True)
+    sys.exit(ExitCode.NOTHING_RUN)

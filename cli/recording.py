@@ -1,0 +1,85 @@
+"""`tracer journeys import`: a script that `playwright codegen` wrote becomes a journey."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from cli.resources import ask, json_option, show_answer
+from cli.tables import print_json
+from journeys.definition import JourneyCheck
+from journeys.recording.script import NoScriptError, Recording, read_script
+from model.validation import field_errors
+
+
+@click.command("import")
+@click.argument("script", type=click.File(encoding="utf-8"))
+@click.option("--name", help="Of the journey. Default: the file's.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
+@click.option("--location", "locations", multiple=True, help="Where it runs; repeatable. Default: the organization's.")
+@click.option("--save", is_flag=True, help="Create it over REST. Default: print it as YAML.")
+@json_option
+def import_(
+    script: IO[str], name: str | None, tags: tuple[str, ...], locations: tuple[str, ...], save: bool, as_json: bool
+) -> None:
+    """Make a journey of SCRIPT, which `playwright codegen --target python` (or python-async, python-pytest) wrote.
+
+    The script is read, never run. Each line that could not be taken is named. What is typed into fields for passwords
+    becomes variables, which are stored as secrets.
+    """
+    source = _text_of(script)
+    try:
+        recording = read_script(source)
+    except NoScriptError as error:
+        raise click.UsageError(f"{script.name} can't be taken: {error}") from None
+    _say(script.name, source, recording)
+    named = name or _name_of(script.name)
+    journey: dict[str, Any] = {"name": named, **recording.fields, "steps": recording.steps}
+    extra = {"variables": recording.variables, "tags": list(tags), "locations": list(locations)}
+    journey |= {field: value for field, value in extra.items() if value}
+    _refuse_invalid(script.name, journey)
+    if save:
+        show_answer(ask("POST", "/v1/journeys", journey), as_json)
+    elif as_json:
+        print_json(journey)
+    else:
+        click.echo(yaml.safe_dump(journey, sort_keys=False, allow_unicode=True, width=110), nl=False)
+
+
+def _text_of(script: IO[str]) -> str:
+    try:
+        return script.read()
+    except (UnicodeDecodeError, OSError) as error:
+        raise click.UsageError(f"{script.name} can't be read: {error}") from None
+
+
+def _name_of(path: str) -> str:
+    """`test_log_in.py` -> `log in`."""
+    stem = Path(path).stem if path not in ("<stdin>", "-") else ""
+    return stem.removeprefix("test_").replace("_", " ").strip() or "Recorded journey"
+
+
+def _say(name: str, source: str, recording: Recording) -> None:
+    lines = source.splitlines()
+    for number, text in recording.left:
+        code = lines[number - 1].strip() if number <= len(lines) else ""
+        click.secho(f"{name}:{number}: not taken: {text}", fg="yellow", err=True)
+        click.echo(f"    {code[:200]}", err=True)
+    for number, text in recording.notes:
+        click.echo(f"{name}:{number}: {text}", err=True)
+
+
+def _refuse_invalid(script: str, journey: dict[str, Any]) -> None:
+    """What no journey can be, for want of a page or of steps: said before anything is printed or sent."""
+    try:
+        JourneyCheck.model_validate(journey)
+    except ValidationError as error:
+        click.secho(f"{script} comes to no journey:", fg="red", err=True)
+        for path, messages in field_errors(error).items():
+            click.echo(f"  {path}: {'; '.join(messages)}", err=True)
+        sys.exit(2)
