@@ -9,7 +9,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -33,6 +32,7 @@ CANARIES = {
 }
 OVERRIDE = "canary-of-this-run-only"
 HEADER = "canary-header-token-55"
+TOKEN = "canary-token-of-a-step-9"
 
 
 def encodings(secret: str) -> Iterator[bytes]:
@@ -73,20 +73,13 @@ def echo_site(site: Site) -> str:
     """A page that gives back what it gets in every way a page can."""
 
     def echo(asked: Asked) -> Answer:
-        sent = asked.body + asked.path.encode()
-        secret = next((value for value in CANARIES.values() if quote_plus(value).encode() in sent), "none")
         given = asked.headers.get("Authorization", "")
-        encoded = base64.b64encode(secret.encode()).decode()
-        page = (
-            f"<title>{html.escape(secret)}</title><p id=out>{html.escape(secret)}</p><p>{html.escape(given)}</p>"
-            f"<input value='{html.escape(secret)}'><a href='/x?a={quote(secret)}'>{encoded}</a>"
-            f"<script>const s = {json.dumps(secret).replace('<', chr(92) + 'u003c')}; console.error('got ' + s);"
-            "fetch('/json?a=' + encodeURIComponent(s)); localStorage.s = s;"
-            "document.cookie = 'c=' + btoa(encodeURIComponent(s));"
-            "history.replaceState({}, '', '?q=' + encodeURIComponent(s)); setTimeout(() => { throw new Error(s) }, 0);"
-            "</script>"
-        )
-        return Answer(page, headers=(("X-Echo", quote(secret)), ("Set-Cookie", f"sid={quote(secret)}")))
+        shown = "".join(_shown(secret) for secret in CANARIES.values())
+        headers = [("X-Echo", quote(secret)) for secret in CANARIES.values()]
+        cookies = [("Set-Cookie", f"sid{index}={quote(secret)}") for index, secret in enumerate(CANARIES.values())]
+        title = html.escape(" ".join(CANARIES.values()))
+        page = f"<title>{title}</title><p>{html.escape(given)}</p>{shown}<script>{_SCRIPT}</script>"
+        return Answer(page.replace("ALL", _in_script(list(CANARIES.values()))), headers=(*headers, *cookies))
 
     def as_json(asked: Asked) -> Answer:
         body = {"path": asked.path, "a": asked.path.partition("a=")[2], "cookie": asked.headers.get("Cookie")}
@@ -94,39 +87,54 @@ def echo_site(site: Site) -> str:
 
     site.on("/echo", echo)
     site.on("/json", as_json)
-    return site.page("/", "<form method=post action=/echo><textarea name=a></textarea><button>Send</button></form>")
+    fields = "".join(f"<textarea id={name} name={name}></textarea>" for name in CANARIES)
+    return site.page("/", f"<form method=post action=/echo>{fields}<button>Send</button></form>")
 
 
-def journey(url: str, name: str) -> list[dict[str, Any]]:
-    """Types one canary, sends it beside the page too, and fails on a text that quotes it."""
-    place = "{{" + name + "}}"
-    sent = {"type": "request", "url": "/json?a={{PLAIN}}", "headers": {"X-Key": "{{NUMBER}}"}}
-    return [
-        {"type": "goto", "url": url},
-        {"type": "fill", "selector": "textarea", "value": place},
-        {"type": "screenshot"},
-        {"type": "click", "selector": "button"},
-        {"type": "expect_visible", "selector": "#out"},
-        sent,
-        {"type": "wait_for", "ms": 300},
-        {"type": "expect_text", "selector": "#out", "value": f"never {place}", "timeout": 0.5},
-    ]
+def _shown(secret: str) -> str:
+    encoded = base64.b64encode(secret.encode()).decode()
+    return (
+        f"<p class=out>{html.escape(secret)}</p><input value='{html.escape(secret)}'>"
+        f"<a href='/x?a={quote(secret)}'>{encoded}</a>"
+    )
+
+
+def _in_script(value: object) -> str:
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+_SCRIPT = """
+for (const s of ALL) {
+  console.error('got ' + s); fetch('/json?a=' + encodeURIComponent(s)); localStorage.s = s;
+  document.cookie = 'c=' + btoa(encodeURIComponent(s)); setTimeout(() => { throw new Error(s) }, 0);
+  history.replaceState({}, '', '?q=' + encodeURIComponent(s)); new Image().src = '/json?b=' + escape(s);
+}
+"""
 
 
 def test_ten_canaries_in_six_encodings_stand_nowhere(walker: Walker, site: Site) -> None:
-    url = echo_site(site)
-    for name in CANARIES:
-        outcome = walker.walk(
-            *journey(url, name),
-            variables=CANARIES,
-            extra_headers={"Authorization": f"Bearer {HEADER}"},
-            overrides=RunOverrides(variables={"OTHER": OVERRIDE}),
-        )
-        assert outcome.error is not None
-        assert "********" in outcome.error.message, "the failing step quotes the text, masked"
-        assert {evidence.type for evidence in outcome.artifacts} == {"screenshot", "trace", "har", "console"}, name
-        assert hits(walker, outcome, [*CANARIES.values(), OVERRIDE, HEADER]) == []
-    assert any(HEADER in asked.headers.get("Authorization", "") for asked in site.asked), "they were sent, though"
+    outcome = walker.walk(
+        {"type": "goto", "url": echo_site(site)},
+        *({"type": "fill", "selector": f"#{name}", "value": f"{{{{{name}}}}}"} for name in CANARIES),
+        {"type": "screenshot"},
+        {"type": "click", "selector": "button", "name": "Send all"},
+        {"type": "request", "url": "/json?a={{PLAIN}}", "headers": {"X-Key": "{{NUMBER}}", "X-Token": TOKEN}},
+        {"type": "wait_for", "ms": 300},
+        {"type": "expect_text", "selector": ".out", "value": "never {{PLAIN}}", "timeout": 1},
+        variables=CANARIES,
+        extra_headers={"Authorization": f"Bearer {HEADER}"},
+        overrides=RunOverrides(variables={"OTHER": OVERRIDE}),
+    )
+    assert outcome.error is not None
+    words = 'expect_text `.out`: expected the text to contain "never ********", got "********"'
+    assert outcome.error.message.endswith(words), "the failing step quotes the text, masked"
+    assert {evidence.type for evidence in outcome.artifacts} == {"screenshot", "trace", "har", "console"}
+    assert hits(walker, outcome, [*CANARIES.values(), OVERRIDE, HEADER, TOKEN]) == []
+    sent = b"".join(asked.body for asked in site.asked if asked.path == "/echo")
+    assert all(quote_plus(secret).encode() in sent for secret in ("canary-plain-7341", "908172635445")), (
+        "they were sent"
+    )
+    assert any(HEADER in asked.headers.get("Authorization", "") for asked in site.asked)
 
 
 def test_the_other_side_of_the_scale_nothing_else_is_masked(walker: Walker, site: Site) -> None:
