@@ -203,6 +203,11 @@ def test_secrets_hide_in_no_packing() -> None:
     assert secrets.hides_in(b"\x00canary-plain-7341\xff")
     assert secrets.hides_in("canary-plain-7341".encode("utf-16-be"))
     assert secrets.hides_in(gzip.compress(b"x" * 100 + b"canary-plain-7341"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.gz", gzip.compress(b"x" * 100 + b"canary-plain-7341"))
+    assert secrets.hides_in(packed.getvalue())
+    assert not secrets.hides_in(b"PK\x03\x04 and no more")
     assert not secrets.hides_in(b"ab" * 50)
     assert not secrets.hides_in(gzip.compress(b"nothing"))
 
