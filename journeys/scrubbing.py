@@ -134,10 +134,7 @@ def _searcher(patterns: Iterable[bytes]) -> Any:
 def _unpacked(raw: bytes) -> Iterator[bytes]:
     """What is packed in the bytes, up to a size; nothing where they only look packed."""
     if raw.startswith(_ZIP):
-        with (
-            suppress(zipfile.BadZipFile, NotImplementedError, RuntimeError),
-            zipfile.ZipFile(io.BytesIO(raw)) as packed,
-        ):
+        with suppress(*_NOT_PACKED), zipfile.ZipFile(io.BytesIO(raw)) as packed:
             for name in packed.namelist():
                 yield name.encode()
                 with packed.open(name) as member:
