@@ -44,7 +44,7 @@ class WarmBrowser:
                 self._driver = await async_playwright().start()
                 self._browser = await self._launched(self._driver)
                 await self._hear_of_pages(self._browser)
-        except (Error, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no browser, and none was to blame but us
             await self.close()
             raise BrowserCrashedError(f"the browser did not start: {_first_line(error)}") from None
         return self._browser
@@ -67,7 +67,7 @@ class WarmBrowser:
         """Whatever still answers is closed; what does not is the pool's to kill."""
         for end in (self._browser and self._browser.close, self._driver and self._driver.stop):
             if end:
-                with suppress(Error, TimeoutError, OSError):
+                with suppress(Exception):  # a driver that has died raises a plain one
                     async with asyncio.timeout(_CLOSE_S):
                         await end()
         self._browser = self._driver = None

@@ -28,13 +28,37 @@ _CLOSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`walk` is what steps are given; the rest is for those who look after it."""
+    """`walk` is what steps are given; the rest is for those who look after it. `ending`: begins to close the context
+    early, while other work goes on."""
 
     context: BrowserContext
     walk: Walk
     pages: Pages
     console: Console
     secrets: Secrets
+    ending: Ending
+
+
+class Ending:
+    """The end of a context, begun by whoever is first done with it."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._context.close())
+
+    async def done(self) -> bool:
+        """Whether the context closed in time."""
+        self.begin()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(*filter(None, [self._task]))
+        except Exception:  # noqa: BLE001 - a driver that has died raises a plain Exception
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -56,6 +80,7 @@ async def open_session(
     headers = SecretHeaders(secret, base.origin)
     async with Proxy(egress) as proxy:
         context = await _fresh_context(browser, definition, proxy, run_id, plain)
+        ending = Ending(context)
         try:
             console = Console()
             console.follow(context)
@@ -65,10 +90,10 @@ async def open_session(
             page = await context.new_page()
             await headers.add_to(page)
             walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline)
-            yield Session(context, walk, pages, console, secrets)
+            yield Session(context, walk, pages, console, secrets, ending)
         finally:
             browser.on_new_page = None
-            if not await _closed(context):
+            if not await ending.done():
                 await browser.close()
 
 
@@ -91,12 +116,3 @@ def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str |
         with suppress(UndefinedVariableError, ValueError):
             home = origin_of(fill_in(first, variables).url)
     return Base(home, moved_to)
-
-
-async def _closed(context: BrowserContext) -> bool:
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await context.close()
-    except (Error, TimeoutError):
-        return False
-    return True
