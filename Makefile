@@ -7,10 +7,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: up test check bench security lock clean
 
-up: $(VENV)/.installed
+up: $(VENV)/.browser
 	@exec $(BIN)/tracer up
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev $(VENV)/.browser
 	$(BIN)/python -m pytest tests -n 3 --dist loadgroup
 
 check: $(VENV)/.installed-dev
@@ -41,6 +41,11 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
 	@echo "Installing Tracer into $(VENV) (once; about a minute)"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# A Chromium for journeys: found, or installed. Without one all else runs, and it says what is missing.
+$(VENV)/.browser: $(VENV)/.installed
+	@$(BIN)/python -m journeys.installing
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 from playwright.async_api import Browser, BrowserContext, Error, Playwright, async_playwright
@@ -29,11 +31,8 @@ class WarmBrowser:
         self._driver: Playwright | None = None
         self._browser: Browser | None = None
         self._nowhere: socket.socket | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Whether there is a browser and it answers."""
-        return self._browser is not None and self._browser.is_connected()
+        self.on_new_page: Callable[[], None] | None = None
+        """Called when the browser makes a page, before Playwright has it ready."""
 
     async def ready(self) -> Browser:
         """The browser, started if need be. Raises BrowserCrashedError when it does not start."""
@@ -44,7 +43,8 @@ class WarmBrowser:
             async with asyncio.timeout(_START_S):
                 self._driver = await async_playwright().start()
                 self._browser = await self._launched(self._driver)
-        except (Error, OSError, TimeoutError) as error:
+                await self._hear_of_pages(self._browser)
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no browser, and none was to blame but us
             await self.close()
             raise BrowserCrashedError(f"the browser did not start: {_first_line(error)}") from None
         return self._browser
@@ -67,13 +67,23 @@ class WarmBrowser:
         """Whatever still answers is closed; what does not is the pool's to kill."""
         for end in (self._browser and self._browser.close, self._driver and self._driver.stop):
             if end:
-                with suppress(Error, TimeoutError, OSError):
+                with suppress(Exception):  # a driver that has died raises a plain one
                     async with asyncio.timeout(_CLOSE_S):
                         await end()
         self._browser = self._driver = None
         if self._nowhere is not None:
             self._nowhere.close()
             self._nowhere = None
+
+    async def _hear_of_pages(self, browser: Browser) -> None:
+        session = await browser.new_browser_cdp_session()
+        session.on("Target.targetCreated", self._on_target)
+        await session.send("Target.setDiscoverTargets", {"discover": True})
+
+    def _on_target(self, event: dict[str, Any]) -> None:
+        made = event["targetInfo"]
+        if made["type"] == "page" and not made.get("subtype") and self.on_new_page is not None:
+            self.on_new_page()
 
     async def _launched(self, driver: Playwright) -> Browser:
         sandbox = chromium.sandboxed()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -43,6 +44,8 @@ class Child:
         self._browser = browser
         self._egress = egress
         self._out = out
+        self._late_s = _age_s()
+        """How long the first order has waited for this process to begin reading."""
 
     async def serve(self, orders: asyncio.StreamReader) -> None:
         """Until the input ends, also in the middle of a journey."""
@@ -62,8 +65,9 @@ class Child:
         try:
             order = msgspec.json.decode(line, type=Order)
             definition = JourneyCheck.model_validate_json(bytes(order.definition), extra="ignore")
+            late_s, self._late_s = self._late_s, 0.0
             return await walk(
-                definition, order.run_id, order.timeout_s, Path(order.folder),
+                definition, order.run_id, order.timeout_s - late_s, Path(order.folder),
                 browser=self._browser, egress=self._egress, overrides=order.overrides or RunOverrides(),
                 report=self._report,
             )  # fmt: skip
@@ -97,6 +101,15 @@ async def _main(out: BinaryIO, *, headed: bool) -> int:
     finally:
         await browser.close()
     return 0
+
+
+def _age_s() -> float:
+    """How long ago this process was started, where the system tells (Linux)."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 0.0)
+    except (OSError, ValueError, AttributeError):
+        return 0.0
 
 
 def _internal(message: str) -> Outcome:

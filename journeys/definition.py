@@ -58,7 +58,7 @@ class JourneyCheck(CheckDefinition):
         for index, step in enumerate(self.steps):
             if isinstance(step, Goto):
                 return self
-            if step.on_page:
+            if step.needs_page:
                 raise FieldsError({f"steps.{index}.type": f"{step.type} needs a page: let a goto come before it"})
         return self
 

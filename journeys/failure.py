@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from dataclasses import dataclass
 
+import structlog
 from playwright.async_api import Error, Locator
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
@@ -22,7 +24,9 @@ from model.hosts import BadHostError
 from model.validation import field_errors
 
 _COUNT_S = 1.0
-_GONE = ("Target crashed", "Page crashed", "has been closed", "Connection closed")
+_ANSWER_S = 2.0
+_GONE = ("crashed", "has been closed", "closed itself", "Connection closed")
+_log = structlog.get_logger(__name__)
 _CRASHED = "the browser crashed"
 
 
@@ -34,9 +38,9 @@ class Failure:
     words: str
 
 
-async def explain(error: Exception, step: Step, walk: Walk, *, alive: bool) -> Failure:
-    """Why a step failed. `alive`: whether the browser still answers. Never raises."""
-    if not alive or walk.pages.crashed:
+async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
+    """Why a step failed. Never raises."""
+    if walk.pages.crashed or (any(said in str(error) for said in _GONE) and not await _answers(walk)):
         return Failure(ErrorCode.BROWSER_CRASHED, _CRASHED)
     if isinstance(error, StepError):
         return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + unopened_words(walk))
@@ -51,7 +55,19 @@ async def explain(error: Exception, step: Step, walk: Walk, *, alive: bool) -> F
         return Failure(code, await _what_did_not_come(error, step, walk) + unopened_words(walk))
     if isinstance(error, Error):
         return _of_the_browser(error, step, walk)
+    trace = "".join(traceback.format_exception(error))
+    _log.error("step.crashed", step=step.type, trace=walk.secrets.text(trace))
     return Failure(ErrorCode.INTERNAL, f"the probe failed, not the site: {type(error).__name__}")
+
+
+async def _answers(walk: Walk) -> bool:
+    """Whether the browser, and the driver between it and us, still do."""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            await walk.context.cookies("http://127.0.0.1/")
+    except Exception:  # noqa: BLE001 - a driver that has died raises a plain Exception
+        return False
+    return True
 
 
 def _journey_is_over(walk: Walk) -> bool:

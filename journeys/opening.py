@@ -42,6 +42,7 @@ _MEANINGS: tuple[tuple[str, ErrorCode, str], ...] = (
 _MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NO_BODY = "ERR_HTTP_RESPONSE_CODE_FAILURE"
+_ERROR_PAGE = "chrome-error:"
 _DOWNLOAD = "Download is starting"
 
 
@@ -50,7 +51,7 @@ async def open_page(walk: Walk, url: str, status: int | None) -> None:
 
     Raises StepError, and Playwright's Error when the page does not come in time or the browser is gone."""
     walk.pages.opened = True
-    known = len(walk.pages.documents)
+    walk.pages.documents.clear()
     try:
         await walk.page.goto(url, timeout=walk.left_ms)
     except Error as error:
@@ -60,7 +61,7 @@ async def open_page(walk: Walk, url: str, status: int | None) -> None:
             if failure is None:
                 raise
             raise failure from None
-    for document in walk.pages.documents[known:][-1:]:
+    for document in walk.pages.documents[-1:]:
         wrong = document.status != status if status is not None else document.status >= 400
         if wrong:
             hoped = "" if status is None else f", {status} was expected"
@@ -122,8 +123,16 @@ def why_not_opened(walk: Walk, url: str, said: str) -> StepError | None:
     return StepError(f"{_shown(failed_url)} could not be opened ({found[1]})")
 
 
+def check_in_front(walk: Walk) -> None:
+    """The browser's own page that says a site is not there is no page of the site, whatever fits on it.
+
+    Raises StepError."""
+    if walk.page.url.startswith(_ERROR_PAGE):
+        raise StepError("there is no page of the site to look at")
+
+
 def unopened_words(walk: Walk) -> str:
-    """The rest of a sentence: that a page which was to come after this step's action could not be opened."""
+    """The rest of a sentence: that a page which was to come could not be opened."""
     if walk.pages.not_opened is None:
         return ""
     url, said = walk.pages.not_opened

@@ -17,6 +17,10 @@ from journeys.headers import SecretHeaders
 MAX_PAGES = 5
 """Open at once; a page that opens more is left with these."""
 _MAX_DOCUMENTS = 200
+_ABORTED = "ERR_ABORTED"
+"""A page that went elsewhere before it came, or a download: nothing that could not be opened."""
+_ARRIVAL_S = 3.0
+"""How long a page that has been opened may take until it can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,14 @@ class Pages:
     def __init__(self, context: BrowserContext, console: Console, headers: SecretHeaders) -> None:
         self.documents: list[Document] = []
         self.not_opened: tuple[str, str] | None = None
-        """(URL, the browser's word) of the last page that could not be opened, since `forget_not_opened`."""
+        """(URL, the browser's word) of the last page that could not be opened, until another one is."""
         self.crashed = False
         self.opened = False
         """Whether a page has ever been asked for."""
+        self.turned = asyncio.Event()
+        """Set when another page has come to the front."""
         self._open: list[Page] = []
+        self._announced = self._arrived = 0
         self._console = console
         self._headers = headers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,25 +66,37 @@ class Pages:
     def last_document(self) -> Document | None:
         return self.documents[-1] if self.documents else None
 
-    def forget_not_opened(self) -> None:
-        """From here on `not_opened` is news."""
-        self.not_opened = None
+    def announce(self) -> None:
+        """The browser has made a page, which Playwright will hand over once it is set up."""
+        self._announced += 1
+
+    async def settle(self) -> None:
+        """Waits for the pages that were announced: what a click opens is in front when the next step looks."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ARRIVAL_S):
+                while self._arrived < self._announced:
+                    self.turned.clear()
+                    await self.turned.wait()
+        self._arrived = self._announced
 
     def _on_page(self, page: Page) -> None:
+        self._arrived += 1
         if len(self._open) >= MAX_PAGES:
             self._console.note("popup", f"more than {MAX_PAGES} pages at once: one was closed", url=page.url)
             self._do(page.close())
-            return
-        self._open.append(page)
-        page.on("close", self._on_close)
-        page.on("crash", self._on_crash)
-        page.on("download", self._on_download)
-        if len(self._open) > 1:
-            self._do(self._headers.add_to(page))
+        else:
+            self._open.append(page)
+            page.on("close", self._on_close)
+            page.on("crash", self._on_crash)
+            page.on("download", self._on_download)
+            if len(self._open) > 1:
+                self._do(self._headers.add_to(page))
+        self.turned.set()
 
     def _on_close(self, page: Page) -> None:
         if page in self._open:
             self._open.remove(page)
+            self.turned.set()
 
     def _on_crash(self, page: Page) -> None:
         self.crashed = True
@@ -92,13 +111,15 @@ class Pages:
 
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if request.is_navigation_request() and _is_main(request) and len(self.documents) < _MAX_DOCUMENTS:
+        if request.is_navigation_request() and _is_main(request):
+            self.not_opened = None
             self.documents.append(Document(response.url, response.status, response.status_text))
+            del self.documents[:-_MAX_DOCUMENTS]
 
     def _on_failed(self, request: Request) -> None:
         said = request.failure or "failed"
         self._console.note("request_failed", said, url=request.url)
-        if request.is_navigation_request() and _is_main(request):
+        if request.is_navigation_request() and _is_main(request) and _ABORTED not in said:
             self.not_opened = (request.url, said)
 
     def _do(self, action: Coroutine[Any, Any, None]) -> None:

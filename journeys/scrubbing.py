@@ -6,10 +6,12 @@ masked where it stands alone: `cvv=123` and "123", not the 123 of 41235, or no e
 
 from __future__ import annotations
 
-import gzip
+import io
 import re
+import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import re2
@@ -19,10 +21,14 @@ from model.scrub import Scrubber, forms_of
 from model.secrets import MASK, secret_header, split
 
 _SHORTEST = 4
-_SHORTEST_IN_BYTES = 6
-"""Of a value in bytes that are no text: anything shorter turns up in pictures by chance."""
+_SHORTEST_IN_BYTES, _SHORTEST_NUMBER_IN_BYTES = 6, 10
+"""Of a value in bytes that nobody has read: anything shorter turns up by chance, in pictures or in times."""
+_ZIP, _GZIP, _ZLIB = b"PK\x03\x04", b"\x1f\x8b", b"\x78"
 _MAX_MEMORY = 64 * 1024 * 1024
-_MAX_UNPACKED = 16 * 1024 * 1024
+_MAX_UNPACKED = 64 * 1024 * 1024
+_LAYERS = 3
+"""What is packed deeper than this nobody would look for a password in."""
+_NOT_PACKED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
 
 
 class Secrets:
@@ -39,7 +45,7 @@ class Secrets:
         short = sorted(self._values.difference(long), key=len, reverse=True)
         self._long = Scrubber(long)
         self._short = re.compile("|".join(_alone(re.escape(value)) for value in short)) if short else None
-        distinct = [value for value in long if len(value.encode()) >= _SHORTEST_IN_BYTES]
+        distinct = [value for value in long if _is_distinct(value)]
         self._in_text = _searcher([*_encoded(long), *(_boundary(value) for value in short)])
         self._in_bytes = _searcher([*_encoded(distinct), *_wide(distinct)])
 
@@ -68,11 +74,13 @@ class Secrets:
         """Whether a text, as bytes, holds a secret that `text` or `tree` would mask. Quick."""
         return self._in_text is not None and self._in_text.search(raw) is not None
 
-    def hides_in(self, raw: bytes) -> bool:
-        """Whether a file's bytes hold a secret in any encoding, also in UTF-16, and inside gzip or deflate."""
+    def hides_in(self, raw: bytes, layers: int = _LAYERS) -> bool:
+        """Whether a file's bytes hold a secret in any encoding, also in UTF-16, and inside zip, gzip or deflate."""
         if self._in_bytes is None:
             return False
-        return any(self._in_bytes.search(layer) is not None for layer in (raw, *_unpacked(raw)))
+        if self._in_bytes.search(raw) is not None:
+            return True
+        return layers > 0 and any(self.hides_in(inside, layers - 1) for inside in _unpacked(raw))
 
 
 def secrets_of(definition: JourneyCheck) -> Iterable[str]:
@@ -83,6 +91,11 @@ def secrets_of(definition: JourneyCheck) -> Iterable[str]:
 def is_secret_header(name: str) -> bool:
     """Whether a header's value is one's way into an account, in a request or in an answer."""
     return name.lower() == "set-cookie" or secret_header(name)
+
+
+def _is_distinct(value: str) -> bool:
+    shortest = _SHORTEST_NUMBER_IN_BYTES if value.isdecimal() else _SHORTEST_IN_BYTES
+    return len(value.encode()) >= shortest
 
 
 def _alone(escaped: str) -> str:
@@ -118,10 +131,14 @@ def _searcher(patterns: Iterable[bytes]) -> Any:
     return re2.compile(b"|".join(alternatives), options)
 
 
-def _unpacked(raw: bytes) -> Iterable[bytes]:
-    if raw[:2] == b"\x1f\x8b" or raw[:1] == b"\x78":
-        wbits = zlib.MAX_WBITS | 32
-        try:
-            yield zlib.decompressobj(wbits).decompress(raw, _MAX_UNPACKED)
-        except (zlib.error, gzip.BadGzipFile):
-            return
+def _unpacked(raw: bytes) -> Iterator[bytes]:
+    """What is packed in the bytes, up to a size; nothing where they only look packed."""
+    if raw.startswith(_ZIP):
+        with suppress(*_NOT_PACKED), zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            for name in packed.namelist():
+                yield name.encode()
+                with packed.open(name) as member:
+                    yield member.read(_MAX_UNPACKED)
+    elif raw.startswith((_GZIP, _ZLIB)):
+        with suppress(*_NOT_PACKED):
+            yield zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, _MAX_UNPACKED)

@@ -28,13 +28,37 @@ _CLOSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`walk` is what steps are given; the rest is for those who look after it."""
+    """`walk` is what steps are given; the rest is for those who look after it. `ending`: begins to close the context
+    early, while other work goes on."""
 
     context: BrowserContext
     walk: Walk
     pages: Pages
     console: Console
     secrets: Secrets
+    ending: Ending
+
+
+class Ending:
+    """The end of a context, begun by whoever is first done with it."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._context.close())
+
+    async def done(self) -> bool:
+        """Whether the context closed in time."""
+        self.begin()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(*filter(None, [self._task]))
+        except Exception:  # noqa: BLE001 - a driver that has died raises a plain Exception
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -55,19 +79,33 @@ async def open_session(
     plain, secret = parted(definition.extra_headers)
     headers = SecretHeaders(secret, base.origin)
     async with Proxy(egress) as proxy:
-        context = await browser.context(definition, proxy.url, run_id, plain)
+        context = await _fresh_context(browser, definition, proxy, run_id, plain)
+        ending = Ending(context)
         try:
             console = Console()
             console.follow(context)
             pages = Pages(context, console, headers)
+            browser.on_new_page = pages.announce
             await context.tracing.start(snapshots=True, screenshots=False, title=definition.name)
             page = await context.new_page()
             await headers.add_to(page)
             walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline)
-            yield Session(context, walk, pages, console, secrets)
+            yield Session(context, walk, pages, console, secrets, ending)
         finally:
-            if not await _closed(context):
+            browser.on_new_page = None
+            if not await ending.done():
                 await browser.close()
+
+
+async def _fresh_context(
+    browser: WarmBrowser, definition: JourneyCheck, proxy: Proxy, run_id: str, headers: dict[str, str]
+) -> BrowserContext:
+    """A browser may have died since its last run, and only now is it seen: then another one is started."""
+    try:
+        return await browser.context(definition, proxy.url, run_id, headers)
+    except Error:
+        await browser.close()
+        return await browser.context(definition, proxy.url, run_id, headers)
 
 
 def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str | None) -> Base:
@@ -78,12 +116,3 @@ def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str |
         with suppress(UndefinedVariableError, ValueError):
             home = origin_of(fill_in(first, variables).url)
     return Base(home, moved_to)
-
-
-async def _closed(context: BrowserContext) -> bool:
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await context.close()
-    except (Error, TimeoutError):
-        return False
-    return True

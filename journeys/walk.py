@@ -60,7 +60,6 @@ class Walk:
         """The step with its variables in place; its time runs from here. Raises what `fill_in` raises."""
         self.step_began = asyncio.get_running_loop().time()
         self.step_deadline = min(self.step_began + step.timeout_s, self.deadline)
-        self.pages.forget_not_opened()
         self.step_is_secret = not self.secret_names.isdisjoint(names_in(step.model_dump(mode="json")))
         return fill_in(step, self.variables)
 

@@ -18,7 +18,7 @@ from journeys.session import Session
 from model.evidence import ArtifactType, Evidence
 
 _JSON = "application/json"
-_PICTURE_S = 3.0
+_PICTURE_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -48,6 +48,8 @@ class Keeper:
             try:
                 async with asyncio.timeout(left_s):
                     await self._session.context.tracing.stop(path=path)
+                self._session.ending.begin()
+                await asyncio.sleep(0)  # the browser closes the context while the trace is rewritten here
                 self._keep_trace(path)
             except (Error, TimeoutError, OSError, zipfile.BadZipFile, trace.TraceTooLargeError) as error:
                 self._missed("the trace", error)

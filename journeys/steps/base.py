@@ -28,8 +28,8 @@ class Step(Strict):
     the step's own selector looks in; for one inside another, both, parted by ` >>> `."""
 
     default_timeout_s: ClassVar[float] = ELEMENT_S
-    on_page: ClassVar[bool] = True
-    """Whether the step looks at a page, so that one must have been opened before."""
+    reads_only: ClassVar[bool] = False
+    """Whether the step changes nothing, so that it may begin anew when another page comes to the front."""
     subject: ClassVar[str] = "selector"
     """The field that tells one step of this type from another."""
 
@@ -42,6 +42,11 @@ class Step(Strict):
     def timeout_s(self) -> float:
         """How long this step waits."""
         return self.default_timeout_s if self.timeout is None else self.timeout
+
+    @property
+    def needs_page(self) -> bool:
+        """Whether the step looks at a page, so that one must have been opened before."""
+        return True
 
     def shown(self) -> str:
         """The step in a few words, such as "click `#buy`", as it was written: without what variables hold."""

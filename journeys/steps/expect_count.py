@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class ExpectCount(ElementStep):
     """`value` 0: there is none."""
+
+    reads_only: ClassVar[bool] = True
 
     type: Literal["expect_count"]
     value: Annotated[int, Field(ge=0, le=1_000_000)]

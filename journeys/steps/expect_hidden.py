@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.base import ElementStep
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class ExpectHidden(ElementStep):
     """A step of type `expect_hidden`."""
+
+    reads_only: ClassVar[bool] = True
 
     type: Literal["expect_hidden"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.base import ElementStep
 from journeys.steps.expectation import TextExpectation, one_spaced
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class ExpectText(ElementStep, TextExpectation):
     """White space counts as the browser shows it: runs of it are one space."""
+
+    reads_only: ClassVar[bool] = True
 
     type: Literal["expect_text"]
 

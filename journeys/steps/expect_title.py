@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 class ExpectTitle(TextExpectation):
     """White space as the browser shows it."""
 
+    reads_only: ClassVar[bool] = True
     subject: ClassVar[str] = "value"
 
     type: Literal["expect_title"]

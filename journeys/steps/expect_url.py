@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 class ExpectUrl(TextExpectation):
     """The whole address, query and fragment too."""
 
+    reads_only: ClassVar[bool] = True
     subject: ClassVar[str] = "value"
 
     type: Literal["expect_url"]

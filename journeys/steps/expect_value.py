@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from journeys.steps.base import ElementStep
 from journeys.steps.expectation import TextExpectation
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class ExpectValue(ElementStep, TextExpectation):
     """Of an `<input>`, `<textarea>` or `<select>`."""
+
+    reads_only: ClassVar[bool] = True
 
     type: Literal["expect_value"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class Extract(ElementStep):
     """`attribute` `value` is what stands in a field now. The text is without white space at its ends."""
+
+    reads_only: ClassVar[bool] = True
 
     type: Literal["extract"]
     attribute: Annotated[str, StringConstraints(pattern=r"^[^\s\"'<>/=\x00-\x1f]{1,100}$")] | None = None

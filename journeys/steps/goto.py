@@ -18,12 +18,16 @@ class Goto(Step):
     anything under 400; with it a page that is not found can be looked at too."""
 
     default_timeout_s: ClassVar[float] = PAGE_S
-    on_page: ClassVar[bool] = False
     subject: ClassVar[str] = "url"
 
     type: Literal["goto"]
     url: StepUrl
     status: Annotated[int, Field(ge=100, le=599)] | None = None
+
+    @property
+    def needs_page(self) -> bool:
+        """It opens one."""
+        return False
 
     async def run(self, walk: Walk) -> None:
         await walk.open(walk.base.resolve(self.url), self.status)

@@ -42,7 +42,6 @@ class Request(Step):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True, populate_by_name=True)
     default_timeout_s: ClassVar[float] = PAGE_S
-    on_page: ClassVar[bool] = False
     subject: ClassVar[str] = "url"
 
     type: Literal["request"]
@@ -83,6 +82,11 @@ class Request(Step):
 
     def shown(self) -> str:
         return super().shown().replace(self.type, f"{self.type} {self.method}", 1)
+
+    @property
+    def needs_page(self) -> bool:
+        """It goes beside the page."""
+        return False
 
     async def run(self, walk: Walk) -> None:
         url = walk.base.resolve(self.url)

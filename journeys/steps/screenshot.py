@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 class Screenshot(Step):
     """What is visible of the page; fields that hold secrets are covered."""
 
+    reads_only: ClassVar[bool] = True
     subject: ClassVar[str] = "name"
 
     type: Literal["screenshot"]

@@ -23,12 +23,16 @@ def _seed(text: str) -> str:
 class Totp(Step):
     """`secret`: the base32 text or the `otpauth://` URL behind the QR code, best as a `{{NAME}}`."""
 
-    on_page: ClassVar[bool] = False
     subject: ClassVar[str] = "variable"
 
     type: Literal["totp"]
     secret: Annotated[str, StringConstraints(min_length=1, max_length=1_000), AfterValidator(_seed)]
     variable: VariableName
+
+    @property
+    def needs_page(self) -> bool:
+        """It needs a clock only."""
+        return False
 
     async def run(self, walk: Walk) -> None:
         walk.secrets.add(self.secret)

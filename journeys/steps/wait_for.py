@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class WaitFor(Step):
     """Exactly one of `selector` and `ms`."""
 
+    reads_only: ClassVar[bool] = True
     default_timeout_s: ClassVar[float] = PAGE_S
 
     type: Literal["wait_for"]
@@ -35,6 +36,11 @@ class WaitFor(Step):
         """A pause takes as long as it says."""
         return super().timeout_s if self.ms is None else max(super().timeout_s, self.ms / 1000 + 1)
 
+    @property
+    def needs_page(self) -> bool:
+        """A pause needs none."""
+        return self.selector is not None
+
     def shown(self) -> str:
         return super().shown() if self.ms is None else f"wait_for {self.ms:g} ms"
 
@@ -43,7 +49,8 @@ class WaitFor(Step):
             found = walk.all(self, self.selector).filter(visible=True).first
             await found.wait_for(state="visible", timeout=walk.left_ms)
         elif self.ms is not None:
-            if self.ms / 1000 > walk.left_s:
-                await asyncio.sleep(walk.left_s)
+            left_s = walk.step_began + self.ms / 1000 - asyncio.get_running_loop().time()
+            allowed_s = walk.left_s
+            await asyncio.sleep(max(min(left_s, allowed_s), 0))
+            if left_s > allowed_s:
                 raise TimeoutError
-            await asyncio.sleep(self.ms / 1000)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class WaitForUrl(Step):
     """Globs as Playwright has them; one that begins with / is relative to the journey's base."""
 
+    reads_only: ClassVar[bool] = True
     default_timeout_s: ClassVar[float] = PAGE_S
     subject: ClassVar[str] = "url"
 
