@@ -6,10 +6,12 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from alerts.channels.registry import CHANNELS
 from alerts.evaluation import evaluate, remember, tick
 from alerts.judging import facts_of, wants_certificates
 from alerts.rules.base import RuleDefinition
 from alerts.state import CheckState, Opened, Rule, RuleState
+from store.coverage import channel_rows
 from store.points import points_before, points_from
 from store.tables import Check
 
@@ -45,8 +47,16 @@ def backtest(session: Session, organization_id: str, definition: RuleDefinition,
             alerts += _of_check(session, check, rule, from_ms, to_ms)
     alerts.sort(key=lambda alert: (alert.triggered_ms, alert.check_id))
     instants = sorted(at_ms for alert in alerts for at_ms in _told_at(alert, definition.reminder_interval, to_ms))
-    per_channel = {channel_id: _notices(instants) for channel_id in definition.channels}
+    types = {row.id: row.type for row in channel_rows(session, definition.channels).values()}
+    per_channel = {
+        channel_id: _notices(instants) if _in_digests(types.get(channel_id)) else len(instants)
+        for channel_id in definition.channels
+    }
     return Backtest(tuple(alerts), per_channel)
+
+
+def _in_digests(channel_type: str | None) -> bool:
+    return channel_type is None or CHANNELS[channel_type].in_digests
 
 
 def _of_check(session: Session, check: Check, rule: Rule, from_ms: int, to_ms: int) -> list[WouldAlert]:

@@ -18,12 +18,11 @@ from alerts.judging import facts_of, state_at, wants_certificates
 from alerts.state import Facts, Rule
 from model.outcome import RunStatus, Trigger
 from model.points import Point
+from store.alert_reading import alerts_of_run
 from store.alert_tables import Alert, Notification
-from store.alerts import alerts_touching, decisions_of_run
+from store.alerts import WITHHELD, alerts_touching, decisions_of_run, open_at, withheld
 from store.points import points_from
 from store.tables import Check, Run
-
-WITHHELD = frozenset({"muted", "silenced", "parent_down"})
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -38,11 +37,14 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def decisions_of(session: Session, run: Run) -> list[Explained]:
-    """What each rule that covers the run's check made of it: exactly one entry a rule for a run that did not pass, none
-    for one that did. In a session of EVERY_ORGANIZATION."""
+    """What each rule that covers the run's check made of it: exactly one entry a rule for a run that did not pass; for
+    one that did, an entry for each alert that it proves all the same (it was slow, say). In a session of
+    EVERY_ORGANIZATION."""
     check = session.get(Check, run.check_id)
-    if check is None or run.status == RunStatus.SUCCESS:
+    if check is None:
         return []
+    if run.status == RunStatus.SUCCESS:
+        return [_proving(session, run, alert) for alert in alerts_of_run(session, run)]
     rules = book_of(session).of(run.organization_id).rules_for(check.id, check.definition.get("tags") or ())
     reason = _not_counted(run, check)
     if reason is not None:
@@ -55,7 +57,8 @@ def decisions_of(session: Session, run: Run) -> list[Explained]:
 
 
 def why(session: Session, check: Check, at_ms: int) -> list[Explained]:
-    """The last runs of a check before an instant, at each of its locations, and what each rule made of them."""
+    """The last runs of a check before an instant, at each of its locations, and what each rule made of them; and the
+    alerts that were open then for another reason, such as silence."""
     places = ("heartbeat",) if check.kind == "heartbeat" else tuple(check.locations)
     found: list[Explained] = []
     for location in places:
@@ -69,7 +72,40 @@ def why(session: Session, check: Check, at_ms: int) -> list[Explained]:
         run = session.scalars(wanted).one_or_none()
         if run is not None:
             found += decisions_of(session, run)
+    said = {each.alert_id for each in found}
+    found += [_open(session, alert) for alert in open_at(session, check.id, at_ms) if alert.id not in said]
     return sorted(found, key=lambda each: (each.at_ms, each.rule_id))
+
+
+def _proving(session: Session, run: Run, alert: Alert) -> Explained:
+    if run.id == alert.run_ids[0] or any(each.alert_id == alert.id for each in decisions_of_run(session, run.id)):
+        return msgspec.structs.replace(_open(session, alert), at_ms=run.at_ms)
+    return _joined(session, run, alert)
+
+
+def _open(session: Session, alert: Alert) -> Explained:
+    """Why an alert was told, or is not."""
+    if alert.told_ms is None and alert.held is not None:
+        return Explained(alert.at_ms, alert.rule_id, alert.held["outcome"], alert.held["detail"], alert.id)
+    return Explained(alert.at_ms, alert.rule_id, *_told(session, alert, alert.cause, "nobody was told"), alert.id)
+
+
+def _joined(session: Session, run: Run, alert: Alert) -> Explained:
+    """A run of an outage that has its alert. While that alert was held, this run told nobody for the same reason."""
+    ended_ms = run.completed_ms or run.at_ms
+    if alert.told_ms is None or alert.told_ms > ended_ms:
+        held = [each for each in withheld(session, alert) if each.at_ms <= ended_ms]
+        if held:
+            detail = f"joined alert {alert.id}, of which nobody had been told: {held[-1].detail}"
+            return Explained(run.at_ms, alert.rule_id, held[-1].outcome, detail, alert.id)
+    return Explained(run.at_ms, alert.rule_id, "joined", f"joined alert {alert.id}: one outage is told once", alert.id)
+
+
+def _told(session: Session, alert: Alert, why_it_fired: str, otherwise: str) -> tuple[str, str]:
+    """(outcome, detail) of an alert that was told, or had nobody to be told to."""
+    sent = _sent(session, alert)
+    told = "; ".join(_word(row) for row in sent) or otherwise
+    return "storm" if any(row.grouped for row in sent) else "triggered", f"{why_it_fired}; {told}"
 
 
 def _not_counted(run: Run, check: Check) -> str | None:
@@ -112,17 +148,15 @@ def _explained(session: Session, run: Run, rule: Rule, decision: Decision | None
     if alert is None:
         return Explained(run.at_ms, rule.id, decision.outcome, decision.detail)
     if decision.outcome == "joined":
-        return Explained(run.at_ms, rule.id, "joined", f"joined alert {alert.id}: one outage is told once", alert.id)
+        return _joined(session, run, alert)
     kept = [each for each in decisions_of_run(session, run.id) if each.rule_id == rule.id]
-    withheld = next((each for each in kept if each.outcome in WITHHELD), None)
-    if withheld is not None:
+    first = next((each for each in kept if each.outcome in WITHHELD), None)
+    if first is not None:
         after = next((each for each in kept if each.outcome == "triggered"), None)
-        detail = withheld.detail if after is None else f"{withheld.detail}; then {after.detail}"
-        return Explained(run.at_ms, rule.id, withheld.outcome, detail, alert.id)
-    sent = _sent(session, alert)
-    grouped = any(row.grouped for row in sent)
-    told = "; ".join(_word(row) for row in sent) or (kept[-1].detail if kept else "nobody was told")
-    return Explained(run.at_ms, rule.id, "storm" if grouped else "triggered", f"{decision.detail}; {told}", alert.id)
+        detail = first.detail if after is None else f"{first.detail}; then {after.detail}"
+        return Explained(run.at_ms, rule.id, first.outcome, detail, alert.id)
+    otherwise = kept[-1].detail if kept else "nobody was told"
+    return Explained(run.at_ms, rule.id, *_told(session, alert, decision.detail, otherwise), alert.id)
 
 
 def _alert_over(session: Session, check_id: str, rule_id: str, at_ms: int) -> Alert | None:

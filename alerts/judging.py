@@ -21,12 +21,14 @@ from alerts.holds import hold_on
 from alerts.lifecycle import LONGEST_CAUSE, close, open_alert, recover, reopen, retract
 from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleState
 from model.finished import Finished
+from model.notices import NoticeKind
 from model.outcome import RunStatus, Trigger
 from model.points import Point
 from store.alert_rules import hold_rules
 from store.alert_tables import Alert
 from store.alerts import add_event, alerts_touching, checks_with_open_alerts
 from store.location_states import Stream, StreamState
+from store.notices import open_notice
 from store.points import certificate_days, passed_since, points_before, points_from
 from store.statements import is_sqlite, rows
 from store.tables import Check
@@ -213,6 +215,8 @@ def _put_right(
         if known is not None:
             _update(session, known, opened, rule.definition.state_word, now_ms)
         held = hold_on(session, in_force, check, opened.at_ms, now_ms) if known is None and opened.is_open else None
+        if known is None and not rule.definition.by_results:
+            opened.cause += _nobody_there(session, check, opened)
         alert = known or open_alert(session, check, rule, opened, held, now_ms)
         if known is not None and known.resolved_ms is not None:
             continue
@@ -220,6 +224,16 @@ def _put_right(
             recover(session, alert, opened, now_ms)
         elif opened.closed_ms is not None:
             close(session, alert, "it had been resolved before it was known", now_ms)
+
+
+def _nobody_there(session: Session, check: Check, opened: Opened) -> str:
+    """Where silence comes from: locations without a probe, which owners have a notice of."""
+    offline = [
+        notice.message.split(". ")[0].removeprefix("No probe of the location ")
+        for place in sorted(opened.votes)
+        if (notice := open_notice(session, check.organization_id, NoticeKind.LOCATION_OFFLINE, place)) is not None
+    ]
+    return "".join(f"; no probe of {sentence}" for sentence in offline)
 
 
 def _update(session: Session, alert: Alert, opened: Opened, word: str, now_ms: int) -> None:

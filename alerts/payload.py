@@ -83,10 +83,14 @@ def check_shape(
 
 
 def target_of(definition: Mapping[str, Any]) -> str | None:
-    """What a check looks at, in one line: a URL, host:port, or a name and the records asked for."""
+    """What a check looks at, in one line: a URL (of a journey, where it begins), host:port, or a name and the records
+    asked for."""
     for name in _SHOWN_TARGETS:
         if definition.get(name):
             return str(definition[name])
+    first = next((step for step in definition.get("steps") or () if step.get("type") == "goto"), None)
+    if first is not None:
+        return str(first.get("url"))
     host, port, records = definition.get("host"), definition.get("port"), definition.get("record_type")
     if host is None:
         return None

@@ -1,9 +1,9 @@
 """The one way a run ends (R8): whatever process learns the end of a run gives it to `record`.
 
-One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, their counts by hour
-and day, the verdicts of their locations, gaps, closes dispatches, and opens and resolves alerts with the notices of
-them: all of it or nothing. Results may come late,
-twice and in any order: what is stored in the end is the same. The number of statements does not grow with the batch.
+One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, what shows how they
+went, their counts by hour and day, the verdicts of their locations, gaps, closes dispatches, and opens and resolves
+alerts with the notices of them: all of it or nothing. Results may come late, twice and in any order: what is stored in
+the end is the same. The number of statements does not grow with the batch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from alerts.ledger import Known, Ledger
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.protocol import Refusal
+from store.artifacts import add_artifacts
 from store.dispatch_ends import close_if_all_ended, count_ended_runs, lock_dispatches
 from store.gaps import OpenGap, gaps_by_id, gaps_since, write_gaps
 from store.location_states import Stream, StreamState, lock_states, write_stretches, write_verdicts
@@ -58,6 +59,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
         rest = [done for done in ordered if done.run_id not in doubles]
         return [Refusal(run_id, "another run holds its slot") for run_id in doubles] + record(session, rest, now_ms)
     overwrite_runs(session, ledger.overwrites)
+    add_artifacts(session, ledger.entered, now_ms)
     _settle(session, ledger, known.states)
     add_to_rollups(session, "rollups_hour", ledger.hours)
     add_to_rollups(session, "rollups_day", ledger.days)

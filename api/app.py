@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from api import access, conditional, docs_page, errors, metrics, requests
+from api import access, artifact_serving, conditional, docs_page, errors, metrics, requests
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
@@ -47,6 +47,7 @@ def create_app(
         app.add_routes(routes)
     app.register_blueprint(metrics.pages)
     app.register_blueprint(docs_page.pages)
+    app.register_blueprint(artifact_serving.pages)
     rendering.install(app)
     sign_in.install(app)
     for family in (sign_in, alert_list, alert_pages, run_pages, acknowledging):

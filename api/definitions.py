@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 from pydantic_core import Url
 
 from api.errors import Invalid
+from api.families import DEFINITIONS, MONITOR, Family, family_of
 from api.kept_secrets import NOTHING_KEPT, refuse_elsewhere
-from model.definition import DEFAULT_INTERVAL_S, CheckDefinition
+from api.kept_step_secrets import with_their_steps
+from journeys.variables import has_place
+from model.definition import CheckDefinition
 from model.secrets import MASK, join, split
 from model.validation import field_errors
-from probes.registry import MONITORS
 
 _SETS = ("locations", "tags", "depends_on")
 _MOST = 100
@@ -26,16 +29,22 @@ READ_ONLY = (
 
 
 def definition_of(
-    document: Mapping[str, Any], default_locations: Sequence[str], kept: Collection[str] = ()
+    document: Mapping[str, Any],
+    default_locations: Sequence[str],
+    kept: Collection[str] = (),
+    *,
+    family: Family = MONITOR,
 ) -> CheckDefinition:
-    """Validate a whole monitor. `kept`: paths of secrets that may stay masked, since a value is stored. Raises Invalid
-    with a message per field."""
-    kind = document.get("type")
-    known = MONITORS.get(kind) if isinstance(kind, str) else None
-    if known is None:
-        said = "is missing" if kind is None else "is not a type of monitor"
-        raise Invalid({"type": [f"{said}: it is one of {', '.join(MONITORS)}"]})
+    """Validate a whole monitor or journey. `kept`: paths of secrets that may stay masked, since a value is stored.
+    Raises Invalid with a message per field."""
     whole = dict(document)
+    if family.only_type is not None:
+        whole.setdefault("type", family.only_type)
+    kind = whole.get("type")
+    known = family.types.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        said = "is missing" if kind is None else f"is not a type of {family.noun}"
+        raise Invalid({"type": [f"{said}: it is one of {', '.join(family.types)}"]})
     _refuse_read_only(whole)
     _refuse_inner_names(known, whole)
     if known.kind != "heartbeat" and whole.get("locations") is None:
@@ -45,7 +54,7 @@ def definition_of(
     sent = {name: whole[name] for name in _SETS if isinstance(whole.get(name), list)}
     whole |= {name: _each_once(values) for name, values in sent.items()}
     if whole.get("cron") is None and whole.get("interval") is None:
-        whole["interval"] = DEFAULT_INTERVAL_S
+        whole["interval"] = family.interval_s
     try:
         definition = known.model_validate(whole)
     except ValidationError as error:
@@ -64,15 +73,16 @@ def merged(
     """What a PUT makes of a stored, masked definition and its secrets: top-level fields replaced, null clears, a mask
     keeps what is stored, as long as the URL's origin is the same. One kind of schedule takes the place of the other.
     Raises Invalid."""
+    family = family_of(stored["type"])
     if "type" in change and change["type"] != stored["type"]:
-        raise Invalid({"type": ["can't be changed: make a new monitor instead"]})
+        raise Invalid({"type": [f"can't be changed: make a new {family.noun} instead"]})
     whole = {**stored, **change}
     for schedule, other in (("cron", "interval"), ("interval", "cron")):
         if change.get(schedule) is not None and change.get(other) is None:
             whole[other] = None
     whole = {name: value for name, value in whole.items() if value is not None or _required(stored["type"], name)}
     refuse_elsewhere(stored.get("url"), whole.get("url"), whole, secrets)
-    return definition_of(join(whole, dict(secrets)), default_locations)
+    return definition_of(join(whole, with_their_steps(stored, whole, secrets)), default_locations, family=family)
 
 
 def _of_what_was_sent(known: type[CheckDefinition], sent: Mapping[str, Any]) -> ValidationError | None:
@@ -92,7 +102,7 @@ def plain(definition: CheckDefinition) -> dict[str, Any]:
 @cache
 def defaults_of(kind: str) -> Mapping[str, Any]:
     """What a definition of this type holds when nothing is said: shows fields newer than a stored definition."""
-    known = MONITORS.get(kind)
+    known = DEFINITIONS.get(kind)
     if known is None:
         return {}
     blank = known.model_construct(type=kind, name="")
@@ -111,14 +121,14 @@ def _each_once(values: list[Any]) -> list[Any]:
 @cache
 def own_fields(kind: str) -> tuple[str, ...]:
     """The fields that only this type has, as people name them, in the order of its class."""
-    known = MONITORS.get(kind)
+    known = DEFINITIONS.get(kind)
     fields = known.model_fields.items() if known is not None else ()
     return tuple(info.alias or name for name, info in fields if name not in CheckDefinition.model_fields)
 
 
 def _required(kind: str, name: str) -> bool:
     """Null for a required field is refused like a wrong value, not taken as "clear it"."""
-    known = MONITORS[kind].model_fields.get(name)
+    known = DEFINITIONS[kind].model_fields.get(name)
     return known is not None and known.is_required()
 
 
@@ -146,11 +156,29 @@ def _refuse_masks(whole: dict[str, Any], kept: Collection[str]) -> None:
 
 def _refuse_passwords_in_urls(whole: dict[str, Any]) -> None:
     """URLs are read by everyone who may read the monitor, and stand in runs, alerts and logs."""
-    hints = {"url": "give user and password as basic_auth, which is kept secret", "runbook_url": "leave it out"}
-    found = {
-        name: [f"must not contain a password, which everyone who reads the monitor would see: {hint}"]
-        for name, hint in hints.items()
-        if whole.get(name) and Url(whole[name]).password is not None
-    }
+    said = "must not contain a password, which everyone who reads this would see"
+    found = {path: [f"{said}: {hint}"] for path, url, hint in _urls(whole) if password_in(url)}
     if found:
         raise Invalid(found)
+
+
+def _urls(whole: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(path, URL, what to do in place of a password in it)"""
+    hints = {
+        "url": "give user and password as basic_auth, which is kept secret",
+        "runbook_url": "leave it out",
+        "base_url": "send an Authorization header by extra_headers, which is kept secret",
+    }
+    yield from ((name, whole[name], hint) for name, hint in hints.items() if whole.get(name))
+    for index, step in enumerate(whole.get("steps") or ()):
+        if step.get("url"):
+            yield f"steps.{index}.url", step["url"], "put it into a variable, as {{NAME}}"
+
+
+def password_in(url: str) -> bool:
+    """Whether a URL shows one. A `{{NAME}}` is none. What is no URL by itself, such as a path, holds none either."""
+    try:
+        password = Url(url).password
+    except ValidationError:
+        return False
+    return password is not None and not has_place(unquote(password))

@@ -36,6 +36,7 @@ CODES: Mapping[int, str] = {
     429: "rate_limited",
     500: "internal",
     503: "unavailable",
+    507: "storage_full",
 }
 """The code that goes with each status (CONTRACT, "Common")."""
 

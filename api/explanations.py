@@ -1,4 +1,4 @@
-"""Why somebody was told, or was not: of a run, and of a monitor at an instant."""
+"""Why somebody was told, or was not: of a run, and of a monitor or journey at an instant."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pydantic import Field
 
 from alerts.explaining import Explained, decisions_of, why
 from api.access import Scope, caller
+from api.check_requests import find
 from api.envelope import success
 from api.errors import NotFound
+from api.families import JOURNEY, MONITOR, Family
+from api.journeys import JourneyPath
 from api.monitors import MonitorPath
 from api.routes import QueryModel, Routes
 from api.runs import RunPath
@@ -19,7 +22,6 @@ from api.schemas.decisions import DecisionsAnswer
 from api.services import services
 from model.fields import Instant
 from model.times import iso, parse_iso
-from store.checks import get_check
 from store.runs import run_by_id
 from store.sessions import EVERY_ORGANIZATION
 
@@ -46,11 +48,21 @@ def list_decisions(path: RunPath) -> Response:
 @routes.get("/v1/monitors/<monitor_id>/why", needs=Scope.READ, answers=DecisionsAnswer)
 def explain_monitor(path: MonitorPath, query: WhyQuery) -> Response:
     """Tell what each rule made of the last runs of a monitor before an instant, at each of its locations."""
+    return _why(MONITOR, path.monitor_id, query)
+
+
+@routes.get("/v1/journeys/<journey_id>/why", needs=Scope.READ, answers=DecisionsAnswer)
+def explain_journey(path: JourneyPath, query: WhyQuery) -> Response:
+    """Tell what each rule made of the last runs of a journey before an instant, at each of its locations."""
+    return _why(JOURNEY, path.journey_id, query)
+
+
+def _why(family: Family, check_id: str, query: WhyQuery) -> Response:
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:
-        check = get_check(session, path.monitor_id)
-        if check is None or check.kind == "browser" or check.organization_id != caller().organization_id:
-            raise NotFound("There is no such monitor")
+        check = find(family, session, check_id)
+        if check.organization_id != caller().organization_id:
+            raise NotFound(f"There is no such {family.noun}")
         found = why(session, check, state.database.now_ms(session) if query.at is None else parse_iso(query.at))
     return success(_shapes(found))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -11,9 +11,18 @@ from sqlalchemy.orm import Session
 
 from alerts.record import record
 from api.errors import Conflict
+from api.leased_journeys import asked_of_runs, with_variables
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
-from model.protocol import PROTOCOL, LeaseAnswer, LeasedBatch, LeasedCheck, LeasedRun, LeaseRequest
+from model.protocol import (
+    PROTOCOL,
+    LeaseAnswer,
+    LeasedBatch,
+    LeasedCheck,
+    LeasedRun,
+    LeaseRequest,
+    RunOverrides,
+)
 from store.claims import Claimed, anything_to_claim, claim
 from store.keyring import Keyring
 from store.leased_checks import check_rows_for_lease
@@ -41,6 +50,7 @@ class Found:
     cancelled: list[str]
     now_ms: int
     read_at: float
+    overrides: Mapping[str, RunOverrides]
 
     @property
     def anything(self) -> bool:
@@ -58,7 +68,7 @@ class Found:
                     claimed.dispatch_id,
                     claimed.token,
                     [
-                        LeasedRun(run_id, check_id, due_ms - now_ms, trigger)
+                        LeasedRun(run_id, check_id, due_ms - now_ms, trigger, self.overrides.get(run_id))
                         for run_id, check_id, due_ms, _, trigger in claimed.runs
                     ],
                 )
@@ -108,13 +118,18 @@ class Leasing:
             wanted.update(dict.fromkeys(planned[1] for one in batches for planned in one.runs))
             checks = (
                 [
-                    LeasedCheck(leased.check_id, leased.version, msgspec.Raw(leased.definition))
+                    LeasedCheck(
+                        leased.check_id,
+                        leased.version,
+                        msgspec.Raw(with_variables(session, self._keyring, leased)),
+                    )
                     for leased in check_rows_for_lease(session, self._keyring, list(wanted))
                 ]
                 if wanted
                 else []
             )
-            return Found(until, batches, checks, changes.cancelled, now_ms, read_at)
+            overrides = asked_of_runs(session, self._keyring, batches)
+            return Found(until, batches, checks, changes.cancelled, now_ms, read_at, overrides)
 
     @staticmethod
     def _renew(session: Session, holder: Holder, request: LeaseRequest, now_ms: int) -> None:

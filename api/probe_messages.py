@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from api.errors import Malformed, Refused
+from api.evidence_messages import judge_evidence
 from model.errors import ErrorCode, status_for
 from model.finished import Finished
 from model.outcome import Attempt, Metrics, RunError, RunStatus, Trigger
@@ -126,6 +127,9 @@ def finished_of(result: Result, slot: LeasedSlot, holder: Holder) -> Finished:
         degraded=result.degraded,
         probe_id=holder.probe_id,
         dispatch_id=result.dispatch_id,
+        steps=result.steps,
+        artifacts=result.artifacts,
+        page=result.page,
     )
 
 
@@ -159,6 +163,7 @@ def _judge(result: Result) -> None:
     result.error = _error(result.status, result.error)
     for attempt in result.attempts:
         _judge_attempt(attempt)
+    judge_evidence(result)
 
 
 def _judge_attempt(attempt: Attempt) -> None:

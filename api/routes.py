@@ -45,6 +45,7 @@ _PHRASES: Mapping[int, str] = {
     422: "A field is not acceptable; `error.fields` says which, and why",
     429: "Too many requests; `Retry-After` says when to come back",
     503: "The database can't be reached",
+    507: "There is no room for it",
 }
 
 

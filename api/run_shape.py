@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from model.evidence import PageFigures
 from model.finished import Detail
 from model.outcome import Metrics, RunError, Trigger
 from model.times import iso
+from store.artifact_tables import Artifact
 from store.tables import Gap, Run
 
 PHASES = ("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "download_ms")
@@ -32,16 +35,19 @@ def run_summary(run: Run) -> dict[str, Any]:
         "duration_ms": tidy(run.duration_ms),
         "degraded": run.degraded,
         "metrics": {phase: tidy(getattr(run, phase)) for phase in PHASES},
-        "error": {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None,
+        "error": run_error(run),
         "probe_id": run.probe_id,
     }
 
 
 def run_detail(run: Run) -> dict[str, Any]:
     """A run with all it found."""
-    detail = msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+    detail = detail_of(run)
+    summary = run_summary(run)
+    if summary["journey_id"] is not None:
+        summary["metrics"] |= _page_figures(detail)
     return {
-        **run_summary(run),
+        **summary,
         "assertions": [
             {
                 "type": result.type,
@@ -69,6 +75,30 @@ def run_detail(run: Run) -> dict[str, Any]:
     }
 
 
+def detail_of(run: Run) -> Detail:
+    """What a run found beside its row."""
+    return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
+
+
+def step_shapes(run: Run, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
+    """The steps of a journey's run; `artifacts`: those of the run that are still there."""
+    shots = [artifact for artifact in artifacts if artifact.type == "screenshot"]
+    anywhere = {artifact.sha256: artifact.id for artifact in shots}
+    at_step = {(artifact.step_index, artifact.sha256): artifact.id for artifact in shots}
+    return [
+        {
+            "index": step.index,
+            "type": step.type,
+            "name": step.name,
+            "status": step.status,
+            "duration_ms": tidy(step.duration_ms),
+            "error": step.error,
+            "screenshot_id": at_step.get((step.index, step.screenshot or ""), anywhere.get(step.screenshot or "")),
+        }
+        for step in detail_of(run).steps
+    ]
+
+
 def gap_entry(gap: Gap) -> dict[str, Any]:
     """A stretch of slots nobody ran, as it stands in lists of runs."""
     return {
@@ -89,8 +119,13 @@ def last_run(run: Run) -> dict[str, Any]:
         "location": run.location,
         "duration_ms": tidy(run.duration_ms),
         "completed_at": iso(run.completed_ms),
-        "error": {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None,
+        "error": run_error(run),
     }
+
+
+def run_error(run: Run) -> dict[str, str] | None:
+    """Why a run did not succeed."""
+    return {"code": run.error_code, "message": run.error_message or ""} if run.error_code else None
 
 
 def tidy(milliseconds: float | None) -> float | int | None:
@@ -99,6 +134,13 @@ def tidy(milliseconds: float | None) -> float | int | None:
         return None
     rounded = round(milliseconds, 3)
     return int(rounded) if rounded.is_integer() else rounded
+
+
+def _page_figures(detail: Detail) -> dict[str, float | int | None]:
+    """What the browser measured of the last page; null where it did not."""
+    page = detail.page or PageFigures()
+    cls = None if page.cls is None else round(page.cls, 4)
+    return {"load_ms": tidy(page.load_ms), "lcp_ms": tidy(page.lcp_ms), "cls": cls}
 
 
 def _phases(metrics: Metrics) -> dict[str, float | int | None]:

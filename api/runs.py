@@ -1,4 +1,4 @@
-"""/v1/runs/:id, and the runs of a monitor: newest first, with the stretches that nobody ran in their place."""
+"""/v1/runs/:id, and the runs of a check: newest first, with the stretches that nobody ran in their place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
+from api.check_requests import find
 from api.envelope import success
 from api.errors import Invalid, NotFound
+from api.families import JOURNEY, MONITOR, Family
+from api.journeys import JourneyPath
 from api.monitors import MonitorPath
 from api.paging import Page
 from api.routes import PathModel, Routes
@@ -20,7 +23,6 @@ from api.services import services
 from model.fields import Instant, LocationName
 from model.outcome import RunStatus
 from model.times import parse_iso
-from store.checks import get_check
 from store.runs import RunFilter, RunPage, list_runs, list_runs_after, run_by_id
 from store.tables import Gap
 
@@ -56,7 +58,7 @@ class RunsQuery(Page):
 
 @routes.get("/v1/runs/<run_id>", needs=Scope.READ, answers=RunAnswer)
 def show_run(path: RunPath) -> Response:
-    """Get a run with all it found. Runs of deleted monitors stay readable until their retention ends."""
+    """Get a run with all it found. Runs of deleted checks stay readable until their retention ends."""
     with services().database.read(caller().organization_id) as session:
         run = run_by_id(session, path.run_id)
         if run is None:
@@ -70,6 +72,19 @@ def list_monitor_runs(path: MonitorPath, query: RunsQuery) -> Response:
 
     A stretch of slots that nobody ran is one entry with `slots`, `from` and `to`, and counts 1.
     """
+    return _runs_of(MONITOR, path.monitor_id, query)
+
+
+@routes.get("/v1/journeys/<journey_id>/runs", needs=Scope.READ, answers=RunList)
+def list_journey_runs(path: JourneyPath, query: RunsQuery) -> Response:
+    """List the runs of a journey, newest first.
+
+    A stretch of slots that nobody ran is one entry with `slots`, `from` and `to`, and counts 1.
+    """
+    return _runs_of(JOURNEY, path.journey_id, query)
+
+
+def _runs_of(family: Family, check_id: str, query: RunsQuery) -> Response:
     wanted = RunFilter(
         statuses=[RunStatus(name) for name in query.status.split(",")] if query.status else (),
         locations=[query.location] if query.location is not None else (),
@@ -77,10 +92,7 @@ def list_monitor_runs(path: MonitorPath, query: RunsQuery) -> Response:
         to_ms=parse_iso(query.to) if query.to is not None else None,
     )
     with services().database.read(caller().organization_id) as session:
-        check = get_check(session, path.monitor_id)
-        if check is None or check.kind == "browser":
-            raise NotFound("There is no such monitor")
-        found = _page(session, check.id, wanted, query)
+        found = _page(session, find(family, session, check_id).id, wanted, query)
     shown = [gap_entry(entry) if isinstance(entry, Gap) else run_summary(entry) for entry in found.entries]
     meta = {"total": found.total, "page": query.page, "per_page": query.per_page, "next": found.next}
     return success(shown, meta={**meta, "total_is_minimum": True} if found.total_is_minimum else meta)

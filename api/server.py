@@ -4,7 +4,8 @@
     server.start()          accepts from here on; server.url says where
     server.stop()           refuses newcomers, ends long polls at once, lets requests finish
 
-Flask's readers, those who change something, probes' work and pings have threads of their own: none waits for another.
+Flask's readers, those who change something, probes' work, artifacts and pings have threads of their own: none waits
+for another.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from api.artifact_uploads import MAX_BYTES as ARTIFACT_BYTES
+from api.artifact_uploads import METHODS as ARTIFACT_METHODS
+from api.artifact_uploads import PREFIX as ARTIFACT_PREFIX
+from api.artifact_uploads import ArtifactUploads
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
@@ -50,6 +55,8 @@ CHANGE_THREADS, CHANGES_WAITING = 8, 64
 process holds it, and who only reads is served."""
 PROBE_THREADS, PROBE_WAITING = 6, 512
 PING_THREADS, PING_WAITING = 2, 64
+ARTIFACT_THREADS, ARTIFACTS_WAITING = 2, 64
+"""Of their own: a slow disk delays evidence, and no lease."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
@@ -85,8 +92,10 @@ class Server:
         self._for_changes = Pool("changes", CHANGE_THREADS, CHANGES_WAITING, QUEUED_S)
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
+        self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
         self.probes = ProbeProtocol(database, keyring, self._for_probes)
         pings = Pings(database, keyring, self._for_pings)
+        self.artifacts = ArtifactUploads(database, keyring, settings, self._for_artifacts)
         self._entrance = Entrance(
             WsgiBridge(app.wsgi_app, self._people, self._for_changes),
             Proxies(settings.trusted_proxies),
@@ -94,7 +103,10 @@ class Server:
                 "/v1/probe/lease": Native(self.probes.lease),
                 "/v1/probe/results": Native(self.probes.results, body_bytes=RESULTS_BYTES),
             },
-            below={PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES)},
+            below={
+                PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES),
+                ARTIFACT_PREFIX: Native(self.artifacts.put, ARTIFACT_METHODS, ARTIFACT_BYTES, streamed=True),
+            },
         )
         self._name: tuple[str, int] | None = None
         self._thread: threading.Thread | None = None
@@ -146,7 +158,7 @@ class Server:
         for thread in (self._thread, self._beats):
             if thread is not None:
                 thread.join()
-        for pool in (self._people, self._for_changes, self._for_probes, self._for_pings):
+        for pool in (self._people, self._for_changes, self._for_probes, self._for_pings, self._for_artifacts):
             pool.close()
 
     def __enter__(self) -> Self:

@@ -46,12 +46,14 @@ class InternalError(Refused):
 
 @dataclass(frozen=True)
 class Native:
-    """A handler outside Flask. `body_bytes`: its limit; `keep_bytes`: it wants no more than so much of the body."""
+    """A handler outside Flask. `body_bytes`: its limit; `keep_bytes`: it wants no more than so much of the body;
+    `streamed`: it takes the body as it arrives (Request.chunks), and holds it to the limit itself."""
 
     handler: Handler
     methods: tuple[str, ...] = ("POST",)
     body_bytes: int = MAX_BODY_BYTES
     keep_bytes: int | None = None
+    streamed: bool = False
 
 
 class Entrance:
@@ -77,7 +79,10 @@ class Entrance:
                 if await self._take_body(request, native, send):
                     await self._answer(request, native, started)
             except Refused as error:
-                await send_reply(send, refusal(error, request.request_id), request.request_id)
+                reply = refusal(error, request.request_id)
+                await send_reply(send, reply, request.request_id, close=request.unread)
+                if request.unread:
+                    await drain_and_close(request.receive, send)
         except ConnectionError:
             _log.debug("api.client_gone", path=request.path)
         except Exception as error:
@@ -101,6 +106,9 @@ class Entrance:
 
     async def _take_body(self, request: Request, native: Native | None, send: Send) -> bool:
         """Read the body into the request; False when it was refused, which is answered here."""
+        if native is not None and native.streamed:
+            request.unread = True
+            return True
         limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (MAX_BODY_BYTES, None)
         try:
             request.body = await self._bodies.read(request.headers, request.receive, limit, keep)

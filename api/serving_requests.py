@@ -9,7 +9,7 @@ slowly, or too many large ones at once, are refused as well, so memory stays bou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ BODY_S = 30.0
 """The longest a body may take to arrive: a client that drips it holds a connection and nothing else."""
 BODIES_BYTES = 64 << 20
 """All bodies on their way in at one time; more are answered 503."""
+SLOWEST_BYTES_PER_S = 128 << 10
+"""A body that is streamed may take BODY_S, and longer by its length at this rate."""
 DRAIN_S = 2.0
 DRAIN_BYTES = 16 << 20
 """After an early refusal the rest of a body is read and thrown away for so long, so that the client reads our answer in
@@ -37,6 +39,12 @@ class TooLargeError(Refused):
     status = 413
 
 
+class LengthRequiredError(Refused):
+    """The body does not say how long it is."""
+
+    status = 411
+
+
 class TooSlowError(Refused):
     """The body did not arrive in time."""
 
@@ -46,7 +54,7 @@ class TooSlowError(Refused):
 @dataclass(slots=True)
 class Request:
     """`peer`: address of the socket; `client`: of whom the request comes from, by the word of trusted proxies.
-    `began`: loop time at which it was complete. Header names are lower case."""
+    `began`: loop time at which it was complete. `unread`: its body is still to come. Header names are lower case."""
 
     method: str
     path: str
@@ -61,6 +69,7 @@ class Request:
     receive: Receive
     body: bytes = b""
     began: float = 0.0
+    unread: bool = False
 
     def header(self, name: bytes) -> str:
         """The header's value, empty when it is not there."""
@@ -70,6 +79,31 @@ class Request:
         """The token of `Authorization: Bearer …`, empty when there is none."""
         scheme, _, token = self.header(b"authorization").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+
+    def announced_length(self, limit: int) -> int:
+        """How long the body says it is. LengthRequiredError when it does not say; TooLargeError."""
+        announced = _content_length(self.headers)
+        if announced is None:
+            raise LengthRequiredError("Say how long the body is: Content-Length is missing")
+        if announced > limit:
+            raise TooLargeError(_too_large(limit))
+        return announced
+
+    async def chunks(self, length: int) -> AsyncIterator[bytes]:
+        """A body of this announced length as it arrives. TooSlowError; ConnectionError when the client hung up."""
+        within_s = BODY_S + length / SLOWEST_BYTES_PER_S
+        until = asyncio.get_running_loop().time() + within_s
+        while self.unread:
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await self.receive()
+            except TimeoutError:
+                raise TooSlowError(f"The body did not arrive within {within_s:.0f} s") from None
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("the client hung up")
+            self.unread = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
 
     async def gone(self) -> None:
         """Returns when the client has hung up. Only after the body was read."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from alerts.sending.service import Outbox
 from api.app import create_app
+from api.artifact_keeping import ArtifactKeeping
 from api.scheduler_watch import MakeSender, SchedulerWatch
 from api.server import Server
 from api.services import services_of
@@ -58,6 +59,8 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 parts.enter_context(UseWriter(database, services_of(app).uses))
                 server = Server(app, database, keyring, settings, on_failure=stopping.set)
                 address = parts.enter_context(server).url
+                taken = server.artifacts
+                parts.enter_context(ArtifactKeeping(database, settings, taken.files, taken.quota))
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from playwright.async_api import Error
+from playwright.async_api import Error, Locator
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
 
@@ -80,20 +80,21 @@ async def _what_did_not_come(error: Exception, step: Step, walk: Walk) -> str:
     known = in_the_way(str(error))
     if known is not None:
         return known
-    matches = await _matches(step, selector, walk)
-    if matches is None:
+    fitting = await _count(walk.all(step, selector))
+    if fitting is None:
         return f"the page did not answer {within}"
-    if matches:
-        return f"an element fits, but none could be seen {within}"
-    return f"no element fits {within}"
+    if not fitting:
+        return f"no element fits {within}"
+    seen = await _count(walk.all(step, selector).filter(visible=True))
+    return f"an element fits, but {'could not be used' if seen else 'none could be seen'} {within}"
 
 
-async def _matches(step: Step, selector: str, walk: Walk) -> int | None:
-    """How many elements fit now; None when the page can't even say that."""
+async def _count(elements: Locator) -> int | None:
+    """How many there are now; None when the page can't even say that."""
     try:
         async with asyncio.timeout(_COUNT_S):
-            return await walk.all(step, selector).count()
-    except (Error, StepError, TimeoutError):
+            return await elements.count()
+    except (Error, TimeoutError):
         return None
 
 

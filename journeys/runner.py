@@ -32,8 +32,10 @@ from model.evidence import PageFigures, StepResult, StepStatus
 from model.outcome import Metrics, Outcome, RunError, RunStatus
 from model.protocol import RunOverrides
 
-_OVERRUN_S = 0.5
-"""Playwright keeps a step's time itself; a step that has not come back so long after it is left behind."""
+_OVERRUN_S = 2.0
+_OVERRUN_AT_END_S = 0.5
+"""Playwright keeps a step's time itself, and tells what it met; a step that has not come back so long after its own
+time, or the journey's, is left behind."""
 _EVIDENCE_S = 10.0
 """How long it may take to gather what shows how a run ended, …"""
 _AFTER_DEADLINE_S = 3.0
@@ -133,7 +135,7 @@ async def _one_step(run: _Run, index: int, step: Step, *, last: bool) -> None:
     await _group(session, f"{index + 1}. {step.name or step.shown()}")
     try:
         filled = walk.begin(step)
-        async with asyncio.timeout(walk.left_s + _OVERRUN_S):
+        async with asyncio.timeout_at(min(walk.step_deadline + _OVERRUN_S, walk.deadline + _OVERRUN_AT_END_S)):
             await filled.run(walk)
     except Exception as error:  # noqa: BLE001 - a step's end must be told, whatever it is
         failure = await explain(error, step, walk, alive=run.browser.alive)

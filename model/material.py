@@ -8,6 +8,7 @@ from typing import Any
 from model.definition import CheckDefinition
 
 _INDIFFERENT = (frozenset(CheckDefinition.model_fields) | {"grace", "secret_headers"}) - {"assertions", "locations"}
+_SEVERAL = frozenset({"headers", "steps", "variables", "extra_headers"})
 
 
 def material_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
@@ -21,4 +22,6 @@ def material_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | Non
     if old.get("assertions") != new.get("assertions"):
         return "has other assertions"
     other = sorted(name for name in (old.keys() | new.keys()) - _INDIFFERENT if old.get(name) != new.get(name))
-    return f"has another {', '.join(other)}" if other else None
+    if not other:
+        return None
+    return f"has {'other' if set(other) <= _SEVERAL else 'another'} {', '.join(other)}"

@@ -1,19 +1,20 @@
 """Which fields of a definition are secret, and how they part from the rest and come back (CONTRACT, "Common").
 
-Secrets are stored apart, encrypted, and read back as ********; writing ******** keeps the stored value.
+Secrets are stored apart, encrypted, and read back as ********; writing ******** keeps the stored value. A secret's path
+says where it is: `headers.Authorization`, `variables.PASSWORD`, `steps.3.headers.Authorization`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 MASK = "********"
 _HEADER_NAMES = frozenset({"authorization", "cookie", "proxy-authorization"})
 _HEADER_PARTS = ("token", "key", "secret", "password")
-_VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}")
 _ALWAYS = (("basic_auth", "password"), ("client_certificate", "key"))
+_STEPS = "steps"
+_Place = tuple[str | int, ...]
 
 
 def secret_header(name: str, extra: tuple[str, ...] = ()) -> bool:
@@ -26,75 +27,79 @@ def secret_header(name: str, extra: tuple[str, ...] = ()) -> bool:
     )
 
 
-def _places(definition: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
-    """Where secrets may stand, as keys and indexes from the outside in."""
+def _places(definition: dict[str, Any]) -> Iterator[_Place]:
     extra = tuple(definition.get("secret_headers") or ())
     yield from _ALWAYS
     for group in ("headers", "extra_headers"):
         yield from ((group, name) for name in definition.get(group) or {} if secret_header(name, extra))
     yield from (("variables", name) for name in definition.get("variables") or {})
-    for index, step in enumerate(definition.get("steps") or ()):
-        if isinstance(step, dict):
-            for place in _places_of_a_step(step):
-                yield "steps", index, *place
+    steps = definition.get(_STEPS)
+    for index, step in enumerate(steps if isinstance(steps, (list, tuple)) else ()):
+        yield from ((_STEPS, index, *place) for place in _places_in_step(step))
 
 
-def _places_of_a_step(step: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """A text that is one `{{NAME}}` and nothing else names a secret, but is none, and says more when it is shown."""
-    for name, value in (step.get("headers") or {}).items():
-        if secret_header(name) and not _names_a_variable(value):
-            yield "headers", name
-    if "secret" in step and not _names_a_variable(step["secret"]):
+def _places_in_step(step: Any) -> Iterator[_Place]:
+    """`secret` is the seed of one-time codes; one that names a variable holds nothing itself."""
+    if not isinstance(step, dict):
+        return
+    if isinstance(step.get("secret"), str) and "{{" not in step["secret"]:
         yield ("secret",)
-
-
-def _names_a_variable(value: object) -> bool:
-    return isinstance(value, str) and _VARIABLE.fullmatch(value) is not None
+    if isinstance(step.get("headers"), dict):
+        yield from (("headers", name) for name in step["headers"] if secret_header(name))
 
 
 def split(definition: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """A definition -> (the same with each secret masked, {"headers.Authorization": value}). The input is kept."""
-    public = dict(definition)
+    public = _copy(definition)
     secrets: dict[str, str] = {}
     for place in _places(definition):
-        value = _at(definition, place)
-        if isinstance(value, str):
-            secrets[".".join(map(str, place))] = value
-            _put(public, place, MASK)
+        holder = _holder(public, place)
+        if holder is not None and isinstance(holder.get(place[-1]), str):
+            secrets[".".join(map(str, place))] = holder[place[-1]]
+            holder[place[-1]] = MASK
     return public, secrets
 
 
-def join(public: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+def join(public: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """The inverse of `split`: a masked definition with its secrets in place."""
-    whole = dict(public)
+    whole = _copy(public)
     for path, value in secrets.items():
-        place = _parsed(path)
-        if _at(public, place) == MASK:
-            _put(whole, place, value)
+        place = _place_of(path)
+        holder = _holder(whole, place)
+        if holder is not None and holder.get(place[-1]) == MASK:
+            holder[place[-1]] = value
     return whole
 
 
-def _parsed(path: str) -> tuple[str | int, ...]:
-    """`steps.3.headers.X-Key` -> its keys. The last of them, a header's name, may hold dots itself."""
-    if not path.startswith("steps."):
-        return tuple(path.split(".", 1))
-    group, index, *rest = path.split(".", 3)
-    return group, int(index), *rest
+def _place_of(path: str) -> _Place:
+    """Names of headers may hold dots themselves; those of groups and steps do not."""
+    group, _, rest = path.partition(".")
+    if group != _STEPS:
+        return group, rest
+    index, _, rest = rest.partition(".")
+    inner, dot, name = rest.partition(".")
+    return (group, int(index), inner, name) if dot else (group, int(index), inner)
 
 
-def _at(holder: Any, place: tuple[str | int, ...]) -> Any:
-    for key in place:
-        if isinstance(key, int):
-            holder = holder[key] if isinstance(holder, (list, tuple)) and key < len(holder) else None
+def _holder(definition: dict[str, Any], place: _Place) -> dict[Any, Any] | None:
+    """What holds the value at a place; None where there is no such thing."""
+    found: Any = definition
+    for part in place[:-1]:
+        if isinstance(part, int):
+            found = found[part] if isinstance(found, list) and part < len(found) else None
         else:
-            holder = holder.get(key) if isinstance(holder, dict) else None
-    return holder
+            found = found.get(part) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
-def _put(holder: Any, place: tuple[str | int, ...], value: str) -> None:
-    """Puts a value where `_at` finds one, into copies of what leads there."""
-    for key in place[:-1]:
-        inside = holder[key]
-        holder[key] = dict(inside) if isinstance(inside, dict) else list(inside)
-        holder = holder[key]
-    holder[place[-1]] = value
+def _copy(definition: dict[str, Any]) -> dict[str, Any]:
+    """As deep as secrets lie: values may be replaced without a trace in the input."""
+    copied = {key: dict(value) if isinstance(value, dict) else value for key, value in definition.items()}
+    if isinstance(definition.get(_STEPS), (list, tuple)):
+        copied[_STEPS] = [
+            {key: dict(value) if isinstance(value, dict) else value for key, value in step.items()}
+            if isinstance(step, dict)
+            else step
+            for step in definition[_STEPS]
+        ]
+    return copied

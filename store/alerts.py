@@ -15,6 +15,8 @@ from store.counting import count_rows
 from store.statements import from_json, rows, run
 from store.tables import Check
 
+WITHHELD = frozenset({"muted", "silenced", "parent_down"})
+"""Outcomes of decisions that kept a notice back."""
 HAND_RESOLVED_COUNTS_MS = 3_600_000
 """An alert that a person resolved keeps its rule quiet for so long (CONTRACT): judging must know of it."""
 _ADD_EVENT = (
@@ -167,6 +169,28 @@ def decisions_of_run(session: Session, run_id: str) -> list[Decision]:
     """What was kept about a run, oldest first."""
     wanted = select(Decision).where(Decision.run_id == run_id)
     return list(session.scalars(wanted.order_by(Decision.at_ms, Decision.id)))
+
+
+def withheld(session: Session, alert: Alert) -> list[Decision]:
+    """What kept the notices of an alert back, in the order in which it did."""
+    wanted = select(Decision).where(
+        Decision.check_id == alert.check_id,
+        Decision.at_ms >= alert.at_ms,
+        Decision.alert_id == alert.id,
+        Decision.outcome.in_(WITHHELD),
+    )
+    return list(session.scalars(wanted.order_by(Decision.at_ms, Decision.id)))
+
+
+def open_at(session: Session, check_id: str, at_ms: int) -> list[Alert]:
+    """The alerts of a check that were open at an instant."""
+    wanted = select(Alert).where(
+        Alert.check_id == check_id,
+        Alert.triggered_ms <= at_ms,
+        Alert.retracted.is_(False),
+        or_(Alert.resolved_ms.is_(None), Alert.resolved_ms > at_ms),
+    )
+    return list(session.scalars(wanted.order_by(Alert.triggered_ms, Alert.id)))
 
 
 def alerts_held_by_parent(session: Session, organization_id: str, check_id: str) -> list[dict[str, str]]:

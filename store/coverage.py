@@ -25,6 +25,7 @@ class ChannelRow(NamedTuple):
     """A channel that was not removed for good, with what keeps it from telling anybody."""
 
     id: str
+    type: str
     name: str
     deleted: bool
     disabled_reason: str | None
@@ -40,6 +41,7 @@ def channel_rows(session: Session, channel_ids: Collection[str]) -> dict[str, Ch
     """Those of these channels that there are or were, by id."""
     wanted = select(
         AlertChannel.id,
+        AlertChannel.type,
         AlertChannel.name,
         AlertChannel.deleted_ms,
         AlertChannel.disabled_ms,
@@ -48,6 +50,7 @@ def channel_rows(session: Session, channel_ids: Collection[str]) -> dict[str, Ch
     return {
         row.id: ChannelRow(
             row.id,
+            row.type,
             row.name,
             row.deleted_ms is not None,
             None if row.disabled_ms is None else row.disabled_reason or "its receiver refuses",

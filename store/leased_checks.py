@@ -18,7 +18,9 @@ from store.statements import from_json, rows
 KEPT_BYTES = 64 * 1024 * 1024
 """How much of definitions one keyring keeps ready; the least used go first."""
 _VERSIONS = "SELECT id, version FROM checks WHERE id IN ? AND deleted_ms IS NULL"
-_WHOLE = "SELECT id, version, organization_id, definition, secrets FROM checks WHERE id IN ? AND deleted_ms IS NULL"
+_WHOLE = (
+    "SELECT id, version, organization_id, kind, definition, secrets FROM checks WHERE id IN ? AND deleted_ms IS NULL"
+)
 
 
 class LeasedDefinition(msgspec.Struct, frozen=True):
@@ -27,6 +29,8 @@ class LeasedDefinition(msgspec.Struct, frozen=True):
     check_id: str
     version: int
     definition: bytes
+    organization_id: str
+    kind: str
 
 
 class _Kept:
@@ -72,12 +76,12 @@ def check_rows_for_lease(session: Session, keyring: Keyring, check_ids: Sequence
         else:
             ready.append(found)
     if missing:
-        for check_id, version, organization_id, definition, secrets in rows(session, _WHOLE, missing):
+        for check_id, version, organization_id, kind, definition, secrets in rows(session, _WHOLE, missing):
             whole = from_json(definition)
             if secrets is not None:
                 plain = keyring.decrypt(bytes(secrets), cell_of(organization_id, check_id))
                 whole = join(whole, msgspec.json.decode(plain, type=dict[str, str]))
-            leased = LeasedDefinition(check_id, version, msgspec.json.encode(whole))
+            leased = LeasedDefinition(check_id, version, msgspec.json.encode(whole), organization_id, kind)
             kept.put(leased)
             ready.append(leased)
     return ready

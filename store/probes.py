@@ -119,15 +119,14 @@ def served_locations(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
-def online_locations(session: Session, now_ms: int) -> set[str]:
-    """The locations where at least one probe instance holds its lease and stays."""
+def online_locations(session: Session, now_ms: int, *, capability: str = "network") -> set[str]:
+    """The locations where at least one probe instance that can do this holds its lease and stays."""
     statement = (
-        select(ProbeInstance.location)
+        select(ProbeInstance.location, ProbeInstance.capabilities)
         .join(Probe, Probe.id == ProbeInstance.probe_id)
         .where(Probe.deleted_ms.is_(None), ProbeInstance.lease_until_ms > now_ms, ProbeInstance.stopping.is_(False))
-        .distinct()
     )
-    return set(session.scalars(statement))
+    return {location for location, capabilities in session.execute(statement) if capability in capabilities}
 
 
 class Presence(NamedTuple):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from model.settings import Settings
 from model.times import DAY_MS
 from store.retention_alerting import TOLD_KEPT_MS, AlertingHorizons, alerting_steps
+from store.retention_batches import batch_steps
 from store.retention_size import runs_over_budget
 from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -85,6 +86,7 @@ class Retention:
             yield from self._rollups("rollups_hour", "check_id IN ? AND bucket_ms < ?", chunk, horizons.hours)
             yield from self._rollups("rollups_day", "check_id IN ? AND bucket_ms < ?", chunk, horizons.days)
         yield from alerting_steps(self._database, self._deleting, horizons.alerting)
+        yield from batch_steps(self._deleting, now_ms, horizons.runs)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
         yield from self._instances(horizons.closed)

@@ -6,21 +6,39 @@ To change keys: put a new one in front of TRACER_SECRET_KEYS of every process an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import LargeBinary, func, select
 from sqlalchemy.orm import Session
 
+from store.alert_channels import channel_cell
+from store.alert_tables import AlertChannel
+from store.batches import overrides_cell
 from store.check_secrets import cell_of
 from store.heartbeat_rows import token_cell
+from store.journey_tables import Batch, OrganizationVariable
 from store.keyring import Cell, Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, Heartbeat
+from store.variables import variable_cell
 from store.write_lock import Urgency
 
 BATCH = 100
+_SECRETS: Sequence[tuple[Any, Any, Any, Callable[[Any], Cell]]] = (
+    (Check, Check.secrets, Check.id, lambda row: cell_of(row.organization_id, row.id)),
+    (Heartbeat, Heartbeat.token, Heartbeat.check_id, lambda row: token_cell(row.organization_id, row.check_id)),
+    (AlertChannel, AlertChannel.secrets, AlertChannel.id, lambda row: channel_cell(row.organization_id, row.id)),
+    (
+        OrganizationVariable,
+        OrganizationVariable.value,
+        OrganizationVariable.id,
+        lambda row: variable_cell(row.organization_id, row.id),
+    ),
+    (Batch, Batch.overrides, Batch.id, lambda row: overrides_cell(row.organization_id, row.id)),
+)
+"""Every column that holds secrets: its table, its key, and the cell of a row."""
 _log = structlog.get_logger(__name__)
 
 
@@ -36,21 +54,13 @@ class Rotation:
         proof that the keyring is the right one, which is renewed last: older keys are not needed any more."""
         if not self._keyring.older_keys:
             return False
-        for move in (self._move_checks, self._move_tokens):
-            if move():
+        for table, blob, key, cell in _SECRETS:
+            if self._move(table, blob, key, cell):
                 return True
         with self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
             if self._keyring.renew_proof(session):
                 _log.info("keyring.rotated", older_keys=list(self._keyring.older_keys))
         return False
-
-    def _move_checks(self) -> bool:
-        return self._move(Check, Check.secrets, Check.id, lambda row: cell_of(row.organization_id, row.id))
-
-    def _move_tokens(self) -> bool:
-        return self._move(
-            Heartbeat, Heartbeat.token, Heartbeat.check_id, lambda row: token_cell(row.organization_id, row.check_id)
-        )
 
     def _move(self, table: Any, blob: Any, key: Any, cell: Callable[[Any], Cell]) -> bool:
         head = self._keyring.head

@@ -80,7 +80,7 @@ def overwrite_runs(session: Session, runs: Mapping[str, Finished]) -> None:
 def _outcome(done: Finished) -> tuple[Any, ...]:
     metrics, error = done.metrics, done.error
     detail = None
-    if done.assertions or done.attempts or done.response or done.steps:
+    if done.assertions or done.attempts or done.response or done.steps or done.artifacts:
         detail = _encode(Detail(done.assertions, done.attempts, done.response, done.steps, done.artifacts, done.page))
     return (
         done.status.value, done.started_ms, done.completed_ms, done.duration_ms,

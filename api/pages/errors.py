@@ -11,6 +11,7 @@ from api.pages.rendering import render
 _PROGRAMS = ("/v1/", "/api/", "/ping/", "/metrics", "/health", "/openapi.json", "/static/")
 _HEADINGS = {
     400: "This request can't be read",
+    401: "This needs a sign-in",
     403: "This is not allowed",
     404: "There is nothing here",
     405: "This address does not work that way",
@@ -38,9 +39,10 @@ def error_page(status: int, message: str, headers: Mapping[str, str]) -> Respons
 
 
 def _for_people() -> bool:
-    """What a page's view raised; and an address that does not exist, when a browser asks for it."""
-    if request.endpoint is not None:
-        return bool(getattr(current_app.view_functions.get(request.endpoint), "is_page", False))
+    """What a page's view raised; and when a browser asks: a file's, and an address that does not exist."""
     accepted = request.accept_mimetypes
     wants_html = accepted["text/html"] > accepted["application/json"]
-    return wants_html and not request.path.startswith(_PROGRAMS)
+    if request.endpoint is None:
+        return wants_html and not request.path.startswith(_PROGRAMS)
+    view = current_app.view_functions.get(request.endpoint)
+    return bool(getattr(view, "is_page", False)) or (wants_html and bool(getattr(view, "is_file", False)))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy.orm import Session
 
 from api.pages.changes import Comparison, compare
 from api.pages.words import text_of
-from model.finished import Detail
+from api.run_shape import detail_of
 from model.heartbeat import LOCATION
 from model.outcome import RunStatus, Trigger
 from store.alert_tables import Alert
@@ -29,11 +28,6 @@ class Evidence:
     good: Run | None
     comparison: Comparison | None
     body: str
-
-
-def detail_of(run: Run) -> Detail:
-    """What a run found beside its row."""
-    return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
 
 
 def compared(session: Session, run: Run) -> tuple[Run | None, Comparison | None]:

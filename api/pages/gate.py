@@ -54,7 +54,7 @@ def page(scope: Scope | None) -> Callable[[View], View]:
         @functools.wraps(view)
         def guarded(**from_path: Any) -> Response:
             token = session_token()
-            found = _visitor(token) if token is not None else None
+            found = signed_in()
             g.visitor = found
             if scope is None:
                 return view(**from_path)
@@ -76,6 +76,12 @@ def page(scope: Scope | None) -> Callable[[View], View]:
         return needs(OWN)(guarded)
 
     return declare
+
+
+def signed_in() -> Visitor | None:
+    """Who this browser is signed in as, if at all."""
+    token = session_token()
+    return _visitor(token) if token is not None else None
 
 
 def visitor() -> Visitor:

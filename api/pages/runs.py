@@ -12,12 +12,13 @@ from alerts.payload import target_of
 from api.access import Scope
 from api.errors import NotFound
 from api.pages.changes import subject
-from api.pages.evidence import compared, detail_of
+from api.pages.evidence import compared
 from api.pages.gate import page, visitor
 from api.pages.rendering import render
 from api.pages.summaries import runbook_of
 from api.pages.verdicts import verdict
 from api.pages.waterfall import waterfall
+from api.run_shape import detail_of
 from api.services import services
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id

@@ -59,7 +59,7 @@ class ErrorDetail(Shape):
         Literal[
             "malformed", "unauthorized", "forbidden", "plan_limit", "not_found", "method_not_allowed", "conflict",
             "too_large", "unsupported_media_type", "invalid", "upgrade_required", "rate_limited", "unavailable",
-            "internal",
+            "storage_full", "internal",
         ],
         Field(description="For programs"),
     ]  # fmt: skip

@@ -47,3 +47,27 @@ MONITOR: dict[str, Any] = {
     "created_at": "2024-01-15T10:00:00.000Z",
     "updated_at": "2024-01-15T10:00:00.000Z",
 }
+NEW_JOURNEY: dict[str, Any] = {
+    "name": "Login Flow",
+    "description": "Tests the user login process",
+    "interval": 300,
+    "timeout": 60,
+    "locations": ["us-east"],
+    "steps": [
+        {"type": "goto", "url": "https://app.example.com/login"},
+        {"type": "fill", "selector": "#email", "value": "ann@example.com"},
+        {"type": "fill", "selector": "#password", "value": "{{PASSWORD}}"},
+        {"type": "click", "selector": "button[type='submit']"},
+        {"type": "expect_visible", "selector": ".dashboard"},
+    ],
+    "variables": {"PASSWORD": "test123"},
+}
+"""The journey of the seed."""
+JOURNEY: dict[str, Any] = {
+    **{name: MONITOR[name] for name in ("status", "health", "location_states", "stats", "created_at", "updated_at")},
+    "id": "jny_abc123",
+    "type": "journey",
+    **NEW_JOURNEY,
+    "variables": {"PASSWORD": "********"},
+    "last_run": MONITOR["last_run"],
+}

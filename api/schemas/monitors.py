@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
+from api.families import MONITOR
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
-from api.schemas.examples import MONITOR
+from api.schemas.examples import MONITOR as EXAMPLE
 from api.schemas.partial import change_of
 from api.schemas.runs import Milliseconds, RunErrorShape, Status
 from model.definition import CheckDefinition
 from model.fields import LocationName
-from probes.registry import MONITORS
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 HealthName = Literal["up", "degraded", "down", "unknown", "paused", "maintenance"]
@@ -103,8 +103,8 @@ def _change(kind: str, definition: type[CheckDefinition]) -> type[BaseModel]:
     return change_of(definition, f"{_title(kind)}MonitorChange", f"What may change of a {kind} monitor.")
 
 
-_SHOWN = tuple(_shown(kind, definition) for kind, definition in MONITORS.items())
-_CHANGES = tuple(_change(kind, definition) for kind, definition in MONITORS.items())
+_SHOWN = tuple(_shown(kind, definition) for kind, definition in MONITOR.types.items())
+_CHANGES = tuple(_change(kind, definition) for kind, definition in MONITOR.types.items())
 
 if TYPE_CHECKING:  # the types below are made from the registry when this module is imported
     Monitor = Facts
@@ -112,7 +112,7 @@ if TYPE_CHECKING:  # the types below are made from the registry when this module
     Change = BaseModel
 else:
     Monitor = Annotated[reduce(or_, _SHOWN), Field(discriminator="type")]
-    Definition = Annotated[reduce(or_, MONITORS.values()), Field(discriminator="type")]
+    Definition = Annotated[reduce(or_, MONITOR.types.values()), Field(discriminator="type")]
     Change = reduce(or_, _CHANGES)
 
 
@@ -161,7 +161,7 @@ class MonitorChange(RootModel[Change]):
 class MonitorAnswer(Answer[Monitor]):
     """The monitor."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"success": True, "data": MONITOR}})
+    model_config = ConfigDict(json_schema_extra={"example": {"success": True, "data": EXAMPLE}})
 
 
 class MonitorList(Answer[list[Monitor]]):
@@ -169,7 +169,7 @@ class MonitorList(Answer[list[Monitor]]):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"success": True, "data": [MONITOR], "meta": {"total": 15, "page": 1, "per_page": 20}}
+            "example": {"success": True, "data": [EXAMPLE], "meta": {"total": 15, "page": 1, "per_page": 20}}
         }
     )
 
@@ -185,5 +185,5 @@ class RunRequest(BodyModel):
     )
 
     locations: Annotated[
-        list[LocationName] | None, Field(min_length=1, max_length=50, description="Some of the monitor's locations")
+        list[LocationName] | None, Field(min_length=1, max_length=50, description="Some of the check's locations")
     ] = None

@@ -31,6 +31,19 @@ class PhaseTimes(Shape):
     download_ms: Milliseconds | None
 
 
+class RunMetrics(PhaseTimes):
+    """Phases of the last request; of a journey, what the browser measured of the last page too."""
+
+    load_ms: Milliseconds | SkipJsonSchema[None] = None
+    lcp_ms: Annotated[
+        Milliseconds | SkipJsonSchema[None],
+        Field(description="Journeys: when the page's largest part was painted"),
+    ] = None
+    cls: Annotated[
+        float | SkipJsonSchema[None], Field(ge=0, description="Journeys: how much the page's layout shifted, no unit")
+    ] = None
+
+
 class AssertionShape(Shape):
     """One assertion held against the answer."""
 
@@ -79,6 +92,7 @@ class Run(Shape):
 class RunDetail(Run):
     """A run with all it found."""
 
+    metrics: RunMetrics
     assertions: list[AssertionShape]
     attempts: list[AttemptShape]
     response: Annotated[

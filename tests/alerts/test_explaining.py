@@ -9,13 +9,17 @@ from sqlalchemy import select
 
 from alerts.backtest import backtest
 from alerts.explaining import Explained, decisions_of, why
+from alerts.notices import raise_notice
 from alerts.rules.registry import RULES
+from alerts.watch import watch
 from model.errors import ErrorCode
+from model.notices import NoticeKind
 from store.alert_tables import Alert, AlertRule
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, Run
+from store.write_lock import Urgency
 from tests.alerts.alerting import STEP_MS, T0, add_channel, add_rule, alerts_of, record_one, run_of, tell_story
-from tests.alerts.recording import add_check, manual, not_run
+from tests.alerts.recording import add_check, manual, measured, not_run
 from tests.alerts.test_quiet import mute, silence, window
 from tests.conftest import Clock
 
@@ -71,6 +75,74 @@ def test_what_was_withheld_says_by_what(database: Database, organization: str) -
     assert [each.outcome for each in found] == ["silenced", "maintenance", "muted"]
     assert "deploy" in found[0].detail
     assert "2124" in found[2].detail
+
+
+def test_while_an_alert_is_held_its_later_runs_say_by_what(database: Database, organization: str, clock: Clock) -> None:
+    check = add_check(database, organization)
+    add_rule(database, organization, threshold=1, channels=[add_channel(database, organization)])
+    silence(database, organization, {"all": True}, 25)
+    tell_story(database, organization, check, "+--")
+    [_, second] = [explained(database, check, at)[0] for at in (1, 2)]
+    assert second.outcome == "silenced"
+    assert "nobody had been told" in second.detail
+    clock.now_ms = T0 + 3 * STEP_MS
+    watch(database)
+    tell_story(database, organization, check, "-", after=4)
+    assert [explained(database, check, at)[0].outcome for at in (2, 4)] == ["silenced", "joined"]
+
+
+def test_a_run_that_passed_and_was_slow_says_that_it_raised_an_alert(database: Database, organization: str) -> None:
+    check = add_check(database, organization)
+    slow = add_rule(
+        database, organization, "response_time", threshold=50, window=20, channels=[add_channel(database, organization)]
+    )
+    tell_story(database, organization, check, "+++")
+    [alert] = alerts_of(database)
+    with database.read(EVERY_ORGANIZATION) as session:
+        run = session.get_one(Run, alert.run_ids[0])
+        [said] = decisions_of(session, run)
+        [open_now] = why(session, session.get_one(Check, check), T0 + 9 * STEP_MS)
+    assert (said.outcome, said.rule_id, said.alert_id) == ("triggered", slow, alert.id)
+    assert "on average" in said.detail
+    assert open_now.alert_id == alert.id
+
+
+def test_silence_that_raised_an_alert_is_explained_and_says_that_nobody_is_there(
+    database: Database, organization: str, clock: Clock
+) -> None:
+    check = add_check(database, organization)
+    add_rule(database, organization, "no_data", window=30, channels=[add_channel(database, organization)])
+    tell_story(database, organization, check, "+")
+    message = "No probe of the location local has been online since 10:30 UTC. Start one."
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        raise_notice(
+            session, organization, kind=NoticeKind.LOCATION_OFFLINE, subject="local", severity="high", message=message,
+            link="/alerts", now_ms=T0,
+        )  # fmt: skip
+    clock.now_ms = T0 + 40_000
+    watch(database)
+    with database.read(EVERY_ORGANIZATION) as session:
+        [said] = why(session, session.get_one(Check, check), clock.now_ms)
+    assert said.outcome == "triggered"
+    assert said.detail.startswith(
+        "nothing was measured for 30 s at local; no probe of local has been online since 10:30 UTC; "
+    )
+
+
+def test_a_backtest_counts_every_event_of_a_webhook_and_digests_for_people(
+    database: Database, organization: str
+) -> None:
+    check = add_check(database, organization, interval_ms=1_000)
+    for at in range(40):
+        record_one(database, measured(organization, check, T0 + at * 1_000, passed=at % 2 == 0))
+    webhook, slack = (add_channel(database, organization, kind) for kind in ("webhook", "slack"))
+    rule = {"type": "consecutive_failures", "name": "r", "threshold": 1, "channels": [webhook, slack]}
+    definition = RULES["consecutive_failures"].model_validate({**rule, "apply_to": {"all": True}})
+    with database.read(EVERY_ORGANIZATION) as session:
+        found = backtest(session, organization, definition, T0, T0 + 60_000)
+    assert len(found.alerts) == 20
+    assert found.notices[webhook] == 39
+    assert found.notices[slack] < 12
 
 
 def test_a_second_location_that_is_wanted_is_named(database: Database, organization: str) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Asked(NamedTuple):
-    """One request that came."""
+    """One request that came. Names of headers begin with capitals."""
 
     method: str
     path: str
@@ -41,7 +41,12 @@ class Site:
 
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                asked = Asked(
+                    self.command,
+                    self.path,
+                    {name.title(): value for name, value in self.headers.items()},
+                    self.rfile.read(length),
+                )
                 site.asked.append(asked)
                 handler = site._handlers.get(self.path.partition("?")[0])
                 answer = Answer("not here", 404) if handler is None else handler(asked)

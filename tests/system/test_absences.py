@@ -33,20 +33,23 @@ def newest_success(stack: Stack, check_id: str) -> int:
 
 
 def wake_a_zombie(stack: Stack, target: Target) -> list[str]:
-    """A probe is stopped until another has its runs, then wakes and reports; what went wrong."""
+    """A probe is stopped until another has its runs, then wakes and reports; what went wrong. Runs are given away only
+    while they are younger than their interval: it is longer than a lease."""
     wire = Wire(stack.url)
     try:
         zombie = stack.add_probe("probe-1", wire.url)
-        monitors = [stack.monitor(target.url, name=f"check {number}", interval=2) for number in range(10)]
+        monitors = [stack.monitor(target.url, name=f"check {number}", interval=10) for number in range(40)]
         wait_for(lambda: all(newest_success(stack, monitor["id"]) for monitor in monitors), "first results")
-        target.delay_s = 1.5
+        target.delay_s = 2.0
         seen = target.hits.total()
         wait_for(lambda: target.hits.total() > seen + 5, "runs in flight")
         zombie.signal(signal.SIGSTOP)
         stopped_ms = now_ms()
         target.delay_s = 0
         stack.add_probe("probe-2", stack.url)
-        wait_for(lambda: all(newest_success(stack, m["id"]) > stopped_ms + 9_000 for m in monitors), "the other probe")
+        wait_for(
+            lambda: all(newest_success(stack, m["id"]) > stopped_ms + 9_000 for m in monitors), "the other probe", 60
+        )
         before = {m["id"]: {e["id"]: e for e in stack.api.history(m["id"]) if "id" in e} for m in monitors}
         told = len(wire.acknowledged)
         zombie.signal(signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""A monitor as the API shows it: its definition with secrets masked, and what is known of it now."""
+"""A monitor or journey as the API shows it: its definition with secrets masked, and what is known of it now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.tables import Check, LocationState, Run
 _COMMON = tuple(CheckDefinition.model_fields)
 
 
-def monitor(
+def check_shape(
     check: Check,
     *,
     states: Sequence[LocationState],

@@ -1,4 +1,4 @@
-"""What is known of monitors, read for a whole page at once: the number of queries does not grow with the page."""
+"""What is known of checks, read for a whole page at once: the number of queries does not grow with the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from alerts.book import windows_at
-from api.monitor_shape import monitor
+from api.check_shape import check_shape
 from api.services import services
 from store.heartbeat_rows import ping_tokens
 from store.location_states import states_of_checks
@@ -16,7 +16,7 @@ from store.runs import last_runs
 from store.tables import Check
 
 
-def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, Any]]:
+def shown_checks(session: Session, checks: Sequence[Check]) -> list[dict[str, Any]]:
     """Each check as the API shows it, in order."""
     state = services()
     now_ms = state.database.now_ms(session)
@@ -28,7 +28,7 @@ def shown_monitors(session: Session, checks: Sequence[Check]) -> list[dict[str, 
     heartbeats = [check.id for check in checks if check.kind == "heartbeat"]
     tokens = ping_tokens(session, state.keyring, heartbeats) if heartbeats else {}
     return [
-        monitor(
+        check_shape(
             check,
             states=states[check.id],
             newest=newest.get(check.id),

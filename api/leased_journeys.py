@@ -1,0 +1,36 @@
+"""What a probe is given with a journey beside its definition: the organization's variables it uses, and what a batch
+asks of single runs. Secrets: for the probe's memory, no more of them than these runs need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from journeys.variables import names_in
+from model.outcome import Trigger
+from model.protocol import RunOverrides
+from store.batches import overrides_of
+from store.claims import Claimed
+from store.keyring import Keyring
+from store.leased_checks import LeasedDefinition
+from store.variables import variables_of
+
+
+def with_variables(session: Session, keyring: Keyring, leased: LeasedDefinition) -> bytes:
+    """The definition with the organization's variables that its steps use; the journey's own come before them."""
+    if leased.kind != "browser":
+        return leased.definition
+    whole: dict[str, Any] = msgspec.json.decode(leased.definition, type=dict[str, Any])
+    own = whole.get("variables") or {}
+    missing = set(names_in(whole.get("steps"))) - own.keys()
+    shared = variables_of(session, keyring, leased.organization_id, sorted(missing)) if missing else {}
+    return msgspec.json.encode({**whole, "variables": {**shared, **own}}) if shared else leased.definition
+
+
+def asked_of_runs(session: Session, keyring: Keyring, batches: Iterable[Claimed]) -> dict[str, RunOverrides]:
+    """By run id, what was asked of it beyond its definition."""
+    by_ci = [planned[0] for claimed in batches for planned in claimed.runs if planned[4] == Trigger.CI.value]
+    return overrides_of(session, keyring, by_ci) if by_ci else {}
