@@ -11,7 +11,7 @@ up: $(VENV)/.installed
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 3 --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

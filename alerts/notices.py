@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from alerts.messages import channel_notices
 from model.ids import new_id
 from model.times import iso
 from store.alert_tables import Notice
@@ -147,6 +148,14 @@ def _tell(session: Session, notice: Notice, now_ms: int) -> None:
     session.flush()
 
 
+def _told(session: Session, notice: Notice) -> dict[str, Any]:
+    """The list keeps what was wrong; who is told that a channel works again is not told the alarm once more."""
+    shape = notice_shape(notice)
+    if notice.resolved_ms is not None and notice.kind in channel_notices.KINDS:
+        shape["message"] = channel_notices.over(session, notice)
+    return shape
+
+
 def _enqueue(session: Session, notice: Notice, now_ms: int) -> None:
     enqueue(
         session,
@@ -155,6 +164,6 @@ def _enqueue(session: Session, notice: Notice, now_ms: int) -> None:
         event=EVENT,
         number=notice.messages,
         channel_ids=channels_told(session, notice.organization_id, notice.subject),
-        payload={"type": EVENT, "timestamp": iso(now_ms), "data": notice_shape(notice)},
+        payload={"type": EVENT, "timestamp": iso(now_ms), "data": _told(session, notice)},
         now_ms=now_ms,
     )

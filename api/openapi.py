@@ -9,7 +9,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic.json_schema import models_json_schema
 
-from api import openapi_outside
+from api import openapi_artifacts, openapi_outside
 from api.routes import Described, Routes
 from api.schemas.envelope import ErrorAnswer
 
@@ -46,7 +46,7 @@ class DocumentedApp(OpenAPI):
             "info": self.info.model_dump(mode="json", exclude_none=True),
             "servers": [{"url": "/"}],
             "tags": [*(tag.model_dump(mode="json", exclude_none=True) for tag in self.tags), *openapi_outside.TAGS],
-            "paths": {**paths, **openapi_outside.paths()},
+            "paths": {**paths, **openapi_outside.paths(), **openapi_artifacts.paths()},
             "components": {
                 "schemas": {**_schemas(self._models), **openapi_outside.schemas()},
                 "securitySchemes": {**_SECURITY, **openapi_outside.SECURITY},

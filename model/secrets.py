@@ -6,6 +6,7 @@ says where it is: `headers.Authorization`, `variables.PASSWORD`, `steps.3.header
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ _HEADER_NAMES = frozenset({"authorization", "cookie", "proxy-authorization"})
 _HEADER_PARTS = ("token", "key", "secret", "password")
 _ALWAYS = (("basic_auth", "password"), ("client_certificate", "key"))
 _STEPS = "steps"
+_VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}")
 _Place = tuple[str | int, ...]
 
 
@@ -39,13 +41,15 @@ def _places(definition: dict[str, Any]) -> Iterator[_Place]:
 
 
 def _places_in_step(step: Any) -> Iterator[_Place]:
-    """`secret` is the seed of one-time codes; one that names a variable holds nothing itself."""
+    """`secret` is the seed of one-time codes. A text that is one `{{NAME}}` names a secret, and is none itself."""
     if not isinstance(step, dict):
         return
-    if isinstance(step.get("secret"), str) and "{{" not in step["secret"]:
+    if isinstance(step.get("secret"), str) and not _VARIABLE.fullmatch(step["secret"]):
         yield ("secret",)
-    if isinstance(step.get("headers"), dict):
-        yield from (("headers", name) for name in step["headers"] if secret_header(name))
+    headers = step.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if secret_header(name) and not (isinstance(value, str) and _VARIABLE.fullmatch(value)):
+            yield ("headers", name)
 
 
 def split(definition: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

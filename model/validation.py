@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -82,13 +82,24 @@ def by_type(value: object) -> str | None:
 def field_errors(error: ValidationError) -> Fields:
     """Messages by path. The path of the whole is ""."""
     found: Fields = {}
-    for details in error.errors(include_url=False):
+    mistakes = error.errors(include_url=False)
+    for details in mistakes:
+        if _only_seems_short(details, mistakes):
+            continue
         for path, message in _said(details):
             if len(found) < _MAX_FIELDS or path in found:
                 messages = found.setdefault(path, [])
                 if message not in messages:
                     messages.append(message)
     return found
+
+
+def _only_seems_short(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -> bool:
+    """Whether a list has entries enough, but wrong ones: pydantic does not count those, and would say it is short."""
+    if details["type"] != "too_short" or len(details["input"]) < details["ctx"]["min_length"]:
+        return False
+    place = details["loc"]
+    return any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in mistakes)
 
 
 def _said(details: ErrorDetails) -> Iterator[tuple[str, str]]:

@@ -70,6 +70,17 @@ def last_delivery_ms(session: Session, channel_id: str) -> int | None:
     return session.scalar(select(func.max(Notification.sent_ms)).where(Notification.channel_id == channel_id))
 
 
+def shares_its_name(session: Session, channel: AlertChannel) -> bool:
+    """Whether the organization has another channel of this name."""
+    others = select(AlertChannel.id).where(
+        AlertChannel.organization_id == channel.organization_id,
+        AlertChannel.name == channel.name,
+        AlertChannel.id != channel.id,
+        AlertChannel.deleted_ms.is_(None),
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
 def channel_by_id(session: Session, channel_id: str) -> AlertChannel | None:
     """A channel that is not deleted."""
     row = session.get(AlertChannel, channel_id)

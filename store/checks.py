@@ -109,6 +109,12 @@ def get_check(session: Session, check_id: str, *, lock: bool = False) -> Check |
     return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
+def definition_at(session: Session, check_id: str, version: int) -> dict[str, Any] | None:
+    """What a check was, masked, in one of its versions; None when that is not known any more."""
+    wanted = select(CheckVersion.definition).where(CheckVersion.check_id == check_id, CheckVersion.version == version)
+    return session.scalars(wanted).one_or_none()
+
+
 def lock_checks(session: Session, check_ids: Collection[str]) -> None:
     """Nobody else judges or edits these checks until this transaction ends. In the order of their ids, as everybody who
     locks several; what was read of their alerts before has to be read again."""

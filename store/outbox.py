@@ -7,6 +7,7 @@ same id, is somebody else's then. Of one alert (or notice) and channel only one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ _DUE = (
 _NEXT = "SELECT min(next_ms) FROM notifications WHERE status = 'pending' AND next_ms > ?"
 _CANDIDATES = (
     "SELECT id, organization_id, alert_id, notice_id, event, number, attempts, created_ms, retry_from_ms, claim, "  # noqa: S608
-    f"payload FROM notifications WHERE channel_id = ? AND {_FREE} ORDER BY created_ms, id LIMIT ? "
+    f"payload FROM notifications WHERE channel_id = ? AND {_FREE} AND {{}} ORDER BY created_ms, id LIMIT ? "
     "FOR UPDATE SKIP LOCKED"
 )
 _BUSY = (
@@ -61,8 +62,22 @@ _OVERTAKEN = (
     "(SELECT 1 FROM notifications l WHERE l.channel_id = notifications.channel_id AND l.{0} = notifications.{0} "
     "AND l.created_ms > notifications.created_ms AND l.status <> 'replaced')"
 )
-_MESSAGES = "SELECT grouped, sent_ms FROM notifications WHERE channel_id = ? AND sent_ms > ? GROUP BY grouped, sent_ms"
+_MESSAGES = (
+    "SELECT grouped, sent_ms FROM notifications WHERE channel_id = ? AND sent_ms > ? AND {} GROUP BY grouped, sent_ms"
+)
+_DUE_BY = (
+    "SELECT count(DISTINCT coalesce(alert_id, notice_id)), coalesce(min(created_ms), 0) FROM notifications "
+    "WHERE channel_id = ? AND status = 'pending' AND next_ms <= ? AND {}"
+)
 _WAITING = "SELECT count(*), min(created_ms) FROM notifications WHERE status = 'pending'"
+
+
+class About(StrEnum):
+    """What a notification tells of, as a condition: an alert, Tracer itself, or either."""
+
+    ALERTS = "alert_id IS NOT NULL"
+    NOTICES = "notice_id IS NOT NULL"
+    ANYTHING = "1 = 1"
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -102,13 +117,15 @@ def next_due_ms(session: Session, now_ms: int) -> int | None:
     return found
 
 
-def claim_due(session: Session, channel_id: str, claim: str, limit: int, now_ms: int) -> list[Claimed]:
+def claim_due(
+    session: Session, channel_id: str, claim: str, limit: int, now_ms: int, about: About = About.ANYTHING
+) -> list[Claimed]:
     """Claim up to `limit` due notifications of a channel, oldest first, for CLAIM_MS.
 
     Where two events of one alert wait, the later goes in place of the earlier; unless the earlier was claimed before by
     somebody who died: it may have arrived, so it is sent again, and the later one after it.
     """
-    candidates = rows(session, _CANDIDATES, channel_id, now_ms, now_ms, limit)
+    candidates = rows(session, _CANDIDATES.format(about), channel_id, now_ms, now_ms, limit)
     busy = _busy(session, candidates, channel_id, now_ms)
     chosen: dict[str, Any] = {}
     replaced: list[str] = []
@@ -188,13 +205,19 @@ def record_outcomes(session: Session, outcomes: Iterable[Outcome], claim: str) -
         run_many(session, _OVERTAKEN.format(column), waiting)
 
 
-def recent_messages(session: Session, channel_id: str, now_ms: int) -> tuple[list[int], list[int]]:
-    """(when single messages, when digests went to this channel in the last RECENT_MS), oldest first."""
+def recent_messages(session: Session, channel_id: str, about: About, now_ms: int) -> tuple[list[int], list[int]]:
+    """(when single messages, when digests of this kind went to this channel in the last RECENT_MS), oldest first."""
     singles: list[int] = []
     digests: list[int] = []
-    for grouped, sent_ms in rows(session, _MESSAGES, channel_id, now_ms - RECENT_MS):
+    for grouped, sent_ms in rows(session, _MESSAGES.format(about), channel_id, now_ms - RECENT_MS):
         (digests if grouped else singles).append(sent_ms)
     return sorted(singles), sorted(digests)
+
+
+def gathered_by(session: Session, channel_id: str, about: About, by_ms: int) -> tuple[int, int]:
+    """(of how many alerts or notices something waits for this channel that was due by then, since when)."""
+    count, since_ms = rows(session, _DUE_BY.format(about), channel_id, by_ms)[0]
+    return int(count), int(since_ms)
 
 
 def outbox_depth(session: Session) -> tuple[int, int | None]:

@@ -81,6 +81,7 @@ class Database:
         with self._lock.hold(urgency, patience_s):
             left_s = _LOCKED_S if patience_s is None else max(0.0, patience_s - (time.monotonic() - asked_s))
             with self._make(bind=self._writer(left_s), info={_SCOPE: scope}) as session:
+                session.connection()  # begins now: whoever is let in here holds the lock
                 yield from self._commit(session)
 
     def _writer(self, locked_s: float) -> Connection:

@@ -18,7 +18,7 @@ from email.utils import formatdate
 from typing import Annotated, ClassVar
 
 import aiosmtplib
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from alerts.channels.base import SEND_TIMEOUT_S, Channel, Delivered, Outgoing, Undelivered, Way
 from alerts.channels.http import authorities
@@ -39,24 +39,32 @@ _DEFAULT_FROM = "tracer@localhost.localdomain"
 _ROOM = 1_000_000
 
 
+def _each_once(recipients: tuple[str, ...]) -> tuple[str, ...]:
+    """The domains are in lower case here; what stands before the @ may differ by its case."""
+    return tuple(dict.fromkeys(recipients))
+
+
 class Email(Channel):
     """Mailboxes."""
 
     type: ClassVar[str] = "email"
     per_second: ClassVar[float] = 1.0
 
-    recipients: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=MAX_RECIPIENTS, strict=False)]
+    recipients: Annotated[
+        tuple[MailAddress, ...],
+        Field(min_length=1, max_length=MAX_RECIPIENTS, strict=False),
+        AfterValidator(_each_once),
+    ]
 
     async def send(self, outgoing: Outgoing, way: Way) -> Delivered:
         if not way.smtp_url:
             raise Undelivered("no mail server is set up: set TRACER_SMTP_URL")
         server = parse_smtp_url(way.smtp_url)
         name, address = sender(way.smtp_from or _DEFAULT_FROM)
-        recipients = list(dict.fromkeys(self.recipients))
-        message = _message(outgoing, way, name, address, recipients)
+        message = _message(outgoing, way, name, address, self.recipients)
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                return await _submit(server, way.egress, address, recipients, message.as_bytes(policy=SMTP))
+                return await _submit(server, way.egress, address, self.recipients, message.as_bytes(policy=SMTP))
         except TimeoutError:
             raise Undelivered(f"the mail server {server.host} did not answer within {SEND_TIMEOUT_S:g} s") from None
         except EgressError as error:

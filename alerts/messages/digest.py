@@ -35,7 +35,8 @@ def digest(events: Sequence[Told], public_url: str) -> Digest:
     """One message of many."""
     counts = Counter(_VERBS.get(event.event, "other") for event in events)
     told = ", ".join(f"{count} {verb}" for verb, count in counts.most_common())
-    return Digest(f"{len(events)} alerts at once: {told}", sorted(events, key=_weight), f"{public_url}/alerts")
+    what = "notices" if all(event.event == "notice" for event in events) else "alerts"
+    return Digest(f"{len(events)} {what} at once: {told}", sorted(events, key=_weight), f"{public_url}/alerts")
 
 
 def named(lines: Sequence[Told], room: int) -> tuple[list[str], int]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy.orm import Session
+
+from alerts.messages import channel_notices
 from alerts.self_watch.watching import Trouble, View, Watch, still
 from model.notices import NoticeKind
 from model.times import spoken
 from store.alert_tables import AlertChannel, Notice
 from store.channel_trouble import channel_by_id, disabled_channels, last_delivery_ms, undelivered
-
-SILENT_MS = 300_000
-_ERROR_CHARACTERS = 200
+from store.undelivered import PATIENCE_MS
 
 
 def _look(view: View) -> Iterable[Trouble]:
@@ -25,15 +26,16 @@ def _look(view: View) -> Iterable[Trouble]:
             yield still(notice)
     for channel in disabled.values():
         if not view.knows(channel.organization_id, NoticeKind.CHANNEL_DISABLED, channel.id):
-            yield _disabled(channel)
+            yield _disabled(view.session, channel)
     for found in undelivered(view.session, view.now_ms):
         channel = found.channel
         if view.knows(channel.organization_id, NoticeKind.CHANNEL_FAILING, channel.id):
             continue
-        if found.given_up or view.now_ms - found.since_ms > SILENT_MS:
-            why = f" Last error: {_one_line(found.last_error)}." if found.last_error else ""
+        if found.given_up or view.now_ms - found.since_ms > PATIENCE_MS:
+            why = f" Last error: {channel_notices.said(found.last_error)}." if found.last_error else ""
+            name = channel_notices.named(view.session, channel)
             message = (
-                f"{_named(channel)} has delivered nothing since {spoken(found.since_ms)}, and messages wait for it."
+                f"{name} has delivered nothing since {spoken(found.since_ms)}, and messages wait for it."
                 f"{why} They are tried again; GET /v1/notifications?status=failed lists what was given up."
             )
             kind = NoticeKind.CHANNEL_FAILING
@@ -47,20 +49,9 @@ def _over(view: View, notice: Notice) -> bool:
     return (last_delivery_ms(view.session, channel.id) or 0) > notice.at_ms
 
 
-def _disabled(channel: AlertChannel) -> Trouble:
-    reason = f": {_one_line(channel.disabled_reason)}" if channel.disabled_reason else ""
-    message = f"{_named(channel)} was switched off{reason}. Nothing is sent to it until its address is set again."
+def _disabled(session: Session, channel: AlertChannel) -> Trouble:
+    message = channel_notices.disabled(session, channel)
     return Trouble(channel.organization_id, NoticeKind.CHANNEL_DISABLED, channel.id, "high", message)
-
-
-def _named(channel: AlertChannel) -> str:
-    return f"The {channel.type} channel {channel.name}"
-
-
-def _one_line(text: str) -> str:
-    """What a receiver said, without anything that would break a line or hide text."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(plain.split())[:_ERROR_CHARACTERS].rstrip(".")
 
 
 WATCH = Watch((NoticeKind.CHANNEL_FAILING, NoticeKind.CHANNEL_DISABLED), _look)

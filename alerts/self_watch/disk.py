@@ -40,7 +40,7 @@ _FULL = _Level(
 _LOW = _Level(
     NoticeKind.DISK_LOW, "medium", 0.05, 500 * MEGABYTE,
     "The disk that holds {path} is nearly full ({share:.0%} of {total:.0f} GB free). Make room, or keep less: "
-    "TRACER_RETENTION_GB, TRACER_RETENTION_RUNS_DAYS.",
+    "TRACER_ARTIFACTS_GB, TRACER_RETENTION_GB, TRACER_RETENTION_RUNS_DAYS.",
 )  # fmt: skip
 
 

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from alerts.channels.base import Channel, Undelivered
 from alerts.channels.registry import CHANNELS
-from alerts.sending.pace import next_turn
+from alerts.sending.pace import WINDOW_MS, Turn, in_company, next_turn
 from store.alert_channels import SIGNING, channel_of, channel_secrets, joined
 from store.keyring import Keyring, UndecryptableError
-from store.outbox import Claimed, claim_due, recent_messages
+from store.outbox import About, Claimed, claim_due, gathered_by, recent_messages
 
 MOST_IN_A_DIGEST = 5_000
+_LONGEST_WAIT_MS = {About.ALERTS: WINDOW_MS, About.NOTICES: 1_000}
+"""How long a channel may be left alone because such a message has to wait. An alert may come while notices wait, and
+that must not."""
 _log = structlog.get_logger(__name__)
 
 
@@ -49,14 +52,29 @@ def next_batch(session: Session, keyring: Keyring, channel_id: str, claim: str, 
     except (KeyError, ValidationError):
         _log.error("channel.unusable", channel_id=channel_id, type=row.type)
         return _refused(session, channel_id, claim, now_ms, "the channel's configuration is not usable any more")
-    limit, grouped = room, False
-    if channel.in_digests:
-        turn = next_turn(*recent_messages(session, channel_id, now_ms), now_ms)
+    signing = secrets.get(SIGNING)
+    if not channel.in_digests:
+        return Batch(claim_due(session, channel_id, claim, room, now_ms), channel, signing)
+    waits: list[int] = []
+    for about, longest_ms in _LONGEST_WAIT_MS.items():
+        turn = _turn(session, channel_id, about, now_ms)
         if turn.wait_ms:
-            return Batch([], wait_ms=turn.wait_ms)
-        limit, grouped = (MOST_IN_A_DIGEST, True) if turn.grouped else (1, False)
-    claimed = claim_due(session, channel_id, claim, limit, now_ms)
-    return Batch(claimed, channel, secrets.get(SIGNING), grouped)
+            waits.append(min(turn.wait_ms, longest_ms))
+            continue
+        claimed = claim_due(session, channel_id, claim, MOST_IN_A_DIGEST if turn.grouped else 1, now_ms, about)
+        if claimed:
+            return Batch(claimed, channel, signing, turn.grouped)
+    return Batch([], wait_ms=max(waits, default=0))
+
+
+def _turn(session: Session, channel_id: str, about: About, now_ms: int) -> Turn:
+    """Alerts and notices have a pace each: what Tracer says about itself must not hold up an alert."""
+    singles, digests = recent_messages(session, channel_id, about, now_ms)
+    gathered = gathered_by(session, channel_id, about, digests[-1] + WINDOW_MS)[0] if digests else 0
+    turn = next_turn(singles, digests, now_ms, gathered=gathered)
+    if about is About.ALERTS or turn.wait_ms or turn.grouped:
+        return turn
+    return in_company(*gathered_by(session, channel_id, about, now_ms), now_ms)
 
 
 def _refused(session: Session, channel_id: str, claim: str, now_ms: int, why: str, *, for_good: bool = True) -> Batch:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alerts.channels.base import Delivered, Undelivered
+from alerts.messages import channel_notices
 from alerts.notices import raise_notice, resolve_notice
 from alerts.sending.retries import next_try_ms
 from store.alert_channels import disable_channel
@@ -39,11 +40,7 @@ def record_results(session: Session, results: Sequence[Result], claim: str, page
         if channel is not None:
             raise_notice(
                 session, channel.organization_id, kind=CHANNEL_DISABLED, subject=channel.id, severity="high",
-                message=(
-                    f"Nothing is sent to the channel {channel.name} any more: {reason}. "
-                    "Give it a new address, or delete it and name another in your rules"
-                ),
-                link=page_url, now_ms=now_ms,
+                message=channel_notices.disabled(session, channel), link=page_url, now_ms=now_ms,
             )  # fmt: skip
     failed = [outcome.id for outcome in outcomes if outcome.status == "failed"]
     if failed:
@@ -79,7 +76,7 @@ def say_undelivered(session: Session, notification_ids: Sequence[str], why: str,
         if channel.disabled_ms is None:
             raise_notice(
                 session, organization_id, kind=CHANNEL_FAILING, subject=channel.id, severity="high",
-                message=f"The channel {channel.name} fails: {why}", link=page_url, now_ms=now_ms,
+                message=f"{channel_notices.named(session, channel)} fails: {why}", link=page_url, now_ms=now_ms,
             )  # fmt: skip
 
 

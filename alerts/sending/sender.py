@@ -27,6 +27,7 @@ from alerts.sending.recorder import Recorder
 from alerts.sending.results import Result, record_results, say_undelivered
 from egress.door import Egress
 from model.addresses import AddressPolicy, networks_of
+from model.notices import NOTICES_PAGE
 from model.settings import Settings
 from store.keyring import Keyring
 from store.notifications import OUTBOX_TOPIC
@@ -323,7 +324,7 @@ class Sender:
 
     @property
     def _page_url(self) -> str:
-        return f"{self._public_url}/settings"
+        return self._public_url + NOTICES_PAGE
 
     def _acknowledge_url(self, alert_id: str) -> str | None:
         return acknowledge_url(self._keyring, self._public_url, alert_id, int(self._wall_s() * 1000))

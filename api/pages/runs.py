@@ -17,6 +17,7 @@ from api.pages.gate import page, visitor
 from api.pages.rendering import render
 from api.pages.summaries import runbook_of
 from api.pages.verdicts import verdict
+from api.pages.walked import walked
 from api.pages.waterfall import waterfall
 from api.run_shape import detail_of
 from api.services import services
@@ -72,7 +73,8 @@ def run(run_id: str) -> Response:
             "run.html",
             run=found,
             check=check,
-            detail=detail_of(found),
+            detail=(detail := detail_of(found)),
+            walked=walked(session, found, detail),
             target=target_of(check.definition) if check is not None else None,
             probe=probe_name(session, found.probe_id) or found.probe_id,
             runbook=runbook_of(check),

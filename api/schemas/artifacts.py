@@ -61,7 +61,7 @@ class StepList(Answer[list[StepShape]]):
                         "name": "Sign in",
                         "status": "failed",
                         "duration_ms": 5003.1,
-                        "error": "element is covered by `#cookie-banner`",
+                        "error": "element is covered by #cookie-banner",
                         "screenshot_id": "art_01hm5k3v2a",
                     },
                 ],

@@ -29,6 +29,7 @@ from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
+from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import URL_MONITOR
 
 CHECKS = [
@@ -74,6 +75,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "rule_id": owner.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data"}, status=201)["id"],
         "window_id": owner.data("POST", "/v1/maintenance-windows", WINDOW, status=201)["id"],
         "silence_id": owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 60}, status=201)["id"],
+        "journey_id": owner.data("POST", "/v1/journeys", {**JOURNEY, "tags": ["smoke"]}, status=201)["id"],
+        "tag": "smoke",
+        "batch_id": owner.data("POST", "/v1/journeys/run-tag/smoke", status=202)["batch_id"],
+        "variable": owner.data("POST", "/v1/variables", {"name": "PASSWORD", "value": "x"}, status=201)["name"],
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 
@@ -137,7 +142,7 @@ def test_the_document_is_sound_and_covers_every_route(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if rule.rule in NOT_DESCRIBED or getattr(app.view_functions[rule.endpoint], "is_page", False):
             continue
-        path = rule.rule.replace("<", "{").replace(">", "}")
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             assert (method, path) in described
 

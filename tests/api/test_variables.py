@@ -13,6 +13,7 @@ from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.variables import variables_of
 from tests.api.conftest import Client
+from tests.conftest import Clock
 
 MASKED = "********"
 
@@ -73,9 +74,10 @@ def test_bad_input_names_its_field(owner: Client, body: dict[str, Any], path: st
     assert owner.error("POST", "/v1/variables", body, status=422)["fields"].keys() == {path}
 
 
-def test_lists_are_newest_first_in_pages(owner: Client) -> None:
+def test_lists_are_newest_first_in_pages(owner: Client, clock: Clock) -> None:
     for name in ("A", "B", "C"):
         make(owner, name)
+        clock.advance(1)
     answer = owner("GET", "/v1/variables?per_page=2").get_json()
     assert [row["name"] for row in answer["data"]] == ["C", "B"]
     assert answer["meta"]["total"] == 3

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.api.conftest import app, keyring, make_key, owner, settings
-from tests.api.test_command_line import api
+from tests.api.conftest import api
 
 __all__ = ["api", "app", "keyring", "make_key", "owner", "settings"]

@@ -73,7 +73,7 @@ def test_secrets_of_steps_are_where_their_step_is() -> None:
         "steps.1.headers.X.Token.Y": "d",
         "steps.2.secret": "JBSWY3DPEHPK3PXP",
     }
-    assert public["steps"][1]["headers"] == {"Authorization": MASK, "X.Token.Y": MASK, "A": "e"}
+    assert public["steps"][1]["headers"] == {"Authorization": MASK, "X.Token.Y": MASK, "Accept": "e"}
     assert public["steps"][3]["secret"] == "{{SEED}}"
     assert join(public, secrets) == definition
     assert join({"steps": public["steps"][:1]}, secrets) == {"steps": definition["steps"][:1]}

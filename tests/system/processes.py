@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 OWNER_KEY = "owner-key-of-the-system-tests-0123456789"
+_PR_SET_PDEATHSIG = 1
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 SECRET_KEYS = "k1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
 
@@ -29,7 +31,8 @@ FORKS.set_forkserver_preload(["cli.main", "cli.programs", "cli.server", "probes.
 def _tracer(
     arguments: list[str], environment: dict[str, str], log: str, sabotage: str, enter: Callable[[], None] | None
 ) -> None:
-    """What a forked process does: become the command as a shell would start it."""
+    """What a forked process does: become the command as a shell would start it; gone when the test's process is."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
     if enter is not None:
         enter()

@@ -14,6 +14,7 @@ from alerts.channels.base import Delivered, Undelivered
 from alerts.channels.http import authorities
 from cli.environment import SettingsError, read_settings
 from model.smtp import MailServer, parse_smtp_url
+from model.validation import field_errors
 from tests.alerts.channels.bench import PUBLIC_URL, channel, payload, send
 from tests.alerts.channels.mail_sink import MailSink, mail_sink
 
@@ -180,6 +181,23 @@ def test_without_a_mail_server_the_sentence_says_what_to_set() -> None:
 def test_a_recipient_that_is_no_address_is_refused(recipient: str) -> None:
     with pytest.raises(ValidationError):
         channel("email", recipients=[recipient])
+
+
+def test_of_bad_recipients_only_what_is_wrong_is_said() -> None:
+    def said(*recipients: str) -> dict[str, list[str]]:
+        with pytest.raises(ValidationError) as refused:
+            channel("email", recipients=recipients)
+        return field_errors(refused.value)
+
+    assert said("ops", "ops@example.com") == {"recipients.0": ["must be a mail address such as ops@example.com"]}
+    assert said("ops", "boss").keys() == {"recipients.0", "recipients.1"}
+    assert said() == {"recipients": ["must have at least 1 entries"]}
+
+
+def test_a_recipient_named_twice_is_kept_once() -> None:
+    twice = ["ops@example.com", "boss@example.com", "ops@example.com", "ops@EXAMPLE.com", "Ops@example.com"]
+    kept = channel("email", recipients=twice).model_dump(mode="json")["recipients"]
+    assert kept == ["ops@example.com", "boss@example.com", "Ops@example.com"]
 
 
 def test_a_mail_server_as_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

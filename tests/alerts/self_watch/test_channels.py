@@ -38,20 +38,20 @@ def goes_to(owners: Owners) -> set[str]:
     return {row.channel_id for row in owners.outbox() if row.payload["data"]["kind"].startswith("channel_")}
 
 
-def test_mail_that_waits_for_five_minutes_is_told_elsewhere_until_some_is_delivered(
+def test_mail_that_waits_for_two_minutes_is_told_elsewhere_until_some_is_delivered(
     owners: Owners, let_pass: Pass
 ) -> None:
     mail, chat = owners.channel("mail"), owners.channel("chat")
     put(owners, mail)
     owners.end_all(attempts=1, last_error="Connection\r\nrefused <!channel>.")
-    let_pass(300)
+    let_pass(120)
     assert owners.open() == []
     let_pass(5)
     assert owners.open() == [("channel_failing", mail)]
     assert goes_to(owners) == {chat}
     message = owners.notices()[0].message
     assert message.startswith(
-        "The webhook channel mail has delivered nothing since 2024-01-15 10:30:00 UTC, and messages wait for it. "
+        "The channel mail (webhook) has delivered nothing since 2024-01-15 10:30:00 UTC, and messages wait for it. "
         "Last error: Connection refused <!channel>. They are tried again"
     )
     let_pass(60)
@@ -60,6 +60,20 @@ def test_mail_that_waits_for_five_minutes_is_told_elsewhere_until_some_is_delive
     let_pass(5)
     assert owners.open() == []
     assert goes_to(owners) == {chat}
+    assert owners.outbox()[-1].payload["data"]["message"] == "The channel mail (webhook) takes messages again"
+    assert {row.payload["data"]["link"] for row in owners.outbox()[1:]} == {"https://tracer.example/alerts"}
+    assert owners.notices()[0].message == message, "the list keeps what was wrong"
+
+
+def test_channels_of_one_name_are_told_apart_by_their_ids(owners: Owners, let_pass: Pass) -> None:
+    one, other = owners.channel("hook"), owners.channel("hook")
+    for number, channel_id in enumerate((one, other)):
+        put(owners, channel_id, number)
+    owners.end_all(status="failed", attempts=1, last_error="404 Not Found")
+    let_pass(5)
+    said = {notice.subject: notice.message for notice in owners.notices()}
+    for channel_id in (one, other):
+        assert said[channel_id].startswith(f"The channel hook (webhook, {channel_id}) has delivered nothing")
 
 
 def test_what_nobody_tried_to_send_is_not_the_channels_fault(owners: Owners, let_pass: Pass) -> None:
@@ -101,10 +115,16 @@ def test_a_channel_that_was_switched_off_is_told_elsewhere(owners: Owners, let_p
     let_pass(5)
     assert owners.open() == [("channel_disabled", hook)]
     assert goes_to(owners) == {chat}
-    assert "hook was switched off: it answered 410 Gone. Nothing is sent" in owners.notices()[0].message
+    assert (
+        "The channel hook (webhook) was switched off: it answered 410 Gone. Nothing is sent"
+        in owners.notices()[0].message
+    )
     if change == "enabled":
-        owners.change(hook, disabled_ms=None, disabled_reason=None)
+        owners.change(hook, disabled_ms=None, disabled_reason=None, updated_ms=owners.clock.now_ms)
     else:
         owners.change(hook, deleted_ms=owners.clock.now_ms)
     let_pass(5)
     assert owners.open() == []
+    ended = "was deleted" if change == "deleted" else "was changed, and messages are sent to it again"
+    owners.send_all()
+    assert owners.outbox()[-1].payload["data"]["message"] == f"The channel hook (webhook) {ended}"

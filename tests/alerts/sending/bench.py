@@ -157,6 +157,18 @@ class World:
         with self.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
             self._enqueue(session, alert_id, event, 1, channel_ids)
 
+    def say(self, count: int, *channel_ids: str) -> None:
+        """So many things that Tracer says about itself."""
+        with self.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            for _ in range(count):
+                self._number += 1
+                notice_id = f"ntc_{self._number:020d}"
+                enqueue(
+                    session, organization_id=self.organization, subject_id=notice_id, event="notice",
+                    number=1, channel_ids=channel_ids, payload={"type": "notice", "data": {"id": notice_id}},
+                    now_ms=self.clock.now_ms,
+                )  # fmt: skip
+
     def _enqueue(self, session: Any, alert_id: str, event: str, number: int, channel_ids: Sequence[str]) -> None:
         enqueue(
             session, organization_id=self.organization, subject_id=alert_id, event=event, number=number,

@@ -6,9 +6,10 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import select
 
 from store import alert_channels as stored
-from store.alert_tables import AlertChannel
+from store.alert_tables import AlertChannel, Notice
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from tests.alerts.sending.bench import KEYRING, Try, World
@@ -117,6 +118,28 @@ def test_after_two_minutes_owners_hear_of_a_channel_that_takes_nothing(world: Wo
     world.run(story)
     assert world.statuses(channel_id) == ["sent"]
     assert world.notices() == [("channel_failing", channel_id, True)]
+
+
+def test_channels_that_fail_at_once_are_told_to_the_others_in_one_message(world: World) -> None:
+    failing = [world.channel(name=f"hook {number}") for number in range(3)]
+    _, people = world.channel("people")
+    for _, receiver in failing:
+        receiver.always(503)
+
+    async def story() -> None:
+        for channel_id, _ in failing:
+            world.alerts(1, channel_id)
+            await asyncio.sleep(1)
+        await asyncio.sleep(130)
+
+    world.run(story)
+    assert [each.events for each in people.accepted] == [["notice"] * 3]
+    with world.database.read(EVERY_ORGANIZATION) as session:
+        subjects = {notice.id: notice.subject for notice in session.scalars(select(Notice))}
+        assert {notice.link for notice in session.scalars(select(Notice))} == {"https://tracer.example/alerts"}
+    for channel_id, receiver in failing:
+        told = {subjects[one] for each in receiver.tries if each.events == ["notice"] for one in each.alerts}
+        assert channel_id not in told
 
 
 def test_a_receiver_that_hangs_delays_no_other(world: World) -> None:

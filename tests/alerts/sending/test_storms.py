@@ -67,6 +67,54 @@ def test_a_quiet_channel_is_told_singly_again(world: World) -> None:
     assert [len(each.alerts) for each in receiver.tries] == [1, 1, 1, 1, 1, 15, 1]
 
 
+def test_digests_end_when_half_a_minute_brings_no_more_than_one_event(world: World) -> None:
+    """What comes once in half a minute after a burst goes singly, and from the second on at once."""
+    channel_id, receiver = world.channel("people")
+    came: list[float] = []
+
+    async def story() -> None:
+        world.alerts(20, channel_id)
+        for _ in range(6):
+            await asyncio.sleep(31)
+            came.append(world.now_s)
+            world.alerts(1, channel_id)
+        await asyncio.sleep(35)
+
+    world.run(story)
+    assert [len(each.alerts) for each in receiver.tries] == [1, 1, 1, 1, 1, 15, *[1] * 6]
+    assert receiver.tries[6].at_s - receiver.tries[5].at_s >= 30
+    late = [each.at_s - at_s for each, at_s in zip(receiver.tries[7:], came[1:], strict=True)]
+    assert max(late) <= 1.1, late
+    assert [row.grouped for row in world.notifications(channel_id)][-6:] == [False] * 6
+
+
+def test_what_tracer_says_about_itself_makes_no_alert_wait(world: World) -> None:
+    channel_id, receiver = world.channel("people")
+    asked_s: list[float] = []
+    alerts: list[str] = []
+
+    async def story() -> None:
+        for _ in range(6):
+            world.say(2, channel_id)
+            await asyncio.sleep(1)
+        await asyncio.sleep(8)
+        for _ in range(5):
+            world.say(2, channel_id)
+            asked_s.append(world.now_s)
+            alerts.extend(world.alerts(1, channel_id))
+            await asyncio.sleep(7)
+        await asyncio.sleep(65)
+
+    world.run(story)
+    singly = [each for each in receiver.tries if each.events == ["alert.triggered"]]
+    assert [each.alerts for each in singly] == [[alert_id] for alert_id in alerts]
+    late = [each.at_s - at_s for each, at_s in zip(singly, asked_s, strict=True)]
+    assert max(late) <= 2.1, late
+    assert len(receiver.told()) == len(set(receiver.told())) == 27
+    assert any(len(each.events) > 1 for each in receiver.tries), "notices among themselves"
+    assert not any({"notice", "alert.triggered"} <= set(each.events) for each in receiver.tries)
+
+
 def test_turns() -> None:
     second = 1_000
     assert next_turn([], [], 0) == Turn()
@@ -77,5 +125,6 @@ def test_turns() -> None:
     assert next_turn(five, [], 4 * second + GATHER_MS) == Turn(grouped=True)
     assert next_turn(five, [], WINDOW_MS + second) == Turn(), "the first of them is forgotten"
     assert next_turn(five, [10 * second], 39 * second) == Turn(wait_ms=second)
-    assert next_turn(five, [10 * second], 40 * second) == Turn(grouped=True)
-    assert next_turn([], [10 * second], 70 * second) == Turn(), "nothing came for as long: the storm is over"
+    assert next_turn(five, [10 * second], 40 * second, gathered=2) == Turn(grouped=True)
+    for came in (0, 1):
+        assert next_turn(five, [10 * second], 40 * second, gathered=came) == Turn(), "the storm is over"
