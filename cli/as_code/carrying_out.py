@@ -71,7 +71,7 @@ def _outcome(step: Step, data: Mapping[str, Any]) -> str:
 def _warnings(step: Step, envelope: Mapping[str, Any]) -> Iterator[str]:
     """That no rule covers a check is left out: its rule may be the next thing that is made."""
     for warning in (envelope.get("meta") or {}).get("warnings", ()):
-        if warning != NO_RULE:
+        if warning != NO_RULE.format(noun=step.section.noun):
             yield f"{step.section.noun} {step.name}: {warning}"
 
 

@@ -10,10 +10,9 @@ import yaml
 
 from cli.as_code.document import in_file
 from cli.as_code.names import Names
-from cli.as_code.sections import CHECKS, SECTIONS, Section
+from cli.as_code.sections import SECTIONS, Section
 from cli.as_code.stored import Item, Stored
 
-_ORDER = (*CHECKS, "rules", "channels")
 _SET_FOR_A_WHILE = "muted_until"
 _HEAD = """\
 # Written by `tracer export`; `tracer apply` takes it. A field left out has its default.
@@ -43,7 +42,7 @@ def exported(stored: Stored) -> str:
     names = Names(stored)
     document = {
         key: [_entry(SECTIONS[key], item, names) for item in sorted(stored.items[key], key=_by_name)]
-        for key in _ORDER
+        for key in SECTIONS
         if stored.items[key]
     }
     if not document:
@@ -54,7 +53,7 @@ def exported(stored: Stored) -> str:
 
 def doubles(stored: Stored) -> Iterator[str]:
     """Names that stand for several objects: `tracer apply` can't tell these apart."""
-    for key in _ORDER:
+    for key in SECTIONS:
         counts = Counter(item["name"] for item in stored.items[key])
         for name, count in counts.items():
             if count > 1:
@@ -72,6 +71,8 @@ def _entry(section: Section, item: Item, names: Names) -> dict[str, Any]:
         if field in section.read_only or field in ("name", _SET_FOR_A_WHILE) or (field == "locations" and not value):
             continue
         shown = _without_defaults(value, defaults.get(field))
+        if field == "steps":  # what a step does not say is null there, and nothing else is
+            shown = [{name: item for name, item in step.items() if item is not None} for step in value]
         if shown is not None and (field not in defaults or value != defaults[field]):
             entry[field] = shown
     for path, sections in section.references.items():

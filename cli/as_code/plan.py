@@ -13,10 +13,10 @@ from cli.as_code.document import Document, InvalidFileError, Problem
 from cli.as_code.entries import Entry, entries_of, sections_of
 from cli.as_code.names import Names
 from cli.as_code.sections import CHECKS, SECTIONS, Judged, Section
-from cli.as_code.stored import Item, Stored, masked_paths
+from cli.as_code.stored import Item, Stored
 
 Action = Literal["create", "change", "compare", "keep", "delete"]
-_ORDER = ("channels", *CHECKS, "rules")
+_ORDER = {"channels": 0, **dict.fromkeys(CHECKS, 1), "rules": 2}
 """What is named is made before what names it, and deleted after."""
 
 
@@ -81,7 +81,7 @@ def plan_of(document: Document, stored: Stored, *, prune: bool) -> Plan:
         steps = _in_order(document, steps, left, problems)
     if problems:
         raise InvalidFileError(problems)
-    deletions = [step for key in reversed(_ORDER) for step in rest if step.id in gone and step.section.key == key]
+    deletions = sorted((step for step in rest if step.id in gone), key=lambda step: -_ORDER[step.section.key])
     return Plan(document, [*steps, *deletions], left, names)
 
 
@@ -90,7 +90,7 @@ def _step(entry: Entry, document: Document, names: Names, default_locations: Seq
     section, old = entry.section, entry.stored
     whole, unknown = names.with_ids(section, entry.document)
     try:
-        judged = section.judge(whole, default_locations, masked_paths(old or {}))
+        judged = section.judge(whole, default_locations, old or {})
     except Invalid as error:
         # Of a name that was not found the judge says only that it is no id.
         raise Invalid({**(error.fields or {"": [error.message]}), **_listed(unknown)}) from None
@@ -148,7 +148,7 @@ def _in_order(document: Document, steps: list[Step], left: Sequence[Step], probl
         shown = " → ".join(step.name for step in reversed(circle))
         problems.append(Problem(document.line(f"{place}.depends_on"), f"depends_on goes in a circle: {shown}"))
         return steps
-    return sorted(steps, key=lambda step: (_ORDER.index(step.section.key), ranks.get(step.id, 0)))
+    return sorted(steps, key=lambda step: (_ORDER[step.section.key], ranks.get(step.id, 0)))
 
 
 def _parents(step: Step) -> Sequence[str]:

@@ -14,7 +14,9 @@ from alerts.channels.registry import CHANNELS
 from alerts.rules.registry import RULES
 from api import alert_rules, channel_configs, definitions
 from api.errors import Invalid
-from api.kept_secrets import NOTHING_KEPT
+from api.families import JOURNEY, MONITOR, Family, family_of
+from api.kept_secrets import NOTHING_KEPT, refuse_elsewhere
+from api.kept_step_secrets import with_their_steps
 from model.secrets import MASK, split
 from store.alert_channels import parted
 
@@ -29,9 +31,9 @@ class Judged:
     secrets: tuple[str, ...] = ()
 
 
-Judge = Callable[[Mapping[str, Any], Sequence[str], frozenset[str]], Judged]
-"""(a document with ids in place of names, the organization's default locations, paths of secrets that are stored) ->
-Judged. Raises Invalid with a message per field."""
+Judge = Callable[[Mapping[str, Any], Sequence[str], Mapping[str, Any]], Judged]
+"""(a document with ids in place of names, the organization's default locations, the stored object as REST shows it, or
+nothing) -> Judged. Raises Invalid with a message per field."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,32 @@ class Section:
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _monitor(document: Mapping[str, Any], default_locations: Sequence[str], kept: frozenset[str]) -> Judged:
-    whole = definitions.plain(definitions.definition_of(document, default_locations, kept))
-    if whole["locations"] is None:  # a heartbeat has none
-        del whole["locations"]
-    public, secrets = split(whole)
-    return Judged(whole, public, tuple(path for path, value in secrets.items() if value != MASK))
+def _check_of(family: Family) -> Judge:
+    def judge(document: Mapping[str, Any], default_locations: Sequence[str], stored: Mapping[str, Any]) -> Judged:
+        masks = masked_paths(document)
+        whole = definitions.plain(definitions.definition_of(document, default_locations, masks, family=family))
+        if whole["locations"] is None:  # a heartbeat has none
+            del whole["locations"]
+        secrets = dict.fromkeys(masked_paths(stored), "known to the API alone")
+        refuse_elsewhere(stored.get("url"), whole.get("url"), whole, secrets)
+        kept = with_their_steps(stored, whole, secrets)
+        public, given = split(whole)
+        missing = {path: [NOTHING_KEPT] for path, value in given.items() if value == MASK and path not in kept}
+        if missing:
+            raise Invalid(missing)
+        return Judged(whole, public, tuple(path for path, value in given.items() if value != MASK))
+
+    return judge
 
 
-def _rule(document: Mapping[str, Any], _: Sequence[str], __: frozenset[str]) -> Judged:
+def _check_defaults(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A journey's `type` goes without saying."""
+    kind = item["type"]
+    only = family_of(kind).only_type
+    return {**definitions.defaults_of(kind), **({"type": only} if only == kind else {})}
+
+
+def _rule(document: Mapping[str, Any], _: Sequence[str], __: Mapping[str, Any]) -> Judged:
     whole = alert_rules.plain(alert_rules.definition_of(document))
     return Judged(whole, whole)
 
@@ -69,8 +88,9 @@ def _rule_defaults(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return blank.model_dump(mode="json", exclude={"type", "name"}, warnings=False)
 
 
-def _channel(document: Mapping[str, Any], _: Sequence[str], kept: frozenset[str]) -> Judged:
+def _channel(document: Mapping[str, Any], _: Sequence[str], stored: Mapping[str, Any]) -> Judged:
     """A mask is no URL, and would be refused as such: what is kept is not judged again."""
+    kept = masked_paths(stored)
     try:
         name, kind, channel = channel_configs.channel_of_body(document)
         config = channel_configs.plain(channel)
@@ -105,23 +125,39 @@ def _at(value: Any, path: str) -> Any:
     return _at(value[max(fitting, key=len)], path[len(max(fitting, key=len)) + 1 :]) if fitting else None
 
 
-CHECKS = ("monitors",)
-_REFERENCES_OF_CHECKS = {"depends_on": CHECKS}
+def masked_paths(value: Any, path: str = "") -> frozenset[str]:
+    """Where secrets are stored, by what REST shows of them."""
+    inside = f"{path}." if path else ""
+    if isinstance(value, Mapping):
+        return frozenset().union(*(masked_paths(item, f"{inside}{key}") for key, item in value.items()))
+    if isinstance(value, list | tuple):
+        return frozenset().union(*(masked_paths(item, f"{inside}{place}") for place, item in enumerate(value)))
+    return frozenset({path}) if value == MASK else frozenset()
+
+
+CHECKS = ("monitors", "journeys")
+_MOMENTARY = ("status", "muted_until")
+_PARENTS = {"depends_on": CHECKS}
+_MEANT = {"apply_to.monitors": ("monitors",), "apply_to.journeys": ("journeys",), "channels": ("channels",)}
 
 SECTIONS: Mapping[str, Section] = {
     section.key: section
     for section in (
         Section(
-            "monitors", "monitor", "/v1/monitors", "mon", definitions.READ_ONLY, _monitor,
-            lambda item: definitions.defaults_of(item["type"]), ("status", "muted_until"), _REFERENCES_OF_CHECKS,
+            "monitors", "monitor", "/v1/monitors", "mon", definitions.READ_ONLY, _check_of(MONITOR), _check_defaults,
+            _MOMENTARY, _PARENTS,
+        ),
+        Section(
+            "journeys", "journey", "/v1/journeys", "jny", definitions.READ_ONLY, _check_of(JOURNEY), _check_defaults,
+            _MOMENTARY, _PARENTS,
+        ),
+        Section(
+            "rules", "rule", "/v1/alert-rules", "rule", alert_rules.READ_ONLY, _rule, _rule_defaults, ("enabled",),
+            _MEANT,
         ),
         Section(
             "channels", "channel", "/v1/alert-channels", "chan", channel_configs.READ_ONLY, _channel,
             _channel_defaults,
-        ),
-        Section(
-            "rules", "rule", "/v1/alert-rules", "rule", alert_rules.READ_ONLY, _rule, _rule_defaults, ("enabled",),
-            {"apply_to.monitors": ("monitors",), "apply_to.journeys": ("journeys",), "channels": ("channels",)},
         ),
     )
 }  # fmt: skip

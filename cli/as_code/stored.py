@@ -8,7 +8,6 @@ from typing import Any
 
 from cli.as_code.sections import SECTIONS
 from cli.client import ApiError, Client
-from model.secrets import MASK
 
 _PER_PAGE = 100
 _TRIES = 3
@@ -32,14 +31,6 @@ def read_stored(client: Client) -> Stored:
     """Raises ApiError."""
     items = {key: _every(client, section.path) for key, section in SECTIONS.items()}
     return Stored(items, client.request("GET", "/v1/organization")["data"]["default_locations"])
-
-
-def masked_paths(value: Any, path: str = "") -> frozenset[str]:
-    """Where secrets are stored, by what REST shows of them."""
-    if isinstance(value, Mapping):
-        inside = f"{path}." if path else ""
-        return frozenset().union(*(masked_paths(item, f"{inside}{key}") for key, item in value.items()))
-    return frozenset({path}) if value == MASK else frozenset()
 
 
 def _every(client: Client, path: str) -> list[Item]:

@@ -89,6 +89,8 @@ def run(
     _refuse_pointless(options, by_id=journey_id is not None, local=file is not None, wait=wait, timeout=timeout)
     if headed and file is None:
         raise click.UsageError("--headed goes with --file: the probes' browsers can't be seen from here")
+    if headed and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise click.UsageError("--headed needs a desktop: neither DISPLAY nor WAYLAND_DISPLAY is set here")
     if options.junit is not None and not options.junit.absolute().parent.is_dir():
         raise click.UsageError(f"--junit: there is no folder {options.junit.parent}")
     if file is not None:

@@ -12,7 +12,13 @@ import yaml
 from click.testing import CliRunner, Result
 
 from cli.main import tracer
+from probes.registry import parse
+from store.checks import create_check
+from store.keyring import Keyring
+from store.sessions import Database
+from store.write_lock import Urgency
 from tests.api.conftest import Client
+from tests.conftest import Clock
 
 Apply = Callable[..., Result]
 
@@ -56,13 +62,32 @@ monitors:
                   {type: header, name: X-A, operator: exists}, {type: response_time, operator: less_than, value: 900}]}
   - {name: Mail, type: dns, host: example.com, record_type: MX, nameserver: "192.0.2.1:53", locations: [eu-west]}
   - {name: Port, type: tcp, host: db.example, port: 5432, tls: {enabled: true}, send: "a\\r\\n", expect: "yes",
-     locations: [eu-west], depends_on: [Page, Call]}
+     locations: [eu-west], depends_on: [Page, Call, Log in]}
   - {name: Nightly, type: heartbeat, cron: 0 3 * * *, grace: 1800, tags: ["1", "on", "2030-01-01"]}
   - {name: "mon_0123456789", type: heartbeat, interval: 86400}
+journeys:
+  - name: Log in
+    interval: 600
+    locations: [eu-west]
+    tags: [smoke]
+    viewport: {width: 800}
+    extra_headers: {X-Key: abc, X-Team: core}
+    variables: {PASSWORD: hunter2}
+    depends_on: [Page]
+    steps:
+      - {type: goto, url: /login}
+      - {type: fill, selector: "#password", value: "{{PASSWORD}}", name: password, timeout: 5}
+      - {type: totp, secret: JBSWY3DPEHPK3PXP, variable: CODE}
+      - {type: fill, selector: "#code", value: "{{CODE}}", frame: iframe}
+      - {type: request, method: POST, url: "https://a.example/api", headers: {Authorization: Bearer one},
+         body: "$${NAME}", assertions: [{type: json_path, path: $.a, operator: equals, value: null}]}
+      - {type: expect_text, selector: h1, value: Hi}
+    base_url: https://a.example
+  - {name: Short, steps: [{type: goto, url: "https://a.example/"}], locations: [eu-west], status: paused}
 rules:
   - {name: Count, type: failure_rate, failures: 3, runs: 10, apply_to: {all: true}, severity: low, enabled: false}
   - {name: Share, type: failure_rate, threshold: 50, window: 600, channels: [Hook, Chat],
-     apply_to: {monitors: [Port, Nightly], tags: ["on"]}, reminder_interval: 3600, min_locations: 2}
+     apply_to: {monitors: [Port, Nightly], journeys: [Log in], tags: ["on"]}, reminder_interval: 3600, min_locations: 2}
   - {name: Slow, type: response_time, threshold: 800.5, aggregate: p95, window: 600, channels: [Chat]}
   - {name: Certificates, type: certificate_expiry, threshold: 14, apply_to: {monitors: [Page]}, channels: [Chat]}
 channels:
@@ -104,7 +129,8 @@ def exported() -> str:
 def snapshot(owner: Client) -> Any:
     """All that is stored, with ids and times: nothing may change it unseen."""
     lists = {
-        path: owner.data("GET", f"/v1/{path}?per_page=100") for path in ("monitors", "alert-rules", "alert-channels")
+        path: owner.data("GET", f"/v1/{path}?per_page=100")
+        for path in ("monitors", "journeys", "alert-rules", "alert-channels")
     }
     return [(path, item["id"], item["updated_at"]) for path, items in lists.items() for item in items]
 
@@ -124,7 +150,7 @@ def test_a_file_is_made_and_names_lead_to_ids(apply: Apply, owner: Client) -> No
 
 
 @pytest.mark.parametrize("text", [SHOP, EVERYTHING], ids=["shop", "everything"])
-def test_the_same_file_applied_twice_changes_nothing(apply: Apply, owner: Client, clock: Any, text: str) -> None:
+def test_the_same_file_applied_twice_changes_nothing(apply: Apply, owner: Client, clock: Clock, text: str) -> None:
     count = sum(len(listed) for listed in yaml.safe_load(text).values())
     assert done(apply(text)) == f"Done: {count} created, 0 changed, 0 unchanged, 0 deleted"
     before = snapshot(owner)
@@ -133,12 +159,12 @@ def test_the_same_file_applied_twice_changes_nothing(apply: Apply, owner: Client
     assert snapshot(owner) == before
 
 
-def test_what_is_exported_changes_nothing_when_it_is_applied(apply: Apply, owner: Client, clock: Any) -> None:
+def test_what_is_exported_changes_nothing_when_it_is_applied(apply: Apply, owner: Client, clock: Clock) -> None:
     apply(EVERYTHING)
     before, text = snapshot(owner), exported()
     clock.advance(60_000)
-    assert "0 to create, 0 to change, 12 unchanged, 0 to delete" in apply(text, "--dry-run").output
-    assert done(apply(text, "--prune")) == "Done: 0 created, 0 changed, 12 unchanged, 0 deleted"
+    assert "0 to create, 0 to change, 14 unchanged, 0 to delete" in apply(text, "--dry-run").output
+    assert done(apply(text, "--prune")) == "Done: 0 created, 0 changed, 14 unchanged, 0 deleted"
     assert snapshot(owner) == before
     assert exported() == text
 
@@ -146,7 +172,7 @@ def test_what_is_exported_changes_nothing_when_it_is_applied(apply: Apply, owner
 def test_an_export_names_what_it_can_and_tells_no_secret(apply: Apply) -> None:
     apply(EVERYTHING)
     text = exported()
-    for secret in ("hunter2", "Bearer one", "hook.example", "services/T0", "abc"):
+    for secret in ("hunter2", "Bearer one", "hook.example", "services/T0", "abc", "JBSWY3"):
         assert secret not in text
     document = yaml.safe_load(text)
     assert [entry["name"] for entry in document["monitors"]] == [
@@ -154,8 +180,14 @@ def test_an_export_names_what_it_can_and_tells_no_secret(apply: Apply) -> None:
     ]  # fmt: skip
     assert document["monitors"][5] == {
         "name": "Port", "type": "tcp", "host": "db.example", "port": 5432, "tls": {"enabled": True}, "send": "a\r\n",
-        "expect": "yes", "interval": 60, "locations": ["eu-west"], "depends_on": ["Page", "Call"],
+        "expect": "yes", "interval": 60, "locations": ["eu-west"], "depends_on": ["Page", "Call", "Log in"],
     }  # fmt: skip
+    assert document["journeys"][1] == {
+        "name": "Short", "steps": [{"type": "goto", "url": "https://a.example/"}], "interval": 300,
+        "locations": ["eu-west"], "status": "paused",
+    }  # fmt: skip
+    assert document["journeys"][0]["steps"][2] == {"type": "totp", "secret": "********", "variable": "CODE"}
+    assert document["rules"][2]["apply_to"]["journeys"] == ["Log in"]
     assert document["rules"][2]["channels"] == ["Hook", "Chat"]
     assert document["channels"][1]["config"] == {"url": "********", "headers": {"X-Key": "********"}}
 
@@ -291,7 +323,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_from_the_environment_are_stored_and_never_shown(
-    apply: Apply, owner: Client, environment: None, monkeypatch: pytest.MonkeyPatch, clock: Any
+    apply: Apply, owner: Client, environment: None, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     made = apply(SECRET)
     assert "Signing secret of the webhook Hook, shown only now: whsec_" in made.output
@@ -313,7 +345,7 @@ def test_secrets_from_the_environment_are_stored_and_never_shown(
 
 
 def test_another_secret_is_counted_as_a_change(
-    apply: Apply, environment: None, monkeypatch: pytest.MonkeyPatch, clock: Any
+    apply: Apply, environment: None, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     apply(SECRET)
     clock.advance(1_000)
@@ -336,6 +368,41 @@ def test_a_channel_of_a_hundred_services_comes_back_from_its_export(apply: Apply
     assert done(apply(made)).startswith("Done: 1 created")
     assert "ntfy.example" not in exported()
     assert done(apply(exported())) == "Done: 0 created, 0 changed, 1 unchanged, 0 deleted"
+
+
+JOURNEY = """\
+journeys:
+  - name: Log in
+    locations: [eu-west]
+    steps:
+      - {type: goto, url: "https://a.example/"}
+      - type: totp
+        secret: %s
+        variable: CODE
+      - {type: request, url: "https://a.example/api", headers: {Authorization: %s}}
+"""
+
+
+def test_secrets_of_steps_stay_with_their_step(apply: Apply, owner: Client, clock: Clock) -> None:
+    apply(JOURNEY % ("JBSWY3DPEHPK3PXP", "Bearer one"))
+    masked = JOURNEY % ('"********"', '"********"')
+    before = snapshot(owner)
+    clock.advance(1_000)
+    assert done(apply(masked)) == "Done: 0 created, 0 changed, 1 unchanged, 0 deleted"
+    assert snapshot(owner) == before
+    longer = masked.replace("      - type: totp", "      - {type: screenshot}\n      - type: totp")
+    assert "~ journey Log in: steps 3 entries → 4 entries" in apply(longer, "--dry-run").output
+    assert done(apply(longer)) == "Done: 0 created, 1 changed, 0 unchanged, 0 deleted"
+    clock.advance(1_000)
+    assert done(apply(longer.replace('"********"', "JBSWY3DPEHPK3PXQ", 1))).startswith("Done: 0 created, 1 changed")
+    [said] = problems(apply(longer.replace("a.example/api", "b.example/api")))
+    assert said == "10: journey 'Log in': steps.3.headers.Authorization: is ********, but no value is stored to keep"
+
+
+def test_a_journey_is_judged_with_the_line_of_its_step(apply: Apply, owner: Client) -> None:
+    bad = JOURNEY % ("JBSWY3DPEHPK3PXP", "x") + "      - {type: clik, selector: a}\n      - {type: click, sel: a}\n"
+    assert [line.partition(":")[0] for line in problems(apply(bad))] == ["10", "11", "11"]
+    assert snapshot(owner) == []
 
 
 def test_a_mask_with_nothing_behind_it_is_refused_with_its_line(apply: Apply, owner: Client) -> None:
@@ -537,10 +604,14 @@ monitors:
     assert {name: each["interval"] for name, each in by_name(owner, "monitors").items()} == {"A": 40, "B": 30}
 
 
-def test_more_than_a_page_is_compared(apply: Apply, owner: Client) -> None:
-    text = "monitors:\n" + "".join(f"  - {{name: job {n}, type: heartbeat, interval: 60}}\n" for n in range(120))
-    assert done(apply(text)).startswith("Done: 120 created")
-    assert done(apply(text)) == "Done: 0 created, 0 changed, 120 unchanged, 0 deleted"
+def test_more_than_a_page_is_compared(
+    apply: Apply, database: Database, organization: str, keyring: Keyring, clock: Clock
+) -> None:
+    with database.write(organization, Urgency.PEOPLE) as session:
+        for number in range(101):
+            job = parse({"name": f"job {number}", "type": "heartbeat", "interval": 60})
+            create_check(session, keyring, organization, job, clock.now_ms)
+    assert done(apply(exported())) == "Done: 0 created, 0 changed, 101 unchanged, 0 deleted"
 
 
 def test_a_key_that_may_only_read_plans_but_changes_nothing(

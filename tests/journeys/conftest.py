@@ -31,7 +31,7 @@ class Walker:
     def __init__(self, browser: WarmBrowser, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
         self.browser = browser
         self.folder = folder
-        self._loop = loop
+        self.loop = loop
 
     def begin(
         self,
@@ -51,7 +51,7 @@ class Walker:
                 browser=self.browser, egress=Egress(policy), overrides=overrides, report=report,
             )  # fmt: skip
 
-        return asyncio.run_coroutine_threadsafe(walked(), self._loop)
+        return asyncio.run_coroutine_threadsafe(walked(), self.loop)
 
     def walk(self, *steps: dict[str, Any], **options: Any) -> Outcome:
         """The outcome of a journey of these steps."""

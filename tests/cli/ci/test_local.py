@@ -1,0 +1,109 @@
+"""`tracer journeys run --file`: a real browser of this machine, a real site, no server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import tracer
+from tests.cli.ci.junit_rules import breaches
+from tests.journeys.site import Answer, Site
+
+LOGIN = """\
+name: Log in
+timeout: 30
+steps:
+  - {{type: goto, url: {url}/login}}
+  - {{type: fill, selector: "#password", value: "{{{{PASSWORD}}}}"}}
+  - {{type: click, selector: button}}
+  - {{type: expect_text, selector: h1, value: {word}, timeout: 2}}
+"""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site().running() as running:
+        running.page(
+            "/login", "<form action=/in method=post><input id=password name=password><button>In</button></form>"
+        )
+        running.on("/in", lambda asked: Answer(f"<h1>{'Welcome' if b'=right' in asked.body else 'Wrong'}</h1>"))
+        yield running
+
+
+def run(file: Path, *words: str) -> Result:
+    return CliRunner().invoke(tracer, ["journeys", "run", "--file", str(file), *words])
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "journey.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_a_file_is_walked_and_its_evidence_kept(site: Site, tmp_path: Path) -> None:
+    file = written(tmp_path, LOGIN.format(url=site.url, word="Welcome"))
+    result = run(file, "--var", "PASSWORD=right", "--evidence", str(tmp_path / "seen"), "--json")
+    shown = json.loads(result.stdout)
+    assert (result.exit_code, shown["runs"][0]["status"]) == (0, "success"), result.output
+    assert "  ✓ 2 fill" in result.stderr
+    kept = sorted(path.name for path in (tmp_path / "seen").rglob("*") if path.is_file())
+    assert kept == ["console.json", "har.json", "screenshot-step-4.jpg", "trace.zip"]
+
+
+def test_a_broken_one_names_its_step_and_where_to_look(site: Site, tmp_path: Path) -> None:
+    file = written(tmp_path, LOGIN.format(url=site.url, word="Welcome"))
+    report = tmp_path / "report.xml"
+    result = run(file, "--var", "PASSWORD=wrong", "--evidence", str(tmp_path / "seen"), "--junit", str(report))
+    assert result.exit_code == 1
+    assert 'step 4 expect_text `h1`: expected the text to contain "Welcome", got "Wrong"' in result.stdout
+    assert str(tmp_path / "seen" / "Log-in-this-machine" / "trace.zip") in result.stdout
+    assert breaches(report.read_bytes()) == []
+    assert b"trace.zip" in report.read_bytes()
+
+
+def test_all_journeys_of_a_file_of_tracer_apply_at_another_address(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only a Tracer understands, such as names of other checks, says nothing here."""
+    monkeypatch.setenv("THE_PASSWORD", "right")
+    body = LOGIN.format(url="https://shop.example", word="Welcome").replace("\n", "\n    ").rstrip()
+    text = (
+        "monitors: []\njourneys:\n"
+        f"  - {body}\n    locations: [eu-west]\n    depends_on: [Shop]\n"
+        '    variables: {PASSWORD: "${THE_PASSWORD}"}\n'
+        "  - name: Look\n    steps: [{type: goto, url: 'https://shop.example/login'}]\n"
+    )
+    result = run(written(tmp_path, text), "--base-url", site.url, "--evidence", str(tmp_path / "seen"))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 runs: 2 passed, 0 failed"), result.output
+    assert site.paths() == ["/login", "/in", "/login"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: A\nsteps:\n  - {type: goto, url: 'http://a.de'}\n  - {type: clik}\n", "journey.yaml:4: steps.1.type"),
+        ("name: A\nsteps:\n  - {type: goto, url: 'file:///etc/passwd'}\n", "journey.yaml:3: steps.0.url"),
+        (LOGIN.format(url="http://a.example", word="x"), "journey.yaml:5: steps.1: nothing defines {{PASSWORD}}"),
+        (LOGIN.format(url="http://a.example", word="x") + "variables: {PASSWORD: '********'}\n",
+         "journey.yaml:8: variables.PASSWORD: is ********"),
+        ("journeys: []\n", "journeys must be a list with one journey at least"),
+        ("[]\n", "must be a journey"),
+        ("name: ${NOWHERE_AT_ALL}\n", "the environment has no NOWHERE_AT_ALL"),
+        ("name: [\n", "is not YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    result = run(written(tmp_path, text))
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+def test_no_browser_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_CHROMIUM", "/nowhere/chromium")
+    file = written(tmp_path, "name: A\nsteps: [{type: goto, url: 'http://a.example'}]\n")
+    result: Any = run(file)
+    assert (result.exit_code, "TRACER_CHROMIUM names /nowhere/chromium" in result.output) == (2, True)
