@@ -15,7 +15,7 @@ from store.artifact_quota import ArtifactQuota
 from store.artifact_retention import ArtifactRetention
 from store.sessions import Database
 
-PASS_S = 60.0
+PASS_S = 300.0
 """Between the end of one pass over everything and the next."""
 PAUSE_S = 0.05
 """Between two writes: others write meanwhile."""

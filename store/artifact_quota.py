@@ -26,7 +26,7 @@ AWAITED_MS = HOUR_MS
 """A file without a run stays so long: its result follows it, and may have to wait for an API that is away."""
 FAILURES_KEPT_MS = DAY_MS
 """Evidence of what did not pass stays at least so long, also when nothing else is left to make room."""
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 20
 """One write makes room by the runs of so many artifacts at most: results wait meanwhile."""
 _ADD_BYTES = "UPDATE counters SET value = value + ? WHERE name = 'artifact_bytes' RETURNING value"
 _KNOWN = "SELECT id FROM artifact_files WHERE organization_id = ? AND sha256 = ?"

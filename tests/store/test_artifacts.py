@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +11,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from alerts.record import record
+from model.evidence import Evidence
 from model.times import DAY_MS, HOUR_MS
 from store.artifact_files import LEFT_OVER_S, ArtifactFiles
 from store.artifact_quota import AWAITED_MS, FAILURES_KEPT_MS, ArtifactQuota
 from store.artifact_retention import ArtifactRetention
 from store.artifact_tables import Artifact
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.statements import rows
 from store.tables import Organization, Run
 from store.write_lock import Urgency
-from tests.alerts.recording import rows_of
+from tests.alerts.recording import measured, rows_of
+from tests.api.wire import wait_until
 from tests.conftest import Clock
 from tests.store.artifacts import KB, Evidences
 
@@ -152,6 +157,37 @@ def test_a_row_whose_file_was_lost_is_mended_by_the_next_upload(yard: Evidences)
     yard.upload(b"lost")
     assert yard.files.holds(yard.organization, digest, 4)
     assert (yard.counted(), len(yard.of(run_id))) == (4, 1)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_file_that_a_result_is_just_naming_is_not_removed_with_another_run(yard: Evidences, clock: Clock) -> None:
+    """Two processes at one file: whoever makes room waits for the recording to end, and looks again."""
+    digest = str(yard.upload(b"shared"))
+    old = yard.run(digest)
+    clock.advance(10_000)
+    new = measured(
+        yard.organization, yard.check, clock.now_ms, artifacts=(Evidence("screenshot", digest, "image/png", 6),)
+    )
+
+    def forget() -> None:
+        with yard.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            yard.quota.forget_runs(session, [old])
+
+    forgetting = threading.Thread(target=forget)
+    with yard.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        assert record(session, [new], clock.now_ms) == []
+        forgetting.start()
+        wait_until(lambda: _waiting_for_locks(yard.database) == 1, "the other waits for the file")
+    forgetting.join()
+    assert yard.of(old) == []
+    assert [row.sha256 for row in yard.of(new.run_id)] == [digest]
+    assert yard.files.holds(yard.organization, digest, 6)
+
+
+def _waiting_for_locks(database: Database) -> int:
+    with database.read(EVERY_ORGANIZATION) as session:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return int(rows(session, query)[0][0])
 
 
 def test_retention_takes_what_is_old_what_is_of_gone_runs_and_what_nobody_named(yard: Evidences, clock: Clock) -> None:
