@@ -34,12 +34,10 @@ def print_plan(console: Console, plan: Plan, nobody_told: Sequence[Step]) -> Non
         console.print(Text(f"= {len(same)} unchanged: {_names(same)}", style="dim"), soft_wrap=True)
     console.print(Text(f"Plan: {', '.join(_counts(plan))}", style="bold"))
     if nobody_told:
-        verb = "fails" if len(nobody_told) == 1 else "fail"
-        console.print(
-            Text(f"note: nobody is told when these {verb}, no rule with a channel covers them: ", style="yellow")
-            .append(_names(nobody_told)),
-            soft_wrap=True,
-        )  # fmt: skip
+        one = len(nobody_told) == 1
+        when, them = ("when this fails", "it") if one else ("when these fail", "them")
+        said = f"note: nobody is told {when}, no rule with a channel covers {them}: {_names(nobody_told)}"
+        console.print(Text(said, style="yellow"), soft_wrap=True)
 
 
 def _counts(plan: Plan) -> Iterator[str]:

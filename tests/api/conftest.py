@@ -18,6 +18,7 @@ from store.api_keys import SCOPES, NewApiKey, create_api_key
 from store.keyring import Keyring
 from store.sessions import Database
 from store.write_lock import Urgency
+from tests.api.endings import ends as ends
 
 PUBLIC_URL = "https://tracer.example"
 MakeKey = Callable[..., str]

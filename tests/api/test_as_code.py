@@ -292,7 +292,7 @@ def test_a_check_that_nobody_is_told_of_is_named(apply: Apply, owner: Client) ->
     assert "nobody is told" not in apply(SHOP).output
     alone = "monitors:\n  - {name: Alone, type: heartbeat, interval: 60}\n"
     assert "nobody is told when these fail" in apply(SHOP.replace("[On call]", "[]"), "--dry-run").output
-    assert "covers them: Alone" in apply(alone, "--dry-run").output
+    assert "when this fails, no rule with a channel covers it: Alone" in apply(alone, "--dry-run").output
     without_rule = apply("rules: []\n", "--prune", "--dry-run").output
     assert "Database" in without_rule.split("covers them: ")[1]
     off = owner.data("GET", "/v1/alert-rules")[0]["id"]
