@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +33,8 @@ class WarmBrowser:
         self._driver: Playwright | None = None
         self._browser: Browser | None = None
         self._nowhere: socket.socket | None = None
+        self.traces: Path | None = None
+        """Where the driver writes down what pages send and answer, secrets as they are."""
         self.on_new_page: Callable[[], None] | None = None
         """Called when the browser makes a page, before Playwright has it ready."""
 
@@ -63,6 +67,12 @@ class WarmBrowser:
             service_workers="block",
         )
 
+    def forget(self) -> None:
+        """Remove what the driver wrote down, once the context is closed: it leaves it until the browser ends."""
+        for path in self.traces.rglob("*") if self.traces else ():
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
     async def close(self) -> None:
         """Whatever still answers is closed; what does not is the pool's to kill."""
         for end in (self._browser and self._browser.close, self._driver and self._driver.stop):
@@ -74,6 +84,9 @@ class WarmBrowser:
         if self._nowhere is not None:
             self._nowhere.close()
             self._nowhere = None
+        if self.traces is not None:
+            shutil.rmtree(self.traces, ignore_errors=True)
+            self.traces = None
 
     async def _hear_of_pages(self, browser: Browser) -> None:
         session = await browser.new_browser_cdp_session()
@@ -98,6 +111,7 @@ class WarmBrowser:
             return await self._launch(driver, sandbox=False)
 
     async def _launch(self, driver: Playwright, *, sandbox: bool) -> Browser:
+        self.traces = self.traces or Path(tempfile.mkdtemp(prefix="traces-"))
         return await driver.chromium.launch(
             executable_path=self._program,
             headless=not self._headed,
@@ -108,6 +122,7 @@ class WarmBrowser:
             handle_sigterm=False,
             handle_sighup=False,
             timeout=_START_S * 1000,
+            traces_dir=self.traces,
         )
 
     def _dead_end(self) -> str:

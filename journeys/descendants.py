@@ -8,9 +8,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from journeys.scratch import scratch_of
 
 _PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36
@@ -56,6 +58,12 @@ def reap(pids: Iterable[int]) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
+def reap_orphans(besides: Container[int]) -> None:
+    """Note the end of whatever this process has adopted: a browser's helper may outlive all that started it.
+    `besides`: children whose end somebody else waits for."""
+    reap(pid for pid in children_by_parent().get(os.getpid(), ()) if pid not in besides)
+
+
 def still_there(pids: Iterable[int]) -> set[int]:
     """Those of these processes that have not gone yet."""
     return {pid for pid in pids if (_PROC / str(pid)).exists()}
@@ -91,7 +99,10 @@ def memory_of_tree(root: int) -> int:
 def processes_at_home(home: Path) -> list[int]:
     """Processes of the pool that has this folder, also when all that started them is gone: a browser's helpers keep
     their environment, or name the browser's profile in their command."""
-    marks = (os.fsencode(f"TRACER_JOURNEYS_HOME={home}"), os.fsencode(f"--user-data-dir={home}/"))
+    scratch = scratch_of(home)
+    marks = [os.fsencode(f"TRACER_JOURNEYS_HOME={home}")]
+    if scratch is not None:
+        marks.append(os.fsencode(f"--user-data-dir={scratch}/"))
     found = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +21,17 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from journeys.descendants import adopt_orphans, kill_tree, memory_of_tree, processes_at_home, reap, still_there
+from journeys.descendants import (
+    adopt_orphans,
+    kill_tree,
+    memory_of_tree,
+    processes_at_home,
+    reap,
+    reap_orphans,
+    still_there,
+)
 from journeys.messages import Order
+from journeys.scratch import new_scratch
 from model.errors import ErrorCode
 from model.evidence import StepResult
 from model.outcome import Outcome, RunError, RunStatus
@@ -70,6 +81,8 @@ class BrowserPool:
         self._environment = {**os.environ, **(environment or {})}
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
+        self._starting: set[asyncio.Task[_Child]] = set()
+        self._pids: set[int] = set()
         for folder in (self._home, self._evidence):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         adopt_orphans()
@@ -77,6 +90,7 @@ class BrowserPool:
         if left:
             _log.warning("browsers.left_behind", processes=len(left))
             kill_tree(left)
+        self._scratch = new_scratch(home)
 
     async def walk(
         self,
@@ -107,32 +121,51 @@ class BrowserPool:
             if kept:
                 self._idle.append(child)
             else:
-                await child.end(at_once=child.walking)
+                await self._end(child)
 
     async def close(self) -> None:
         """End every child, and all that they started."""
-        children = [*self._idle, *self._busy]
+        started = await asyncio.gather(*self._starting, return_exceptions=True)
+        children = {*self._idle, *self._busy, *(child for child in started if isinstance(child, _Child))}
         self._idle, self._busy = [], set()
-        await asyncio.gather(*(child.end(at_once=child.walking) for child in children))
+        await asyncio.gather(*(self._end(child) for child in children))
         await _end_all(processes_at_home(self._home))
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def _end(self, child: _Child) -> None:
+        await child.end(at_once=child.walking)
+        self._pids.discard(child.pid)
+        reap_orphans(besides=self._pids)
 
     async def _start(self) -> _Child:
-        scratch = self._home / "scratch"
-        scratch.mkdir(mode=0o700, exist_ok=True)
+        # A start that is cancelled half way never ends (Python 3.11): it goes on, and its child is ended by close().
+        starting = asyncio.ensure_future(self._started())
+        self._starting.add(starting)
+        child = await asyncio.shield(starting)
+        self._starting.discard(starting)
+        return child
+
+    async def _started(self) -> _Child:
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES,
             env={**self._environment, "TMPDIR": str(scratch), "TRACER_JOURNEYS_HOME": str(self._home)},
             start_new_session=True,
         )  # fmt: skip
-        return _Child(process)
+        self._pids.add(process.pid)
+        return _Child(process, scratch)
 
 
 class _Child:
-    """One process. `worn`: why it is not to be used again; `walking`: it has a journey that it has not ended."""
+    """One process. `scratch`: its temporary files, gone with it; `worn`: why it is not to be used again; `walking`: it
+    has a journey that it has not ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, scratch: Path) -> None:
         self._process = process
+        self._scratch = scratch
+        self.pid = process.pid
         self._journeys = 0
         self._since = time.monotonic()
         self.walking = False
@@ -182,6 +215,7 @@ class _Child:
                 at_once = True
         await _end_all([self._process.pid])
         await self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 async def _end_all(roots: Iterable[int]) -> None:

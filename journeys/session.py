@@ -93,7 +93,9 @@ async def open_session(
             yield Session(context, walk, pages, console, secrets, ending)
         finally:
             browser.on_new_page = None
-            if not await ending.done():
+            if await ending.done():
+                browser.forget()
+            else:
                 await browser.close()
 
 

@@ -31,6 +31,10 @@ for line in sys.stdin:
         time.sleep(600)
     elif wish == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif wish == "leave":
+        ended = subprocess.Popen(["true"], start_new_session=True)
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        os.kill(os.getpid(), signal.SIGKILL)
     elif wish == "babble":
         sys.stdout.write("no JSON\n")
         sys.stdout.flush()

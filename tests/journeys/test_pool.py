@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ import msgspec
 import pytest
 
 from journeys import pool as pools
-from journeys.descendants import processes_at_home
+from journeys.definition import JourneyCheck
+from journeys.descendants import children_by_parent, processes_at_home
 from journeys.pool import BrowserPool
+from journeys.scratch import scratch_of
 from model.evidence import StepResult
 from model.outcome import Outcome, RunStatus
+from tests.journeys.site import Site
 
 CHILD = Path(__file__).with_name("scripted_child.py")
 
@@ -100,5 +104,40 @@ def test_what_a_dead_probe_left_is_gone_before_the_first_journey(tmp_path: Path)
         outcome = await left
         assert outcome.status is RunStatus.UNKNOWN
         await another.close()
+
+    with_pool(tmp_path, work)
+
+
+def test_a_data_folder_may_lie_as_deep_as_a_path_can_be(tmp_path: Path, site: Site) -> None:
+    deep = tmp_path / "a-folder-deep-enough-for-no-socket" / "and-another-one-of-those" / "and-one-more"
+    site.page("/", "<h1>here</h1>")
+
+    async def scenario() -> None:
+        pool = BrowserPool(deep, 1, {"TRACER_ALLOW_NETS": "127.0.0.1"})
+        steps = [{"type": "goto", "url": site.url}]
+        definition = JourneyCheck.model_validate({"name": "x", "steps": steps}).model_dump_json(exclude_none=True)
+        try:
+            assert (await pool.walk(definition.encode(), "run_1", 60)).error is None
+            assert processes_at_home(deep) != []
+            assert list(scratch(deep).rglob("*.trace*")) == [], "what the driver wrote down, secrets and all"
+        finally:
+            await pool.close()
+        assert processes_at_home(deep) == []
+        assert not scratch(deep).exists()
+
+    asyncio.run(scenario())
+
+
+def scratch(home: Path) -> Path:
+    found = scratch_of(home)
+    assert found is not None
+    return found
+
+
+def test_no_zombie_is_left_of_what_outlived_its_child(tmp_path: Path) -> None:
+    async def work(pool: BrowserPool) -> None:
+        before = children_by_parent().get(os.getpid(), [])
+        await walk(pool, "leave")
+        assert set(children_by_parent().get(os.getpid(), [])) <= set(before)
 
     with_pool(tmp_path, work)
