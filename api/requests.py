@@ -40,4 +40,4 @@ def install(app: Flask) -> None:
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request_id", "organization_id", "key_id")
+        structlog.contextvars.unbind_contextvars("request_id", "organization_id", "key_id", "person_id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api import (
+    accounts,
     alert_channels,
     alert_rules,
     alerts,
@@ -15,12 +16,14 @@ from api import (
     journeys,
     locations,
     maintenance_windows,
+    members,
     monitors,
     notices,
     notifications,
     organization,
     probes,
     runs,
+    sign_ins,
     silences,
     variables,
 )
@@ -45,5 +48,8 @@ RESOURCES = (
     locations.routes,
     api_keys.routes,
     organization.routes,
+    members.routes,
+    accounts.routes,
+    sign_ins.routes,
     health.routes,
 )

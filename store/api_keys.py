@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from model.keys import API_KEY, hint_of, new_key
+from model.people import Role
 from store.counting import count_rows
 from store.keyring import Keyring
+from store.people_tables import Membership
 from store.tables import ApiKey
 
 SCOPES = ("read", "run", "write", "ingest", "admin")
@@ -83,7 +85,13 @@ def get_api_key(session: Session, key_id: str) -> ApiKey | None:
 
 
 def is_last_admin(session: Session, key_id: str) -> bool:
-    """Whether nobody could make or delete a key any more without this one. Keys that expire some day don't count."""
+    """Whether nobody could make or delete a key any more without this one: no person, and no key but those that expire
+    some day."""
+    people = select(Membership.id).where(
+        Membership.person_id.is_not(None), Membership.role.in_((Role.OWNER, Role.ADMIN)), Membership.status == "active"
+    )
+    if session.scalars(people.limit(1)).first() is not None:
+        return False
     statement = select(ApiKey.id, ApiKey.scopes).where(ApiKey.revoked_ms.is_(None), ApiKey.expires_ms.is_(None))
     admins = {found for found, scopes in session.execute(statement.with_for_update()) if "admin" in scopes}
     return admins == {key_id}
