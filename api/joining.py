@@ -82,10 +82,7 @@ def join(token: str, answer: Answer, visitor: Caller | None = None, former: str 
         invitation = invitation_of(session, state.keyring, token, now_ms, lock=True)
         if invitation is None:
             raise NotFound(_DEAD)
-        if account is None:
-            person = _new(session, email, answer, fresh or "", now_ms)
-        else:
-            person = _unchanged(session, account)
+        person = _unchanged(session, account) if account else _new(session, email, answer, fresh or "", now_ms)
         if invitation.email is None and answer.organization:
             _rename(session, invitation.organization_id, answer.organization, now_ms)
         member = accept(session, invitation, person, now_ms)
