@@ -70,11 +70,8 @@ def signed_out() -> Response:
 
 def _token() -> str:
     """Of the session that the form's fields open. Invalid, Unauthorized, Forbidden, RateLimited."""
-    email, key, password = (
-        request.form.get("email", "").strip(),
-        request.form.get("api_key", "").strip(),
-        secret("password"),
-    )
+    email, key = (request.form.get(name, "").strip() for name in ("email", "api_key"))
+    password = secret("password")
     if key and (email or password):
         raise Invalid({"": ["Use email and password, or an API key: not both"]})
     if key:

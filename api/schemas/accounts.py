@@ -95,7 +95,7 @@ class NewSession(Account):
         str | None,
         Field(
             description="Send it as `Authorization: Bearer …`; shown now and never again. Over after twelve hours "
-            "without a request, after seven days, and when the password changes. Null: the sign-in that was there goes on"
+            "without a request, after seven days, and when the password changes. Null: the one there was goes on"
         ),
     ]
     expires_at: Time
