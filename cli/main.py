@@ -31,6 +31,8 @@ class _Lazy(click.Group):
         "why": "cli.alerting:why",
         "probes": "cli.resources:probes",
         "keys": "cli.resources:keys",
+        "members": "cli.members:members",
+        "setup-link": "cli.setup_link:setup_link",
         "channels": "cli.channels:channels",
         "notifications": "cli.channels:notifications",
         "notices": "cli.notices:notices",
