@@ -9,7 +9,7 @@ from flask import Flask
 from store.keyring import Keyring
 from store.people_tables import Membership
 from store.sessions import Database
-from tests.api.conftest import Client
+from tests.api.client import Client
 from tests.store.people import add_member, sign_in_as
 
 

@@ -24,11 +24,6 @@ OTHER = "four quite other words"
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
-@pytest.fixture
-def crowd(app: Flask, database: Database, keyring: Keyring, organization: str) -> Crowd:
-    return Crowd(app, database, keyring, organization)
-
-
 def sign_in(app: Flask, email: str = "ada@example.com", password: str = PASSWORD, **options: Any) -> Any:
     return app.test_client().post("/v1/sessions", json={"email": email, "password": password}, **options)
 

@@ -28,11 +28,6 @@ sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def crowd(app: Flask, database: Database, keyring: Keyring, organization: str) -> Crowd:
-    return Crowd(app, database, keyring, organization)
-
-
-@pytest.fixture
 def grace(crowd: Crowd) -> Client:
     """Signed in as an owner."""
     return crowd.signed_in("owner", "Grace")

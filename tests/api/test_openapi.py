@@ -79,6 +79,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "tag": "smoke",
         "batch_id": owner.data("POST", "/v1/journeys/run-tag/smoke", status=202)["batch_id"],
         "variable": owner.data("POST", "/v1/variables", {"name": "PASSWORD", "value": "x"}, status=201)["name"],
+        "organization_id": organization,
+        "member_id": owner.data("POST", "/v1/organization/invite", {"email": "ada@example.com"}, status=201)["id"],
+        "session_id": "ses_0123456789",
+        "token": "A" * 43,
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 

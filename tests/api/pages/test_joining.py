@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 
 from store.invitations import make_setup_link
 from store.keyring import Keyring
@@ -19,11 +18,6 @@ from tests.store.people import PASSWORD
 WORDS = "four random words"
 TYPED = {"password": WORDS, "password_again": WORDS}
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def crowd(app: Flask, database: Database, keyring: Keyring, organization: str) -> Crowd:
-    return Crowd(app, database, keyring, organization)
 
 
 @pytest.fixture
