@@ -24,6 +24,8 @@ from store.write_lock import Urgency
 
 _DEAD = "This link was used, replaced by a newer one, or is over. Ask whoever sent it for another"
 
+_AT_ONCE = "Somebody followed a link with this email at this moment: load the page again"
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -131,6 +133,8 @@ def _unchanged(session: Session, account: Person) -> Person:
 
 def _new(session: Session, email: str, answer: Answer, password_hash: str, now_ms: int) -> Person:
     left = find_person(session, email)
+    if left is not None and places_of(session, left.id):
+        raise Conflict(_AT_ONCE)
     if left is not None:
         left.name = answer.name or email
         set_password(session, left, password_hash, now_ms)
@@ -140,7 +144,7 @@ def _new(session: Session, email: str, answer: Answer, password_hash: str, now_m
             session, email=email, name=answer.name or email, password_hash=password_hash, now_ms=now_ms
         )
     except TakenError:
-        raise Conflict("Somebody followed a link with this email at this moment: load the page again") from None
+        raise Conflict(_AT_ONCE) from None
 
 
 def _rename(session: Session, organization_id: str, name: str, now_ms: int) -> None:
