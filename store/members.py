@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -91,5 +93,5 @@ def make_key_owner(session: Session, key: ApiKey, now_ms: int) -> None:
     session.flush()
 
 
-def _members() -> Select[tuple[Membership, Person]]:
+def _members() -> Select[Any, Any]:
     return select(Membership, Person).outerjoin(Person, Person.id == Membership.person_id)

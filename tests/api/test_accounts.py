@@ -119,10 +119,11 @@ def test_a_session_ends_after_twelve_hours_without_a_request(app: Flask, crowd: 
 
 
 def test_a_person_switches_between_organizations_and_sees_one_at_a_time(
-    crowd: Crowd, make_organization: Callable[[str], str], owner: Client
+    crowd: Crowd, make_organization: Callable[[str], str], owner: Client, clock: Any
 ) -> None:
     other, strange = make_organization("Other"), make_organization("Strange")
     ada = crowd.client(crowd.member("viewer"))
+    clock.advance(1)
     crowd.member("admin", "Ada", other)
     owner.data("POST", "/v1/variables", {"name": "HERE", "value": "x"}, status=201)
     assert [place["name"] for place in ada.data("GET", "/v1/organizations")] == ["Example", "Other"]

@@ -27,7 +27,7 @@ def test_a_password_signs_in_and_leads_to_the_page_asked_for(browser: Browser, c
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [
-        ({"email": "ada@example.com", "password": "no"}, 401, "do not belong together"),
+        ({"email": "ada@example.com", "password": "guess-8472"}, 401, "do not belong together"),
         ({"email": "nobody@example.com", "password": PASSWORD}, 401, "do not belong together"),
         ({"email": "ada@example.com", "password": "x" * 2_000}, 401, "do not belong together"),
         ({"email": "ada@example.com"}, 422, "Type your email and password"),
@@ -44,7 +44,7 @@ def test_what_does_not_open_is_said_beside_the_form(
     assert answer.status_code == status
     assert said in text
     assert fields["email"] in text, "what was typed stands there again"
-    assert fields.get("password", "-") not in text
+    assert fields.get("password", "none-was-given") not in text
     browser.answer("/alerts", status=303)
 
 
