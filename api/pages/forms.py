@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.errors import Forbidden, Invalid
 from api.services import services
-from model.fields import printable
+from model.fields import MAX_NAME, printable
 from model.validation import field_errors
 
 FIELD = "form_token"
@@ -66,6 +67,11 @@ def read_form(model: type[Model], **more: Any) -> Model:
         return model.model_validate({**given, **more})
     except ValidationError as error:
         raise Invalid(field_errors(error)) from None
+
+
+def typed(names: Iterable[str], *, again: bool) -> dict[str, str]:
+    """What stood in these fields, so that a form that is shown `again` needs only what was wrong. Never for secrets."""
+    return {name: request.form.get(name, "")[:MAX_NAME] if again else "" for name in names}
 
 
 def secret(name: str) -> str:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 
 from api.errors import Conflict, Invalid, NotFound, Refused, Unauthorized
 from api.joining import Answer, Offer, join, offer_of
-from api.pages.forms import read_form, refuse_typing_error, secret
+from api.pages.forms import read_form, refuse_typing_error, secret, typed
 from api.pages.gate import Visitor, page, session_token
 from api.pages.open_forms import let_in, open_form, refuse_forged_open
 from api.pages.rendering import render
@@ -80,6 +80,7 @@ def _form(offer: Offer, wrong: Mapping[str, Sequence[str]] | None = None, status
         offer=offer,
         here=_is_invited(g.visitor, offer),
         wrong={name: messages[0] for name, messages in (wrong or {}).items()},
+        typed=typed(("name", "email", "organization"), again=bool(wrong)),
     )
 
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from api.access import Scope
 from api.api_keys import make_key, revoke
 from api.errors import Conflict, Forbidden, Invalid
-from api.pages.forms import page_number, read_form
+from api.pages.forms import page_number, read_form, typed
 from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
 from api.schemas.people import ApiKeyRequest
@@ -94,6 +94,8 @@ def _page(
         scopes={scope: _ABOUT[scope] for scope in SCOPES},
         days=_DAYS,
         wrong={name.partition(".")[0]: messages[0] for name, messages in (wrong or {}).items()},
+        typed=typed(("name",), again=bool(wrong)),
+        chosen=request.form.getlist("scopes"),
         done=done,
         made=made,
         own_id=who.key_id,

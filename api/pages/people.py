@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from api.access import Scope
 from api.errors import Conflict, Forbidden, Invalid
 from api.membership import Sent, change_role, find_member, invite_member, remove_member
-from api.pages.forms import page_number, read_form
+from api.pages.forms import page_number, read_form, typed
 from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
 from api.schemas.members import InviteRequest, RoleChange
@@ -117,6 +117,7 @@ def _page(
         owns=owns,
         own_id=who.person_id or who.key_id,
         wrong={name: messages[0] for name, messages in (wrong or {}).items()},
+        typed=typed(("email", "role"), again=bool(wrong)),
         done=done,
         sent=sent,
         now_ms=now_ms,

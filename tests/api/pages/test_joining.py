@@ -91,6 +91,7 @@ def test_what_does_not_fit_is_said_beside_its_field(
     assert status == 422
     assert said in text
     assert 'role="alert"' in text
+    assert f'value="{fields["name"]}"' in text, "what was typed stands there again"
     assert fields.get("password", "none-was-given") not in text
     assert fill(browser, path, name="Ada", **TYPED)[0] == 303, "the link still works"
 

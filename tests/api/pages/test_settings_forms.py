@@ -50,7 +50,7 @@ def test_every_page_has_a_title_one_heading_and_nothing_inline(
         fields = [
             field
             for field in (*seen.all("input"), *seen.all("select"))
-            if field.get("type") not in ("hidden", "checkbox")
+            if field.get("type") not in ("hidden", "checkbox", "radio")
         ]
         labels = {label.get("for") for label in seen.all("label")}
         assert all(field.get("id") in labels or field.get("aria-hidden") for field in fields), path
