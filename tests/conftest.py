@@ -18,8 +18,10 @@ from model.ids import new_id
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Organization
 from store.write_lock import Urgency
+from tests.memory import use_memory
 from tests.postgres import Postgres, running_postgres
 
+use_memory()
 settings.register_profile("large", max_examples=1000, deadline=None)
 STORES = ("sqlite", "postgresql")
 MakeDatabase = Callable[[], str]
