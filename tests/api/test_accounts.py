@@ -202,7 +202,8 @@ def test_who_has_an_account_joins_with_it_and_nobody_else_does(
         joined = answer.get_json()["data"]
         assert joined["organization"]["name"] == "Example"
         assert (joined["token"] is None) == (way == "session")
-    assert len(owner.data("GET", "/v1/organization/members")) == 1
+    [member] = owner.data("GET", "/v1/organization/members")
+    assert member["status"] == ("active" if status == 201 else "invited")
     assert sign_in(app, password=OTHER).status_code == 401
 
 

@@ -80,6 +80,7 @@ def test_who_takes_the_place_is_a_member_and_the_link_is_dead(
         assert found is not None
         taken = accept(session, found, somebody, clock.now_ms)
     assert (taken.status, taken.person_id, taken.name, taken.joined_ms) == ("active", somebody.id, "Ada", clock.now_ms)
+    assert taken.invite_hash is None
     assert opens(database, keyring, token) is None
     with pytest.raises(AlreadyMemberError):
         invited(database, keyring, organization)

@@ -76,6 +76,8 @@ def test_who_is_removed_is_signed_out_here_and_nowhere_else(
     tokens = [sign_in_as(database, keyring, member) for member in (here, there)]
     removed(database, here)
     assert [role_of(database, keyring, token) for token in tokens] == [None, "member"]
+    add_member(database, keyring, organization)
+    assert role_of(database, keyring, tokens[0]) is None, "who comes again signs in again"
 
 
 def test_with_the_last_membership_tracer_forgets_a_person(
