@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from api import signing_in
 from model.times import HOUR_MS
 from store.invitations import make_setup_link
 from store.keyring import Keyring
@@ -88,6 +90,39 @@ def test_a_changed_password_signs_out_everywhere_but_here(app: Flask, crowd: Cro
     assert here("GET", "/v1/account").status_code == 200
     assert elsewhere("GET", "/v1/account").status_code == 401
     assert [sign_in(app, password=word).status_code for word in (PASSWORD, OTHER)] == [401, 201]
+
+
+def test_a_password_changed_while_it_is_looked_at_opens_nothing(
+    app: Flask, crowd: Crowd, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, real = crowd.member("member"), signing_in.verify_password
+
+    def changed_meanwhile(stored: str | None, password: str) -> Any:
+        verdict = real(stored, password)
+        stored_as(database, member.person_id or "", "the hash of another")
+        return verdict
+
+    monkeypatch.setattr(signing_in, "verify_password", changed_meanwhile)
+    assert sign_in(app).status_code == 401
+    assert crowd.client(member).data("GET", "/v1/account/sessions")[0]["current"], "its own session alone"
+
+
+def test_a_hash_of_former_defaults_is_made_anew_when_somebody_signs_in(
+    app: Flask, crowd: Crowd, database: Database
+) -> None:
+    person_id = crowd.member("member").person_id or ""
+    weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    stored_as(database, person_id, weak)
+    assert sign_in(app).status_code == 201
+    with database.read(EVERY_ORGANIZATION) as session:
+        fresh = session.get_one(Person, person_id).password_hash
+    assert fresh != weak
+    assert sign_in(app).status_code == 201
+
+
+def stored_as(database: Database, person_id: str, password_hash: str) -> None:
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        session.get_one(Person, person_id).password_hash = password_hash
 
 
 @sqlite_only
