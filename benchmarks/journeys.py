@@ -37,7 +37,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 - of a site that is made
 WALKERS = ("tracer", "bare")
 _LOGIN = """<form action=/signed-in method=post><input id=email name=email><input id=password type=password name=password>
 <button type=submit>Log in</button></form>"""
-_PEER = """
+_PEER = '''
 import pytest, time
 LOG = {log!r}
 
@@ -55,7 +55,7 @@ def test_login(page, number):
     page.locator(".dashboard").wait_for()
     with open(LOG, "a") as log:
         log.write(f"{{time.perf_counter()}} {{time.perf_counter() - began}}\\n")
-"""
+'''
 
 
 def serve() -> None:
@@ -99,7 +99,9 @@ async def with_tracer(url: str, seconds: float, folder: Path) -> list[float]:
 async def with_bare_playwright(url: str, seconds: float, _: Path) -> list[float]:
     """Wall seconds of each journey."""
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=chromium.find(), chromium_sandbox=chromium.sandboxed())
+        browser = await driver.chromium.launch(
+            executable_path=chromium.find(), chromium_sandbox=chromium.sandboxed()
+        )
 
         async def once() -> None:
             context = await browser.new_context()
@@ -177,9 +179,7 @@ def compare(seconds: float, rounds: int, *, peer: bool) -> None:
     with site() as url, tempfile.TemporaryDirectory() as packages:
         if peer:
             install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, "--no-deps"]
-            subprocess.run(
-                [*install, "pytest-playwright", "pytest-base-url", "python-slugify", "text-unidecode"], check=True
-            )
+            subprocess.run([*install, "pytest-playwright", "pytest-base-url", "python-slugify", "text-unidecode"], check=True)
         for _ in range(rounds):
             for walker in WALKERS:
                 command = [sys.executable, "-m", "benchmarks.journeys", "--walk", walker, url, str(seconds)]
@@ -187,9 +187,7 @@ def compare(seconds: float, rounds: int, *, peer: bool) -> None:
                 found = json.loads(done.stdout)
                 walls[walker] += found
                 rates.setdefault(walker, []).append(len(found) / sum(found))
-            for name, options in (
-                (("pytest", ()), ("pytest traced", ("--tracing", "on", "--screenshot", "on"))) if peer else ()
-            ):
+            for name, options in ((("pytest", ()), ("pytest traced", ("--tracing", "on", "--screenshot", "on"))) if peer else ()):
                 rates.setdefault(name, []).append(with_pytest(url, seconds, Path(packages), options))
     medians = {walker: statistics.median(values) * 1000 for walker, values in walls.items()}
     print(f"one journey, wall ms (median): Tracer {medians['tracer']:.0f}, bare Playwright {medians['bare']:.0f}: "
