@@ -110,10 +110,14 @@ def retract(session: Session, alert: Alert, now_ms: int) -> None:
 
 
 def acknowledge(session: Session, alert: Alert, *, by: str, note: str | None, now_ms: int) -> None:
-    """Somebody has it: reminders stop. Twice changes nothing; AlreadyResolvedError when there is nothing left to do."""
+    """Somebody has it: reminders stop. A second time only its note is new; the same note twice changes nothing.
+    AlreadyResolvedError when there is nothing left to do."""
     if alert.resolved_ms is not None:
         raise AlreadyResolvedError("this alert is resolved already")
     if alert.acknowledged_ms is not None:
+        if note and (by, note) not in ((earlier["by"], earlier["text"]) for earlier in alert.notes):
+            _note(alert, by, note, now_ms)
+            add_event(session, alert, "note", now_ms, note, by=by)
         return
     alert.status, alert.acknowledged_ms, alert.acknowledged_by = "acknowledged", now_ms, by
     _note(alert, by, note, now_ms)

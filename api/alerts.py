@@ -84,7 +84,8 @@ def show_alert(path: AlertPath) -> Response:
 def acknowledge_alert(path: AlertPath, body: NoteRequest) -> Response:
     """Say that somebody has it: reminders stop.
 
-    A second time changes nothing. A resolved alert can't be acknowledged (409).
+    A second time adds its note, if there is a new one, and changes nothing else. A resolved alert can't be acknowledged
+    (409).
     """
     state = services()
     with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:

@@ -64,11 +64,9 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._headers_timer is None:
                 self._await_headers()
             self._header_bytes += len(data)
-            # A body that came along is not a header; what is over the limit even so is judged when they are complete.
-            if self._header_bytes > HEADER_BYTES + len(data):
-                self._refuse(431, f"The headers are larger than {HEADER_BYTES >> 10} KiB")
-                return
         super().data_received(data)
+        if self._in_headers and self._header_bytes > HEADER_BYTES:  # not complete yet, so all of it was headers
+            self._refuse(431, f"The headers are larger than {HEADER_BYTES >> 10} KiB")
 
     def on_message_begin(self) -> None:
         self._in_headers = True

@@ -35,9 +35,11 @@ from tests.journeys.site import Site
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of a site that is made here
 WALKERS = ("tracer", "bare")
-_LOGIN = """<form action=/signed-in method=post><input id=email name=email><input id=password type=password name=password>
-<button type=submit>Log in</button></form>"""
-_PEER = '''
+_PEER_PACKAGES = ("pytest-playwright", "pytest-base-url", "python-slugify", "text-unidecode")
+_PEER_WAYS = {"pytest": (), "pytest traced": ("--tracing", "on", "--screenshot", "on")}
+_LOGIN = """<form action=/signed-in method=post>
+<input id=email name=email><input id=password type=password name=password><button type=submit>Log in</button></form>"""
+_PEER = """
 import pytest, time
 LOG = {log!r}
 
@@ -55,7 +57,7 @@ def test_login(page, number):
     page.locator(".dashboard").wait_for()
     with open(LOG, "a") as log:
         log.write(f"{{time.perf_counter()}} {{time.perf_counter() - began}}\\n")
-'''
+"""
 
 
 def serve() -> None:
@@ -99,9 +101,7 @@ async def with_tracer(url: str, seconds: float, folder: Path) -> list[float]:
 async def with_bare_playwright(url: str, seconds: float, _: Path) -> list[float]:
     """Wall seconds of each journey."""
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(
-            executable_path=chromium.find(), chromium_sandbox=chromium.sandboxed()
-        )
+        browser = await driver.chromium.launch(executable_path=chromium.find(), chromium_sandbox=chromium.sandboxed())
 
         async def once() -> None:
             context = await browser.new_context()
@@ -149,8 +149,8 @@ def with_pytest(url: str, seconds: float, packages: Path, options: tuple[str, ..
             )
         )  # fmt: skip
         process = subprocess.Popen(
-            ["taskset", "-c", "0", sys.executable, "-m", "pytest", "-q", "-x", "--rootdir", name, "-p", "no:cacheprovider",
-             *options, "--output", str(folder / "out"), str(folder / "test_login.py")],
+            ["taskset", "-c", "0", sys.executable, "-m", "pytest", "-q", "-x", "--rootdir", name,
+             "-p", "no:cacheprovider", *options, "--output", str(folder / "out"), str(folder / "test_login.py")],
             env={**os.environ, "PYTHONPATH": str(packages)}, cwd=name, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         while not (log.exists() and len(log.read_text().splitlines()) > 3):
@@ -168,7 +168,8 @@ def with_pytest(url: str, seconds: float, packages: Path, options: tuple[str, ..
 def site() -> Iterator[str]:
     command = ["taskset", "-c", "1", sys.executable, "-m", "benchmarks.journeys", "--serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None and server.stdin is not None
+        assert server.stdout is not None
+        assert server.stdin is not None
         yield server.stdout.readline().strip()
         server.stdin.close()
 
@@ -179,7 +180,9 @@ def compare(seconds: float, rounds: int, *, peer: bool) -> None:
     with site() as url, tempfile.TemporaryDirectory() as packages:
         if peer:
             install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, "--no-deps"]
-            subprocess.run([*install, "pytest-playwright", "pytest-base-url", "python-slugify", "text-unidecode"], check=True)
+            subprocess.run(
+                [*install, "pytest-playwright", "pytest-base-url", "python-slugify", "text-unidecode"], check=True
+            )
         for _ in range(rounds):
             for walker in WALKERS:
                 command = [sys.executable, "-m", "benchmarks.journeys", "--walk", walker, url, str(seconds)]
@@ -187,7 +190,9 @@ def compare(seconds: float, rounds: int, *, peer: bool) -> None:
                 found = json.loads(done.stdout)
                 walls[walker] += found
                 rates.setdefault(walker, []).append(len(found) / sum(found))
-            for name, options in ((("pytest", ()), ("pytest traced", ("--tracing", "on", "--screenshot", "on"))) if peer else ()):
+            for name, options in (
+                (("pytest", ()), ("pytest traced", ("--tracing", "on", "--screenshot", "on"))) if peer else ()
+            ):
                 rates.setdefault(name, []).append(with_pytest(url, seconds, Path(packages), options))
     medians = {walker: statistics.median(values) * 1000 for walker, values in walls.items()}
     print(f"one journey, wall ms (median): Tracer {medians['tracer']:.0f}, bare Playwright {medians['bare']:.0f}: "

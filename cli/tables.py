@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import yaml
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
@@ -99,12 +100,19 @@ def _shown(text: Any) -> str:
     return inert(text, _LONGEST)
 
 
+def _nested(value: dict[str, Any] | list[Any]) -> str:
+    if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
+        return _shown(", ".join(str(item) for item in value))
+    lines = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_UNFOLDED).splitlines()
+    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + _shown(line) for line in lines)
+
+
 def print_object(value: dict[str, Any]) -> None:
-    """Every field of one object, nested ones as JSON."""
+    """Every field of one object, nested ones as YAML."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, item in value.items():
         nested = isinstance(item, (dict, list)) and bool(item)
-        table.add_row(name, Text(json.dumps(item, indent=2, ensure_ascii=False)) if nested else cell(item))
+        table.add_row(name, Text(_nested(item)) if nested else cell(item))
     Console().print(table)

@@ -95,7 +95,7 @@ def _do(alert_id: str, deed: _Deed) -> Response:
     state = services()
     with state.database.write(who.caller.organization_id, Urgency.PEOPLE) as session:
         found = _found(session, alert_id, lock_alert)
-        _refuse_lost_note(found, deed, said)
+        _refuse_lost_note(found, said)
         try:
             deed(session, found, by=who.name, note=said, now_ms=state.database.now_ms(session))
         except AlreadyResolvedError:
@@ -103,13 +103,10 @@ def _do(alert_id: str, deed: _Deed) -> Response:
     return go_to(local_path(request.form.get("back"), f"/alerts/{alert_id}"))
 
 
-def _refuse_lost_note(alert: Alert, deed: _Deed, said: str | None) -> None:
-    """A second acknowledgement changes nothing; a note that came with it would be lost without a word."""
+def _refuse_lost_note(alert: Alert, said: str | None) -> None:
+    """What is resolved takes no note any more, and what somebody wrote must not be lost without a word."""
     if said and alert.resolved_ms is not None:
         raise Conflict(f"This alert was resolved meanwhile, so your note was not kept:\n\n{said}")
-    if said and deed is acknowledge and alert.acknowledged_ms is not None:
-        somebody = alert.acknowledged_by or "Somebody"
-        raise Conflict(f"{somebody} has acknowledged this alert meanwhile, so your note was not kept:\n\n{said}")
 
 
 def _found(session: Session, alert_id: str, by_id: Callable[[Session, str], Alert | None] = get_alert) -> Alert:

@@ -11,6 +11,8 @@ from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from api.app import create_app
+from api.pages import sign_in
+from api.services import Services, install
 from model.settings import Settings
 from store.api_keys import SCOPES, NewApiKey, create_api_key
 from store.keyring import Keyring
@@ -35,8 +37,25 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
+def own_app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
+    """An app that this test may add to."""
     return create_app(database, keyring, settings)
+
+
+@pytest.fixture(scope="session")
+def _apps() -> list[Flask]:
+    return []
+
+
+@pytest.fixture
+def app(_apps: list[Flask], database: Database, keyring: Keyring, settings: Settings) -> Flask:
+    """The app of this worker, with this test's services: making one takes longer than most tests."""
+    if not _apps:
+        _apps.append(create_app(database, keyring, settings))
+    [found] = _apps
+    install(found, Services(database, keyring, settings))
+    sign_in.install(found)
+    return found
 
 
 @pytest.fixture

@@ -45,8 +45,9 @@ def test_every_route_says_what_it_needs(app: Flask) -> None:
 
 
 @sqlite_only
-def test_a_route_that_says_nothing_is_closed(app: Flask, owner: Client) -> None:
-    app.add_url_rule("/v1/forgotten", view_func=lambda: "secret")
+def test_a_route_that_says_nothing_is_closed(own_app: Flask, make_key: MakeKey) -> None:
+    own_app.add_url_rule("/v1/forgotten", view_func=lambda: "secret")
+    owner = Client(own_app.test_client(), make_key())
     assert owner.error("GET", "/v1/forgotten", status=403)["code"] == "forbidden"
 
 

@@ -116,12 +116,17 @@ def test_the_seeds_acknowledge_and_resolve_with_notes(owner: Client, world: Worl
     assert [event for event, status, _ in outbox(world.database) if status == "pending"] == ["resolved"]
 
 
-def test_twice_changes_nothing_and_needs_no_body(owner: Client, world: World) -> None:
+def test_twice_adds_a_new_note_and_changes_nothing_else(owner: Client, world: World) -> None:
     world.outage()
     path = f"/v1/alerts/{only(owner)['id']}"
     first = owner.data("POST", f"{path}/acknowledge")
     world.clock.advance(1_000)
-    assert owner.data("POST", f"{path}/acknowledge", {"note": "me too"}) == first
+    assert owner.data("POST", f"{path}/acknowledge") == first
+    noted = owner.data("POST", f"{path}/acknowledge", {"note": "it is the cache"})
+    assert [note["text"] for note in noted["notes"]] == ["it is the cache"]
+    assert (noted["acknowledged_at"], noted["timeline"][-1]["kind"]) == (first["acknowledged_at"], "note")
+    world.clock.advance(1_000)
+    assert owner.data("POST", f"{path}/acknowledge", {"note": "it is the cache"}) == noted
     first = owner.data("POST", f"{path}/resolve")
     world.clock.advance(1_000)
     assert owner.data("POST", f"{path}/resolve", {"note": "me too"}) == first

@@ -40,11 +40,6 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
-    return create_app(database, keyring, settings)
-
-
-@pytest.fixture
 def server(app: Flask, database: Database, keyring: Keyring, settings: Settings) -> Iterator[Server]:
     with Server(app, database, keyring, settings) as serving:
         yield serving

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from tests.api.conftest import Client
+from tests.api.conftest import Client, MakeKey
 from tests.api.test_monitors import url_monitor
 
 JSON = {"Content-Type": "application/json"}
@@ -194,15 +195,15 @@ def test_an_address_that_does_not_exist_and_a_method_it_does_not_take_answer_in_
 
 
 @sqlite_only
-def test_what_goes_wrong_on_our_side_tells_an_id_and_no_more(owner: Client, app: Any) -> None:
+def test_what_goes_wrong_on_our_side_tells_an_id_and_no_more(own_app: Flask, make_key: MakeKey) -> None:
     from api.access import OPEN, needs
 
     @needs(OPEN)
     def broken() -> str:
         raise RuntimeError("the secret is 4711")
 
-    app.add_url_rule("/broken", view_func=broken)
-    answer = owner("GET", "/broken")
+    own_app.add_url_rule("/broken", view_func=broken)
+    answer = Client(own_app.test_client(), make_key())("GET", "/broken")
     assert answer.status_code == 500
     assert answer.get_json()["error"]["code"] == "internal"
     assert "4711" not in answer.get_data(as_text=True)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.app import create_app
 from api.server import Server
 from model.settings import Settings
 from store.keyring import Keyring
@@ -34,11 +33,6 @@ FILL = {"type": "fill", "selector": "#a", "value": "{{OWN}} {{SHARED}} {{BOTH}}"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", port=0, public_url=PUBLIC_URL)
-
-
-@pytest.fixture
-def app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
-    return create_app(database, keyring, settings)
 
 
 class Browser(ProbeOfTests):

@@ -289,11 +289,12 @@ def test_a_slow_answer_is_no_slow_request(start: StartServer, people: People, mo
     ],
     ids=["long", "many", "endless"],
 )
-def test_headers_over_the_limit_are_431(server: Server, headers: bytes) -> None:
+@pytest.mark.parametrize("piece", [10_000, 1_000_000], ids=["in pieces", "at once"])
+def test_headers_over_the_limit_are_431(server: Server, headers: bytes, piece: int) -> None:
     with Line(server) as line:
         line.send(b"GET /echo HTTP/1.1\r\nHost: x\r\n")
-        for at in range(0, len(headers), 10_000):
-            line.send(headers[at : at + 10_000])
+        for at in range(0, len(headers), piece):
+            line.send(headers[at : at + piece])
         answer = line.answer()
     assert (answer.status, answer.code) == (431, "malformed")
 

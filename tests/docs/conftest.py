@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.api.conftest import api, app, ends, keyring, make_key, owner, settings
+from tests.api.conftest import _apps, api, app, ends, keyring, make_key, owner, settings
 
-__all__ = ["api", "app", "ends", "keyring", "make_key", "owner", "settings"]
+__all__ = ["_apps", "api", "app", "ends", "keyring", "make_key", "owner", "settings"]

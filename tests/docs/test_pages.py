@@ -45,7 +45,7 @@ def test_the_monitors_of_the_readme_and_the_tutorial_are_definitions() -> None:
     readme = (ROOT / "README.md").read_text()
     bodies = [*re.findall(r"-d '(\{.*?\})'\n", readme, re.DOTALL), *re.findall(r"^json '(.*)'$", readme, re.MULTILINE)]
     assert {parse(json.loads(body)).type for body in bodies} == set(MONITORS)
-    (shop,) = blocks((ROOT / "docs/tutorial.md").read_text(), "yaml")
+    shop, _ = blocks((ROOT / "docs/tutorial.md").read_text(), "yaml")
     assert parse(yaml.safe_load(shop)).type == "url"
 
 

@@ -129,11 +129,19 @@ def test_two_who_acknowledge_at_once_both_see_it_acknowledged(
     assert signed_in.post(f"{outage.page}/acknowledge", hidden).status_code == 303
 
 
-@pytest.mark.parametrize("deed", ["acknowledge", "resolve"])
-def test_a_note_that_comes_too_late_is_given_back(signed_in: Browser, owner: Client, outage: Outage, deed: str) -> None:
+def test_a_note_is_added_to_what_is_acknowledged_already(signed_in: Browser, owner: Client, outage: Outage) -> None:
     hidden = {"form_token": _token(signed_in, outage.page)}
-    owner.data("POST", f"/v1/alerts/{outage.alert_id}/{deed}", {"note": "first"})
-    answer = signed_in.post(f"{outage.page}/{deed}", {**hidden, "note": "I restarted the gateway"})
+    owner.data("POST", f"/v1/alerts/{outage.alert_id}/acknowledge", {"note": "first"})
+    assert "Add note" in signed_in.get(outage.page).text
+    signed_in.post(f"{outage.page}/acknowledge", {**hidden, "note": "I restarted the gateway"})
+    seen = signed_in.get(outage.page).text
+    assert "Note by test I restarted the gateway" in " ".join(seen.split())
+
+
+def test_a_note_that_comes_too_late_is_given_back(signed_in: Browser, owner: Client, outage: Outage) -> None:
+    hidden = {"form_token": _token(signed_in, outage.page)}
+    owner.data("POST", f"/v1/alerts/{outage.alert_id}/resolve", {"note": "first"})
+    answer = signed_in.post(f"{outage.page}/resolve", {**hidden, "note": "I restarted the gateway"})
     assert answer.status_code == 409
     assert "your note was not kept:\n\nI restarted the gateway" in answer.get_data(as_text=True)
 

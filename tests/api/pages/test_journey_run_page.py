@@ -8,15 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from flask import Flask
 
-from api.app import create_app
 from model.evidence import Evidence, PageFigures, StepResult
 from model.outcome import RunError, RunStatus
 from model.settings import Settings
 from store.artifact_files import ArtifactFiles
 from store.artifact_quota import ArtifactQuota
-from store.keyring import Keyring
 from store.sessions import Database
 from tests.api.conftest import PUBLIC_URL, Client
 from tests.api.journeys import make
@@ -37,11 +34,6 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", public_url=PUBLIC_URL)
-
-
-@pytest.fixture
-def app(database: Database, keyring: Keyring, settings: Settings) -> Flask:
-    return create_app(database, keyring, settings)
 
 
 class Studio:
