@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -60,12 +60,9 @@ def invite(session: Session, keyring: Keyring, wanted: Invited, now_ms: int) -> 
 def make_setup_link(session: Session, keyring: Keyring, organization_id: str, now_ms: int) -> str:
     """The token of a link that makes an owner, good for a day; the link that was made before it is dead. The session
     sees every organization."""
-    session.execute(
-        delete(Membership)
-        .where(Membership.organization_id == organization_id, Membership.status == "invited")
-        .where(Membership.email.is_(None))
-        .execution_options(synchronize_session=False)
-    )
+    former = select(Membership).where(Membership.organization_id == organization_id, Membership.status == "invited")
+    for row in session.scalars(former.where(Membership.email.is_(None)).with_for_update()):
+        session.delete(row)
     row = Membership(
         id=new_id("mem", now_ms),
         organization_id=organization_id,

@@ -10,8 +10,8 @@ from flask import Flask
 from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
+from api import attempts
 from api.app import create_app
-from api.pages import sign_in
 from api.services import Services, install
 from model.settings import Settings
 from store.api_keys import SCOPES, NewApiKey, create_api_key
@@ -54,7 +54,7 @@ def app(_apps: list[Flask], database: Database, keyring: Keyring, settings: Sett
         _apps.append(create_app(database, keyring, settings))
     [found] = _apps
     install(found, Services(database, keyring, settings))
-    sign_in.install(found)
+    attempts.install(found)
     return found
 
 
