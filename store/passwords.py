@@ -13,10 +13,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from model.people import normal
 
 _hasher = PasswordHasher()
-_AT_ONCE = 2
-"""Each takes 64 MiB and two cores' attention: guesses must cost neither the memory nor the threads of others."""
+_AT_ONCE, _WAITING = 2, 2
+"""Each takes 64 MiB and two cores' attention, and one that waits takes a thread: guesses must cost neither the memory
+nor the threads of others. The API has eight threads for requests that change something (api/server.py)."""
 _PATIENCE_S = 3.0
 _turns = threading.BoundedSemaphore(_AT_ONCE)
+_room = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
 
 
 class BusyError(RuntimeError):
@@ -56,9 +58,15 @@ def _of_nobody() -> str:
 
 
 class _Turn:
+    """One of the turns there are. BusyError when too many wait, or one has waited too long."""
+
     def __enter__(self) -> None:
+        if not _room.acquire(blocking=False):
+            raise BusyError
         if not _turns.acquire(timeout=_PATIENCE_S):
+            _room.release()
             raise BusyError
 
     def __exit__(self, *_: object) -> None:
         _turns.release()
+        _room.release()

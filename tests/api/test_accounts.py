@@ -15,6 +15,7 @@ from api import signing_in
 from model.times import HOUR_MS
 from store.invitations import make_setup_link
 from store.keyring import Keyring
+from store.passwords import BusyError
 from store.people_tables import Person
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
@@ -62,6 +63,22 @@ def test_one_address_may_try_ten_times_a_minute(app: Flask, crowd: Crowd) -> Non
     late = sign_in(app)
     assert late.status_code == 429
     assert int(late.headers["Retry-After"]) > 0
+
+
+@sqlite_only
+def test_who_comes_when_too_many_sign_in_is_told_when_to_come_back(
+    app: Flask, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd.member("member")
+
+    def busy(*_: Any) -> Any:
+        raise BusyError
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(signing_in, "verify_password", busy)
+        answer = sign_in(app)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert sign_in(app).status_code == 201
 
 
 @sqlite_only

@@ -56,6 +56,15 @@ def test_a_hash_of_other_defaults_is_to_be_made_anew() -> None:
     assert not verify_password(hashed_once(), PASSWORD).outdated
 
 
+def test_who_would_wait_behind_too_many_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_PATIENCE_S", 1_000)
+    monkeypatch.setattr(passwords, "_turns", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(passwords, "_room", threading.BoundedSemaphore(1))
+    with passwords._Turn(), pytest.raises(BusyError):
+        verify_password(None, "x")
+    assert verify_password(hashed_once(), PASSWORD).right
+
+
 def test_who_finds_all_turns_taken_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_PATIENCE_S", 0.01)
     monkeypatch.setattr(passwords, "_turns", threading.BoundedSemaphore(1))
