@@ -31,7 +31,7 @@ from journeys.descendants import (
     still_there,
 )
 from journeys.messages import Order
-from journeys.scratch import new_scratch
+from journeys.scratch import new_scratch, remove_scratch
 from model.errors import ErrorCode
 from model.evidence import StepResult
 from model.outcome import Outcome, RunError, RunStatus
@@ -90,7 +90,8 @@ class BrowserPool:
         if left:
             _log.warning("browsers.left_behind", processes=len(left))
             kill_tree(left)
-        self._scratch = new_scratch(home)
+        remove_scratch(home)
+        self._scratch: Path | None = None
 
     async def walk(
         self,
@@ -130,7 +131,8 @@ class BrowserPool:
         self._idle, self._busy = [], set()
         await asyncio.gather(*(self._end(child) for child in children))
         await _end_all(processes_at_home(self._home))
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_scratch(self._home)
+        self._scratch = None
 
     async def _end(self, child: _Child) -> None:
         await child.end(at_once=child.walking)
@@ -146,7 +148,8 @@ class BrowserPool:
         return child
 
     async def _started(self) -> _Child:
-        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        if self._scratch is None or not self._scratch.is_dir():
+            self._scratch = new_scratch(self._home)
         scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         process = await asyncio.create_subprocess_exec(
             *self._command,

@@ -18,13 +18,18 @@ def scratch_of(home: Path) -> Path | None:
 
 
 def new_scratch(home: Path) -> Path:
-    """A new folder for this home, which only this user can open; what the last one held is removed."""
-    last = scratch_of(home)
-    if last is not None:
-        shutil.rmtree(last, ignore_errors=True)
+    """A new folder for this home, which only this user can open."""
     scratch = tempfile.mkdtemp(prefix="tracer-")
     _note(home).write_text(scratch)
     return Path(scratch)
+
+
+def remove_scratch(home: Path) -> None:
+    """That folder with all that is in it, if there is one."""
+    scratch = scratch_of(home)
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _note(home).unlink(missing_ok=True)
 
 
 def _note(home: Path) -> Path:

@@ -117,13 +117,15 @@ def test_a_data_folder_may_lie_as_deep_as_a_path_can_be(tmp_path: Path, site: Si
         steps = [{"type": "goto", "url": site.url}]
         definition = JourneyCheck.model_validate({"name": "x", "steps": steps}).model_dump_json(exclude_none=True)
         try:
+            assert scratch_of(deep) is None, "nothing is made before it is needed"
             assert (await pool.walk(definition.encode(), "run_1", 60)).error is None
             assert processes_at_home(deep) != []
-            assert list(scratch(deep).rglob("*.trace*")) == [], "what the driver wrote down, secrets and all"
+            made = scratch(deep)
+            assert list(made.rglob("*.trace*")) == [], "what the driver wrote down, secrets and all"
         finally:
             await pool.close()
         assert processes_at_home(deep) == []
-        assert not scratch(deep).exists()
+        assert not made.exists()
 
     asyncio.run(scenario())
 
