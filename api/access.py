@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from flask import Flask, current_app, g, request
 
+from api.actors import act_as_key
 from api.errors import Forbidden, Unauthorized
 from api.services import services
 from store.api_keys import authenticate
@@ -119,7 +120,7 @@ def identify() -> Caller:
         key = authenticate(session, state.keyring, token, now_ms)
     if key is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
-    state.uses.note_key(key.id, now_ms)
+    state.uses.note_key(key.id, now_ms, request.remote_addr)
     return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
 
 
@@ -137,6 +138,7 @@ def install(app: Flask) -> None:
         if isinstance(rule, Scope):
             found = identify()
             g.caller = found
+            act_as_key(found.key_id, found.name)
             structlog.contextvars.bind_contextvars(organization_id=found.organization_id, key_id=found.key_id)
             if not found.may(rule):
                 raise Forbidden(f"This key does not have the scope {rule.value!r}")

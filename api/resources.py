@@ -8,6 +8,7 @@ from api import (
     alerts,
     api_keys,
     artifacts,
+    audit_log,
     backtests,
     batches,
     explanations,
@@ -45,5 +46,6 @@ RESOURCES = (
     locations.routes,
     api_keys.routes,
     organization.routes,
+    audit_log.routes,
     health.routes,
 )

@@ -38,6 +38,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "maintenance windows": ("id", "name", "active", "starts_at", "ends_at", "cron", "duration", "timezone"),
     "silences": ("id", "status", "match", "ends_at", "created_by", "reason"),
     "notices": ("at", "kind", "severity", "resolved_at", "message"),
+    "audit log": ("at", "actor", "action", "target", "changed", "address"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import ColumnElement, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from model.times import DAY_MS, HOUR_MS
 from store.keyring import Keyring
+from store.sign_ins import note_sign_in, note_sign_out
 from store.tables import ApiKey, WebSession
 
 LASTS_MS = 7 * DAY_MS
@@ -36,6 +37,7 @@ def begin_web_session(session: Session, keyring: Keyring, key: ApiKey, now_ms: i
         )
     )
     session.flush()
+    note_sign_in(session, key)
     return token
 
 
@@ -71,12 +73,23 @@ def touch_web_session(session: Session, token_hash: str, now_ms: int) -> None:
 
 def end_web_session(session: Session, keyring: Keyring, token: str) -> None:
     """Sign out: the cookie opens nothing any more. Ending what is over changes nothing."""
-    _delete(session, WebSession.token_hash == keyring.hash_key(token))
+    wanted = WebSession.token_hash == keyring.hash_key(token)
+    _note_ends(session, wanted)
+    _delete(session, wanted)
 
 
 def end_web_sessions_of_key(session: Session, api_key_id: str) -> None:
     """Sign out every browser that signed in with a key: what opened the key is not the same any more."""
-    _delete(session, WebSession.api_key_id == api_key_id)
+    wanted = WebSession.api_key_id == api_key_id
+    _note_ends(session, wanted)
+    _delete(session, wanted)
+
+
+def _note_ends(session: Session, condition: ColumnElement[bool]) -> None:
+    """Whose sessions end now, one event each."""
+    keys = select(WebSession.organization_id, ApiKey.id, ApiKey.name).join(ApiKey, ApiKey.id == WebSession.api_key_id)
+    for organization_id, key_id, name in session.execute(keys.where(condition)):
+        note_sign_out(session, organization_id, key_id, name)
 
 
 def _delete(session: Session, condition: object) -> None:

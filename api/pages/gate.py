@@ -19,6 +19,7 @@ import structlog
 from flask import Response, g, request
 
 from api.access import OWN, Caller, Scope, needs, whole
+from api.actors import act_as_key
 from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
@@ -56,6 +57,8 @@ def page(scope: Scope | None) -> Callable[[View], View]:
             token = session_token()
             found = signed_in()
             g.visitor = found
+            if found is not None:
+                act_as_key(found.caller.key_id, found.name)
             if scope is None:
                 return view(**from_path)
             if found is None or token is None:
@@ -125,5 +128,5 @@ def _visitor(token: str) -> Visitor | None:
     row, key = found
     if LIVE_HEADER not in request.headers:
         state.uses.note_web_session(row.token_hash, now_ms)
-        state.uses.note_key(key.id, now_ms)
+        state.uses.note_key(key.id, now_ms, request.remote_addr)
     return Visitor(Caller(key.organization_id, key.id, whole(key.scopes), key.name), form_token(token))

@@ -21,6 +21,7 @@ from store.keyring import Keyring
 from store.sessions import Database
 from store.write_lock import Urgency
 from tests.api.endings import ends as ends
+from tests.conftest import KEYRING
 
 PUBLIC_URL = "https://tracer.example"
 MakeKey = Callable[..., str]
@@ -28,7 +29,7 @@ MakeKey = Callable[..., str]
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring({"k1": bytes(range(32))}, b"pepper")
+    return KEYRING
 
 
 @pytest.fixture
