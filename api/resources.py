@@ -23,6 +23,7 @@ from api import (
     probes,
     runs,
     silences,
+    usage,
     variables,
 )
 
@@ -47,5 +48,6 @@ RESOURCES = (
     api_keys.routes,
     organization.routes,
     audit_log.routes,
+    usage.routes,
     health.routes,
 )
