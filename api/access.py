@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from flask import Flask, current_app, g, request
 
+from api.actors import act_as_key, act_as_person
 from api.errors import Forbidden, Unauthorized
 from api.services import services
 from model.people import SCOPES_OF, Role
@@ -136,7 +137,7 @@ def identify() -> Caller:
         key = authenticate(session, state.keyring, token, now_ms)
         found = web_session_of(session, state.keyring, token, now_ms) if key is None else None
     if key is not None:
-        state.uses.note_key(key.id, now_ms)
+        state.uses.note_key(key.id, now_ms, request.remote_addr)
         return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
     if found is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
@@ -153,6 +154,14 @@ def caller_of(found: SignedIn) -> Caller:
     if key is None:
         raise Unauthorized("This sign-in is over")
     return Caller(row.organization_id, key.id, whole(key.scopes), key.name, session_id=row.id)
+
+
+def act_as_caller(found: Caller) -> None:
+    """What this request changes is their doing."""
+    if found.person_id is not None:
+        act_as_person(found.person_id, found.name)
+    elif found.key_id is not None:
+        act_as_key(found.key_id, found.name)
 
 
 def bind_to_log(found: Caller) -> None:
@@ -175,6 +184,7 @@ def install(app: Flask) -> None:
         if isinstance(rule, Scope):
             found = identify()
             g.caller = found
+            act_as_caller(found)
             bind_to_log(found)
             if not found.may(rule):
                 raise found.lacks(rule)

@@ -152,8 +152,9 @@ def _tested(channel_id: str, only: str | None = None) -> dict[str, Any]:
     signing = secrets.get(stored.SIGNING)
     answer, duration_ms = send_test(channel, row.id, row.name, signing, state.settings, state.keyring, now_ms)
     delivered = isinstance(answer, Delivered)
-    if delivered:
-        with state.database.write(organization_id, Urgency.PEOPLE) as session:
+    with state.database.write(organization_id, Urgency.PEOPLE) as session:
+        stored.note_test(session, row, delivered=delivered)
+        if delivered:
             tested = _channel(session, channel_id, lock=True)
             stored.reached_again(session, tested, state.database.now_ms(session))
     return {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from api import access, artifact_serving, attempts, conditional, docs_page, errors, metrics, requests
+from api import access, actors, artifact_serving, attempts, conditional, docs_page, errors, metrics, requests
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
@@ -40,6 +40,7 @@ def create_app(
     install(app, Services(database, keyring, settings, scheduler_figures))
     errors.install(app, error_page)
     requests.install(app)
+    actors.install(app)
     access.install(app)
     conditional.install(app)
     needs(OPEN)(app.view_functions["static"])

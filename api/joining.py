@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.access import Caller
+from api.actors import act_as_person
 from api.attempts import count_attempt
 from api.errors import Conflict, Invalid, NotFound, Unauthorized
 from api.services import services
@@ -87,6 +88,7 @@ def join(token: str, answer: Answer, visitor: Caller | None = None, former: str 
         person = _unchanged(session, account) if account else _new(session, email, answer, fresh or "", now_ms)
         if invitation.email is None and answer.organization:
             _rename(session, invitation.organization_id, answer.organization, now_ms)
+        act_as_person(person.id, person.name)
         member = accept(session, invitation, person, now_ms)
         if same and visitor is not None and visitor.session_id is not None:
             switch_web_session(session, visitor.session_id, member.organization_id)

@@ -9,6 +9,7 @@ from api import (
     alerts,
     api_keys,
     artifacts,
+    audit_log,
     backtests,
     batches,
     explanations,
@@ -25,6 +26,7 @@ from api import (
     runs,
     sign_ins,
     silences,
+    usage,
     variables,
 )
 
@@ -51,5 +53,7 @@ RESOURCES = (
     members.routes,
     accounts.routes,
     sign_ins.routes,
+    audit_log.routes,
+    usage.routes,
     health.routes,
 )

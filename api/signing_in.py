@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from flask import request
 
 from api.access import Scope, whole
-from api.attempts import count_attempt
+from api.actors import act_as_key, act_as_person
+from api.attempts import count_attempt, may_note_refusal
 from api.errors import Conflict, Forbidden, Unauthorized, Unavailable
 from api.services import services
 from store.api_keys import authenticate
@@ -16,6 +17,7 @@ from store.passwords import BusyError, hash_password, verify_password
 from store.people import find_person, get_person, places_of, set_password
 from store.people_tables import Person
 from store.sessions import EVERY_ORGANIZATION
+from store.sign_ins import note_refused_key, note_refused_person
 from store.web_sessions import From, Holder, begin_web_session, end_other_sessions, end_web_session
 from store.write_lock import Urgency
 
@@ -30,6 +32,7 @@ def sign_in(email: str, password: str, former: str | None = None) -> str:
     count_attempt()
     state = services()
     person = proven(email, password)
+    act_as_person(person.id, person.name)
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)
         places = places_of(session, person.id)
@@ -49,8 +52,11 @@ def sign_in_with_key(text: str, former: str | None = None) -> str:
         now_ms = state.database.now_ms(session)
         key = authenticate(session, state.keyring, text, now_ms) if len(text) <= MAX_KEY else None
     if key is None:
+        _note_refused_key(text, "unknown, revoked or expired")
         raise Unauthorized("This API key is unknown, revoked or expired")
+    act_as_key(key.id, key.name)
     if Scope.READ not in whole(key.scopes):
+        _note_refused_key(text, "may not read")
         raise Forbidden(f"The key {key.name!r} may not read anything: use one with the scope 'read'")
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         if former is not None:
@@ -66,6 +72,7 @@ def proven(email: str, password: str) -> Person:
     with _patience():
         verdict = verify_password(None if person is None else person.password_hash, password)
         if person is None or not verdict.right:
+            _note_refused_person(email)
             raise Unauthorized(WRONG)
         if verdict.outdated:
             _renew_hash(person, hash_password(password))
@@ -100,6 +107,19 @@ def change_password(person_id: str, session_id: str | None, given: str, wanted: 
 def whence() -> From:
     """What this request says of where it comes from."""
     return From(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def _note_refused_key(presented: str, reason: str) -> None:
+    state = services()
+    if may_note_refusal():
+        with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+            note_refused_key(session, state.keyring, presented[:MAX_KEY], reason)
+
+
+def _note_refused_person(email: str) -> None:
+    if may_note_refusal():
+        with services().database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+            note_refused_person(session, email, "wrong password")
 
 
 def _renew_hash(person: Person, fresh: str) -> None:

@@ -36,6 +36,8 @@ class _Lazy(click.Group):
         "channels": "cli.channels:channels",
         "notifications": "cli.channels:notifications",
         "notices": "cli.notices:notices",
+        "audit": "cli.audit:audit",
+        "usage": "cli.usage:usage",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -39,6 +39,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "silences": ("id", "status", "match", "ends_at", "created_by", "reason"),
     "notices": ("at", "kind", "severity", "resolved_at", "message"),
     "members": ("id", "name", "email", "role", "status", "joined_at"),
+    "audit log": ("at", "actor", "action", "target", "changed", "address"),
+    "usage": ("what", "used", "limit"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 

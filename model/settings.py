@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from model.addresses import networks_of
 from model.hosts import BadHostError, parse_url
 from model.mail import sender
+from model.plans import Plans
 from model.smtp import parse_smtp_url
 
 _STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
@@ -37,6 +38,7 @@ class Settings(BaseModel):
     artifacts_gb: float = Field(default=5, ge=0)
     smtp_url: str | None = None
     smtp_from: str | None = None
+    plans: Plans = Plans()
     url: str | None = None
     probe_key: str | None = None
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from model.keys import hint_of
 from model.settings import Settings
 from store.api_keys import SCOPES, NewApiKey, create_api_key
+from store.audit_log import begin_logs
 from store.changes import hold_definitions
 from store.invitations import make_setup_link
 from store.keyring import Keyring
@@ -56,6 +57,7 @@ def bootstrap(database: Database, keyring: Keyring, settings: Settings) -> Boots
     with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
         hold_definitions(session)  # of two first starts, one waits here and then finds all made
         now_ms = database.now_ms(session)
+        begin_logs(session)
         organization = first_organization(session)
         if organization is None:
             locations = [LOCAL] if settings.probe_key or database.sqlite else []

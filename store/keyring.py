@@ -78,7 +78,9 @@ class Keyring:
                 "(TRACER_SECRET_KEYS, or the file secret.keys in the data directory); a new key may be added in front "
                 "of it, never in place of it"
             )
-        return cls(keys, pepper)
+        whole = cls(keys, pepper)
+        database.seal_with(whole.signature)
+        return whole
 
     def encrypt(self, secret: str | bytes, cell: Cell) -> bytes:
         """A blob for that cell, under the first key."""

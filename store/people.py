@@ -11,6 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
+from store.audit import Target, note
+from store.audited import Shape
 from store.people_tables import Membership, Person
 from store.tables import Organization
 
@@ -58,8 +60,9 @@ def rename_person(session: Session, person_id: str, name: str) -> bool:
     person = get_person(session, person_id, lock=True)
     if person is None:
         return False
-    person.name = name
+    before, person.name = person.name, name
     session.flush()
+    _note(session, person, "person.renamed", {"name": before}, {"name": name})
     return True
 
 
@@ -68,6 +71,7 @@ def set_password(session: Session, person: Person, password_hash: str, now_ms: i
     person.password_hash = password_hash
     person.password_ms = now_ms
     session.flush()
+    _note(session, person, "person.password_changed")
 
 
 def places_of(session: Session, person_id: str) -> list[tuple[Membership, Organization]]:
@@ -89,6 +93,21 @@ def place_of(session: Session, person_id: str, organization_id: str) -> Membersh
         Membership.status == "active",
     )
     return session.scalars(statement).one_or_none()
+
+
+def _note(
+    session: Session, person: Person, action: str, before: Shape | None = None, after: Shape | None = None
+) -> None:
+    """People belong to no organization: what they change is told wherever they are members."""
+    for member, _ in places_of(session, person.id):
+        note(
+            session,
+            member.organization_id,
+            action,
+            Target("person", person.id, person.name),
+            before=before,
+            after=after,
+        )
 
 
 def forget_if_nowhere(session: Session, person_id: str) -> None:

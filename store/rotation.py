@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from store.alert_channels import channel_cell
 from store.alert_tables import AlertChannel
+from store.audit import leave_out
 from store.batches import overrides_cell
 from store.check_secrets import cell_of
 from store.heartbeat_rows import token_cell
@@ -70,6 +71,7 @@ class Rotation:
         if not keys:
             return False
         with self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
+            leave_out(session)
             self._rewrite(session, select(table).where(key.in_(keys), older).with_for_update(), blob.key, cell)
         return True
 

@@ -21,6 +21,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
+from store.audit import Recorder
+from store.audit_chain import Sign
 from store.steady_clock import SteadyClock
 from store.tables import Scoped
 from store.wakeups import Wakeups
@@ -60,6 +62,13 @@ class Database:
         self._writing: Connection | None = None
         self._make: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
         event.listen(self._make, "do_orm_execute", _apply_scope)
+        self._audit = Recorder()
+        self._audit.listen(self._make)
+
+    def seal_with(self, sign: Sign) -> None:
+        """What the events of the audit log are sealed with. Until it is known, nothing can be written that is audited;
+        Keyring.load says it."""
+        self._audit.sign = sign
 
     @contextmanager
     def read(self, scope: Scope) -> Iterator[Session]:
@@ -95,6 +104,7 @@ class Database:
         topics: set[str] = session.info.setdefault("topics", set())
         with session.begin() if not session.in_transaction() else _commit_at_end(session):
             yield session
+            self._audit.write(session, self.now_ms)
             self.wakeups.in_transaction(session, topics)
         self.wakeups.after_commit(topics)
 

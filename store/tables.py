@@ -13,8 +13,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store import alert_tables as alert_tables  # whoever has these tables has those
 from store import artifact_tables as artifact_tables
+from store import audit_tables as audit_tables
 from store import journey_tables as journey_tables
 from store import people_tables as people_tables
+from store import usage_tables as usage_tables
 from store.table_base import Base as Base
 from store.table_base import Json, Ms
 from store.table_base import Scoped as Scoped

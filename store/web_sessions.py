@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from model.times import DAY_MS, HOUR_MS
+from store.audit import Target
 from store.keyring import Keyring
 from store.people_tables import Membership, Person
+from store.sign_ins import note_sign_in, note_sign_out
 from store.tables import ApiKey, Organization, WebSession
 
 LASTS_MS = 7 * DAY_MS
@@ -66,6 +68,8 @@ def begin_web_session(
         )
     )
     session.flush()
+    person = session.get(Person, who.person_id) if isinstance(who, Membership) else None
+    note_sign_in(session, who.organization_id, _target(who if isinstance(who, ApiKey) else None, person))
     return token
 
 
@@ -134,7 +138,7 @@ def list_web_sessions(session: Session, holder: Holder, now_ms: int) -> Sequence
 
 def end_web_session(session: Session, keyring: Keyring, token: str) -> None:
     """Sign out: the cookie opens nothing any more. Ending what is over changes nothing."""
-    _delete(session, WebSession.token_hash == keyring.hash_key(token))
+    _end(session, WebSession.token_hash == keyring.hash_key(token))
 
 
 def end_listed_session(session: Session, holder: Holder, session_id: str) -> bool:
@@ -142,24 +146,24 @@ def end_listed_session(session: Session, holder: Holder, session_id: str) -> boo
     row = session.scalars(select(WebSession).where(holder.owns(), WebSession.id == session_id)).one_or_none()
     if row is None:
         return False
-    _delete(session, WebSession.token_hash == row.token_hash)
+    _end(session, WebSession.token_hash == row.token_hash)
     return True
 
 
 def end_other_sessions(session: Session, holder: Holder, kept_id: str | None) -> None:
     """Sign somebody out everywhere but here."""
     here = WebSession.id != kept_id if kept_id is not None else WebSession.id.is_not(None)
-    _delete(session, and_(holder.owns(), here))
+    _end(session, and_(holder.owns(), here))
 
 
 def end_web_sessions_of_key(session: Session, api_key_id: str) -> None:
     """Sign out every browser that signed in with a key: what opened the key is not the same any more."""
-    _delete(session, WebSession.api_key_id == api_key_id)
+    _end(session, WebSession.api_key_id == api_key_id)
 
 
 def end_web_sessions_of_member(session: Session, person_id: str) -> None:
     """Sign a person out of the organization of this session."""
-    _delete(session, WebSession.person_id == person_id)
+    _end(session, WebSession.person_id == person_id)
 
 
 def switch_web_session(session: Session, session_id: str, organization_id: str) -> None:
@@ -170,6 +174,24 @@ def switch_web_session(session: Session, session_id: str, organization_id: str) 
         .values(organization_id=organization_id)
         .execution_options(synchronize_session=False)
     )
+
+
+def _end(session: Session, condition: ColumnElement[bool]) -> None:
+    """Sign out whoever these belong to, one event of the audit log each."""
+    found = (
+        select(WebSession, ApiKey, Person)
+        .outerjoin(ApiKey, ApiKey.id == WebSession.api_key_id)
+        .outerjoin(Person, Person.id == WebSession.person_id)
+    )
+    for row, key, person in session.execute(found.where(condition)):
+        note_sign_out(session, row.organization_id, _target(key, person))
+    _delete(session, condition)
+
+
+def _target(key: ApiKey | None, person: Person | None) -> Target:
+    if person is not None:
+        return Target("person", person.id, person.name)
+    return Target("key", None, "") if key is None else Target("key", key.id, key.name)
 
 
 def _delete(session: Session, condition: ColumnElement[bool]) -> None:

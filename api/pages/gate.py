@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from flask import Response, g, request
 
-from api.access import OWN, Caller, Scope, bind_to_log, caller_of, needs
+from api.access import OWN, Caller, Scope, act_as_caller, bind_to_log, caller_of, needs
 from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
@@ -56,6 +56,8 @@ def page(scope: Scope | None) -> Callable[[View], View]:
             token = session_token()
             found = signed_in()
             g.visitor = found
+            if found is not None:
+                act_as_caller(found.caller)
             if scope is None:
                 return view(**from_path)
             if found is None or token is None:
@@ -120,7 +122,7 @@ def _visitor(token: str) -> Visitor | None:
     if LIVE_HEADER not in request.headers:
         state.uses.note_web_session(found.row.token_hash, now_ms)
         if found.key is not None:
-            state.uses.note_key(found.key.id, now_ms)
+            state.uses.note_key(found.key.id, now_ms, request.remote_addr)
     return Visitor(caller_of(found), form_token(token))
 
 

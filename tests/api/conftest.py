@@ -21,6 +21,7 @@ from store.write_lock import Urgency
 from tests.api.client import Client as Client
 from tests.api.endings import ends as ends
 from tests.api.people import Crowd
+from tests.conftest import KEYRING
 
 PUBLIC_URL = "https://tracer.example"
 MakeKey = Callable[..., str]
@@ -28,7 +29,7 @@ MakeKey = Callable[..., str]
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring({"k1": bytes(range(32))}, b"pepper")
+    return KEYRING
 
 
 @pytest.fixture
