@@ -15,6 +15,7 @@ COMMANDS = (
     ["benchmarks.serving"],
     ["benchmarks.stored_runs"],
     ["benchmarks.whole_path", "--seconds", "60"],
+    ["benchmarks.journeys", "--seconds", "10", "--rounds", "2"],
     ["benchmarks.alerting", "--seconds", "40", "--transitions", "1000"],
 )
 

@@ -102,6 +102,9 @@ async def _what_did_not_come(error: Exception, step: Step, walk: Walk) -> str:
     if not fitting:
         return f"no element fits {within}"
     seen = await _count(walk.all(step, selector).filter(visible=True))
+    read_before = getattr(error, "__notes__", [])
+    if seen and read_before:  # the time was up in the middle of a reading: what was read last says more
+        return str(read_before[0])
     return f"an element fits, but {'could not be used' if seen else 'none could be seen'} {within}"
 
 

@@ -112,14 +112,19 @@ class Walk:
         self, read: Callable[[], Awaitable[Value]], fits: Callable[[Value], bool], say: Callable[[Value], str]
     ) -> None:
         """Reads until what it reads fits. Raises StepError with the last value's words when the step's time is up;
-        errors of reading pass through."""
-        look = 0
+        errors of reading pass through, with those words as a note."""
+        look, words = 0, ""
         while True:
-            value = await read()
+            try:
+                value = await read()
+            except Exception as error:
+                if words:
+                    error.add_note(words)
+                raise
             if fits(value):
                 return
             pause = _LOOK_AGAIN_S[min(look, len(_LOOK_AGAIN_S) - 1)]
-            look += 1
+            look, words = look + 1, say(value)
             if self.left_s <= pause:
-                raise StepError(say(value))
+                raise StepError(words)
             await asyncio.sleep(pause)

@@ -120,7 +120,7 @@ def test_ten_canaries_in_six_encodings_stand_nowhere(walker: Walker, site: Site)
         {"type": "click", "selector": "button", "name": "Send all"},
         {"type": "request", "url": "/json?a={{PLAIN}}", "headers": {"X-Key": "{{NUMBER}}", "X-Token": TOKEN}},
         {"type": "wait_for", "ms": 300},
-        {"type": "expect_text", "selector": ".out", "value": "never {{PLAIN}}", "timeout": 1},
+        {"type": "expect_text", "selector": ".out", "value": "never {{PLAIN}}", "timeout": 3},
         variables=CANARIES,
         extra_headers={"Authorization": f"Bearer {HEADER}"},
         overrides=RunOverrides(variables={"OTHER": OVERRIDE}),

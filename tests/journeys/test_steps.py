@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from playwright.async_api import Locator
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from model.outcome import Outcome, RunStatus
 from model.protocol import RunOverrides
@@ -242,3 +244,23 @@ def test_a_step_that_fails_says_what_it_met(
 
 def test_a_page_that_is_to_be_missing_can_be_asked_for(walker: Walker, home: dict[str, Any]) -> None:
     passes(walker.walk(home, {"type": "goto", "url": "/nope", "status": 404}))
+
+
+def test_a_reading_that_the_time_ends_tells_what_was_read_before(
+    walker: Walker, home: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the last look at a text may not come to its end."""
+    looks = 0
+    read = Locator.inner_text
+
+    async def slow(self: Locator, **options: Any) -> str:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise PlaywrightTimeoutError("Timeout exceeded")
+        return await read(self, **options)
+
+    monkeypatch.setattr(Locator, "inner_text", slow)
+    outcome = walker.walk(home, {"type": "expect_text", "selector": "h1", "value": "Bye", "timeout": 5})
+    assert outcome.error is not None
+    assert 'expected the text to contain "Bye", got "Hello World"' in outcome.error.message
