@@ -15,6 +15,7 @@ import structlog
 from flask import Flask, current_app, g, request
 
 from api.actors import act_as_key, act_as_person
+from api.attempts import trying_key
 from api.errors import Forbidden, Unauthorized
 from api.services import services
 from model.people import SCOPES_OF, Role
@@ -127,10 +128,16 @@ def bearer_token() -> str | None:
 
 
 def identify() -> Caller:
-    """The key's owner, or who signed in. Unauthorized when there is no key, or it is unknown, revoked or expired."""
+    """The key's owner, or who signed in. Unauthorized when there is no key, or it is unknown, revoked or expired;
+    RateLimited where many such keys come from."""
     token = bearer_token()
     if token is None:
         raise Unauthorized("This needs an API key: Authorization: Bearer trk_…")
+    with trying_key(token):
+        return _owner_of(token)
+
+
+def _owner_of(token: str) -> Caller:
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:
         now_ms = state.database.now_ms(session)

@@ -48,7 +48,7 @@ class ArtifactUploads:
 
     async def put(self, request: Request) -> Reply:
         """Store the file. Conflict when its SHA-256 is another one, StorageFull when it may not stay."""
-        holder = await self._holder(request.bearer())
+        holder = await self._holder(request)
         digest = request.path.removeprefix(PREFIX)
         if not DIGEST.fullmatch(digest):
             raise NotFound("The address must end with the SHA-256 of the file: 64 digits 0-9 a-f")
@@ -98,6 +98,7 @@ class ArtifactUploads:
         if incoming.size_bytes != length:
             raise Malformed("The body ended before its announced length")
 
-    async def _holder(self, key: str) -> Holder:
+    async def _holder(self, request: Request) -> Holder:
+        key = request.bearer()
         remembered = self._keys.remembered(key)
-        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key)
+        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key, request.client)

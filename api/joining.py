@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.access import Caller
 from api.actors import act_as_person
-from api.attempts import count_attempt
+from api.attempts import count_attempt, count_email
 from api.errors import Conflict, Invalid, NotFound, Unauthorized
 from api.services import services
 from api.signing_in import WRONG, hashed, proven, whence
@@ -79,6 +79,7 @@ def join(token: str, answer: Answer, visitor: Caller | None = None, former: str 
     if account is None:
         fresh = hashed(_of_somebody_new(answer))
     elif not same:
+        count_email(email)
         account = proven(email, answer.password or "")
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)

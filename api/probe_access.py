@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from api.errors import Unauthorized
+from api.limits import Limits, wrong_key
 from store.keyring import Keyring
 from store.open_dispatches import Holder
 from store.probes import authenticate_probe
@@ -24,6 +25,7 @@ class ProbeKeys:
         self._database = database
         self._keyring = keyring
         self._now = now
+        self._limits = Limits(database, keyring, now)
         self._known: dict[bytes, tuple[float, Holder | None]] = {}
 
     def remembered(self, key: str) -> Holder | None:
@@ -34,13 +36,16 @@ class ProbeKeys:
             return None
         return _somebody(found[1])
 
-    def holder(self, key: str) -> Holder:
-        """The probe with this key. Unauthorized."""
+    def holder(self, key: str, address: str) -> Holder:
+        """The probe with this key, shown by somebody at this address. Unauthorized; RateLimited where many wrong keys
+        come from, unless this one was good before."""
         remembered = self.remembered(key)
         if remembered is not None:
             return remembered
         if not key:
             raise Unauthorized("This needs a probe's key: Authorization: Bearer tprb_…")
+        if not self._was_good(key):
+            self._limits.refuse(wrong_key(address))
         asked_at = self._now()
         with self._database.read(EVERY_ORGANIZATION) as session:
             probe = authenticate_probe(session, self._keyring, key)
@@ -48,7 +53,13 @@ class ProbeKeys:
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[_digest(key)] = (asked_at, holder)
+        if holder is None:
+            self._limits.count_wrong_key(address)
         return _somebody(holder)
+
+    def _was_good(self, key: str) -> bool:
+        found = self._known.get(_digest(key))
+        return found is not None and found[1] is not None
 
 
 def _digest(key: str) -> bytes:

@@ -18,7 +18,7 @@ from store.people import find_person, get_person, places_of, set_password
 from store.people_tables import Person
 from store.sessions import EVERY_ORGANIZATION
 from store.sign_ins import note_refused_key, note_refused_person
-from store.web_sessions import From, Holder, begin_web_session, end_other_sessions, end_web_session
+from store.web_sessions import From, Holder, begin_web_session, end_other_sessions, end_web_session, is_known_here
 from store.write_lock import Urgency
 
 MAX_KEY = 500
@@ -29,8 +29,11 @@ WRONG = "This email and password do not belong together"
 def sign_in(email: str, password: str, former: str | None = None) -> str:
     """The token of a new session, for the right password; `former`: the token of one that ends with it. Unauthorized,
     RateLimited, Unavailable."""
-    count_attempt()
     state = services()
+    with state.database.read(EVERY_ORGANIZATION) as session:
+        now_ms = state.database.now_ms(session)
+        known = is_known_here(session, state.keyring, email, request.remote_addr or "", former, now_ms)
+    count_attempt(None if known else email)
     person = proven(email, password)
     act_as_person(person.id, person.name)
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

@@ -18,7 +18,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    cast,
+    create_engine,
+    event,
+    extract,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
 from store.audit import Recorder
@@ -115,6 +127,15 @@ class Database:
         if self.sqlite:
             return self._steady.follow(time.time_ns() // 1_000_000)
         return self._steady.follow(int(session.connection().execute(_NOW).scalar_one()))
+
+    def now(self) -> ColumnElement[int]:
+        """The same time within a statement, for those that must not ask for it first. On PostgreSQL it is the server's
+        as it is, which may step."""
+        if self._clock is not None:
+            return literal(self._clock())
+        if self.sqlite:
+            return literal(self._steady.follow(time.time_ns() // 1_000_000))
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     def close(self) -> None:
         self.wakeups.close()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from model.times import DAY_MS, HOUR_MS
 from store.audit import Target
+from store.key_addresses import neighbourhood
 from store.keyring import Keyring
 from store.people_tables import Membership, Person
 from store.sign_ins import note_sign_in, note_sign_out
@@ -98,6 +99,18 @@ def web_session_of(session: Session, keyring: Keyring, token: str, now_ms: int) 
     if alive or (person is not None and member is not None):
         return SignedIn(row, key, person, member)
     return None
+
+
+def is_known_here(session: Session, keyring: Keyring, email: str, address: str, token: str | None, now_ms: int) -> bool:
+    """Whether whoever has this email is signed in from this address, or with this token. The session sees every
+    organization."""
+    mine = (
+        select(WebSession.token_hash, WebSession.address)
+        .join(Person, Person.id == WebSession.person_id)
+        .where(Person.email == email, WebSession.expires_ms > now_ms)
+    )
+    held, near = keyring.hash_key(token or ""), neighbourhood(address)
+    return any(row.token_hash == held or (near and neighbourhood(row.address) == near) for row in session.execute(mine))
 
 
 def touch_web_session(session: Session, token_hash: str, now_ms: int) -> None:
