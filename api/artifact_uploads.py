@@ -42,7 +42,7 @@ class ArtifactUploads:
     def __init__(self, database: Database, keyring: Keyring, settings: Settings, pool: Pool) -> None:
         self.files = ArtifactFiles(settings.data_dir)
         self.quota = ArtifactQuota(database, settings, self.files)
-        self._keys = ProbeKeys(database, keyring)
+        self._keys = ProbeKeys(database, keyring, settings.probe_key)
         self._pool = pool
         self._arriving = 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Callable
 from hashlib import sha256
 
 from api.errors import Unauthorized
 from api.limits import Limits, wrong_key
+from model.keys import PROBE_KEY, mistyped
 from store.keyring import Keyring
 from store.open_dispatches import Holder
 from store.probes import authenticate_probe
@@ -21,9 +23,17 @@ _MOST = 10_000
 class ProbeKeys:
     """Threads may share it. Keys are remembered by their hash, so that no memory dump of this table holds one."""
 
-    def __init__(self, database: Database, keyring: Keyring, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        chosen: str | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`chosen`: TRACER_PROBE_KEY, which may look as it likes."""
         self._database = database
         self._keyring = keyring
+        self._chosen = (chosen or "").encode()
         self._now = now
         self._limits = Limits(database, keyring, now)
         self._known: dict[bytes, tuple[float, Holder | None]] = {}
@@ -44,6 +54,8 @@ class ProbeKeys:
             return remembered
         if not key:
             raise Unauthorized("This needs a probe's key: Authorization: Bearer tprb_…")
+        if mistyped(key, PROBE_KEY) and not hmac.compare_digest(key.encode(), self._chosen):
+            raise Unauthorized("This probe key has a typing error: its end does not fit the rest. Copy it again")
         if not self._was_good(key):
             self._limits.refuse(wrong_key(address))
         asked_at = self._now()

@@ -93,7 +93,7 @@ class Server:
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
-        self.probes = ProbeProtocol(database, keyring, self._for_probes)
+        self.probes = ProbeProtocol(database, keyring, self._for_probes, settings.probe_key)
         pings = Pings(database, keyring, self._for_pings)
         self.artifacts = ArtifactUploads(database, keyring, settings, self._for_artifacts)
         self._entrance = Entrance(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from flask import request
 
-from api.access import Scope, whole
+from api.access import Scope, refuse_mistyped, whole
 from api.actors import act_as_key, act_as_person
 from api.attempts import count_attempt, may_note_refusal
 from api.errors import Conflict, Forbidden, Unauthorized, Unavailable
@@ -49,6 +49,7 @@ def sign_in(email: str, password: str, former: str | None = None) -> str:
 
 def sign_in_with_key(text: str, former: str | None = None) -> str:
     """The token of a new session that may do what the key may. Unauthorized, Forbidden, RateLimited."""
+    refuse_mistyped(text)
     count_attempt()
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:

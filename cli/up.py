@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import threading
 
@@ -12,6 +11,7 @@ import click
 
 from cli.children import WIND_DOWN, Child
 from cli.environment import SettingsError
+from model.keys import PROBE_KEY, new_key
 from model.settings import Settings
 from probes.soundings import BadCanaryError, parse_canary
 
@@ -65,7 +65,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRACER_DATA_DIR": str(settings.data_dir),
         "TRACER_HOST": settings.host,
         "TRACER_PORT": str(settings.port),
-        "TRACER_PROBE_KEY": settings.probe_key or f"tprb_{secrets.token_urlsafe(32)}",
+        "TRACER_PROBE_KEY": settings.probe_key or new_key(PROBE_KEY),
         "TRACER_ALLOW_NETS": ",".join(settings.allow_nets or UP_ALLOW_NETS),
     }
 
