@@ -37,6 +37,7 @@ class _Lazy(click.Group):
         "notifications": "cli.channels:notifications",
         "notices": "cli.notices:notices",
         "audit": "cli.audit:audit",
+        "secrets": "cli.secrets:secrets",
         "usage": "cli.usage:usage",
     }
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from api.membership import SETUP_PATH
+from cli.beside import open_beside
 from cli.environment import SettingsError, read_settings
-from migrations.upgrade import is_newest
 from model.settings import Settings
 from store.invitations import make_setup_link
 from store.key_material import KeyringError
@@ -31,7 +30,7 @@ def setup_link(name: str | None, **given: Any) -> None:
     TRACER_SECRET_KEYS), on the machine or in the container that has them.
     """
     settings = read_settings(**given)
-    database = _database(settings)
+    database = open_beside(settings)
     try:
         token, called = _make(database, settings, name)
     except (KeyringError, OperationalError) as error:
@@ -40,23 +39,6 @@ def setup_link(name: str | None, **given: Any) -> None:
         database.close()
     click.echo(f"Whoever opens this within 24 hours becomes an owner of {called!r}; it works once:\n")
     click.echo(f"  {settings.links_begin}{SETUP_PATH}{token}\n")
-
-
-def _database(settings: Settings) -> Database:
-    """The store of a Tracer that was started before. SettingsError."""
-    file = make_url(settings.sqlalchemy_url).database
-    if settings.sqlalchemy_url.startswith("sqlite") and not (file and Path(file).exists()):
-        raise SettingsError(f"There is no Tracer in {settings.data_dir}: start it once, or set TRACER_DATA_DIR")
-    database = Database(settings.sqlalchemy_url)
-    try:
-        newest = is_newest(database.engine)
-    except OperationalError as error:
-        database.close()
-        raise SettingsError(f"The database can't be reached: {error.__cause__ or error}") from None
-    if not newest:
-        database.close()
-        raise SettingsError("This database is of another version of Tracer: start this version once, then try again")
-    return database
 
 
 def _make(database: Database, settings: Settings, name: str | None) -> tuple[str, str]:
