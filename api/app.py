@@ -6,7 +6,18 @@ from pathlib import Path
 
 from flask import Flask
 
-from api import access, actors, artifact_serving, attempts, conditional, docs_page, errors, metrics, requests
+from api import (
+    access,
+    actors,
+    artifact_serving,
+    attempts,
+    conditional,
+    docs_page,
+    errors,
+    metrics,
+    requests,
+    security_txt,
+)
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
@@ -48,6 +59,7 @@ def create_app(
         app.add_routes(routes)
     app.register_blueprint(metrics.pages)
     app.register_blueprint(docs_page.pages)
+    app.register_blueprint(security_txt.pages)
     app.register_blueprint(artifact_serving.pages)
     rendering.install(app)
     attempts.install(app)

@@ -20,7 +20,7 @@ class _Environment(Settings, BaseSettings):
         frozen=True, env_prefix="TRACER_", env_ignore_empty=True, enable_decoding=False, extra="ignore"
     )
 
-    @field_validator("allow_nets", "canaries", "trusted_proxies", mode="before")
+    @field_validator("allow_nets", "canaries", "security_contact", "trusted_proxies", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

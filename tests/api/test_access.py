@@ -20,7 +20,7 @@ from tests.api.test_monitors import url_monitor
 from tests.api.wire import PATIENCE_S
 
 FREE = {
-    "/openapi.json", "/docs", "/health", "/static/<path:filename>",
+    "/openapi.json", "/docs", "/health", "/static/<path:filename>", "/.well-known/security.txt",
     "/v1/sessions", "/v1/invitations/<token>", "/v1/invitations/<token>/accept",
 }  # fmt: skip
 OWN_WAY = {"/metrics"}
