@@ -9,7 +9,7 @@ from typing import Any
 from store.invitations import make_setup_link
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
-from tests.api.audited_place import Deed, Place, rest
+from tests.api.audited_place import Deed, Place, Rest
 from tests.api.client import Client
 from tests.api.conftest import PUBLIC_URL
 from tests.api.pages.world import Browser
@@ -126,13 +126,13 @@ NEW_PASSWORD: Deed = by_ada(
 JOINS = "member.joined session.began"
 DEEDS_OF_PEOPLE: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/v1/organization/invite"): (
-        rest("POST", "/v1/organization/invite", {"email": EMAIL, "role": "viewer"}), "member.created",
+        Rest("POST", "/v1/organization/invite", {"email": EMAIL, "role": "viewer"}), "member.created",
     ),
     ("PUT", "/v1/organization/members/<member_id>"): (
-        rest("PUT", "/v1/organization/members/{member}", {"role": "admin"}), "member.updated",
+        Rest("PUT", "/v1/organization/members/{member}", {"role": "admin"}), "member.updated",
     ),
     ("DELETE", "/v1/organization/members/<member_id>"): (
-        rest("DELETE", "/v1/organization/members/{member}"), "member.deleted",
+        Rest("DELETE", "/v1/organization/members/{member}"), "member.deleted",
     ),
     ("POST", "/v1/invitations/<token>/accept"): (accept, JOINS),
     ("POST", "/v1/sessions"): (sign_in, "session.began"),

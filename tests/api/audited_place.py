@@ -84,14 +84,20 @@ Deed = Callable[[Place], Callable[[], Any]]
 """Makes what is needed; what it answers then does the one thing that is to be told."""
 
 
-def rest(method: str, path: str, body: Any = None) -> Deed:
+@dataclass(frozen=True)
+class Rest:
     """A request by the owner; a name in {} is one of what Place makes."""
 
-    def prepare(place: Place) -> Callable[[], Any]:
-        whole = path
-        if "{" in path:
-            name = path.partition("{")[2].partition("}")[0]
-            whole = path.replace(f"{{{name}}}", getattr(place, name)())
-        return lambda: place.owner(method, whole, body)
+    method: str
+    path: str
+    body: Any = None
 
-    return prepare
+    def __call__(self, place: Place) -> Callable[[], Any]:
+        path = self.path_in(place)
+        return lambda: place.owner(self.method, path, self.body)
+
+    def path_in(self, place: Place) -> str:
+        if "{" not in self.path:
+            return self.path
+        name = self.path.partition("{")[2].partition("}")[0]
+        return self.path.replace(f"{{{name}}}", getattr(place, name)())

@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.acknowledge_links import acknowledge_url
 from tests.api.audited_people import DEEDS_OF_PEOPLE
-from tests.api.audited_place import HOOK, WINDOW, Deed, Place, rest
+from tests.api.audited_place import HOOK, WINDOW, Deed, Place, Rest
 from tests.api.conftest import PUBLIC_URL
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import url_monitor
@@ -56,55 +56,55 @@ def run_tag(place: Place) -> Callable[[], Any]:
 
 
 CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
-    ("POST", "/v1/monitors"): (rest("POST", "/v1/monitors", url_monitor()), "monitor.created"),
-    ("PUT", "/v1/monitors/<monitor_id>"): (rest("PUT", "/v1/monitors/{monitor}", {"name": "N"}), "monitor.updated"),
-    ("DELETE", "/v1/monitors/<monitor_id>"): (rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
-    ("POST", "/v1/monitors/<monitor_id>/run"): (rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
-    ("POST", "/v1/journeys"): (rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
-    ("PUT", "/v1/journeys/<journey_id>"): (rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
-    ("DELETE", "/v1/journeys/<journey_id>"): (rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),
-    ("POST", "/v1/journeys/<journey_id>/run"): (rest("POST", "/v1/journeys/{journey}/run"), "journey.run"),
+    ("POST", "/v1/monitors"): (Rest("POST", "/v1/monitors", url_monitor()), "monitor.created"),
+    ("PUT", "/v1/monitors/<monitor_id>"): (Rest("PUT", "/v1/monitors/{monitor}", {"name": "N"}), "monitor.updated"),
+    ("DELETE", "/v1/monitors/<monitor_id>"): (Rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
+    ("POST", "/v1/monitors/<monitor_id>/run"): (Rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
+    ("POST", "/v1/journeys"): (Rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
+    ("PUT", "/v1/journeys/<journey_id>"): (Rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
+    ("DELETE", "/v1/journeys/<journey_id>"): (Rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),
+    ("POST", "/v1/journeys/<journey_id>/run"): (Rest("POST", "/v1/journeys/{journey}/run"), "journey.run"),
     ("POST", "/v1/journeys/run-tag/<path:tag>"): (run_tag, "batch.created"),
-    ("POST", "/v1/variables"): (rest("POST", "/v1/variables", {"name": "A", "value": "x"}), "variable.created"),
-    ("PUT", "/v1/variables/<variable>"): (rest("PUT", "/v1/variables/{variable}", {"value": "y"}), "variable.updated"),
-    ("DELETE", "/v1/variables/<variable>"): (rest("DELETE", "/v1/variables/{variable}"), "variable.deleted"),
-    ("POST", "/v1/alert-rules"): (rest("POST", "/v1/alert-rules", {"name": "R", "type": "no_data"}), "rule.created"),
-    ("PUT", "/v1/alert-rules/<rule_id>"): (rest("PUT", "/v1/alert-rules/{rule}", {"name": "N"}), "rule.updated"),
-    ("DELETE", "/v1/alert-rules/<rule_id>"): (rest("DELETE", "/v1/alert-rules/{rule}"), "rule.deleted"),
-    ("POST", "/v1/alert-channels"): (rest("POST", "/v1/alert-channels", HOOK), "channel.created"),
+    ("POST", "/v1/variables"): (Rest("POST", "/v1/variables", {"name": "A", "value": "x"}), "variable.created"),
+    ("PUT", "/v1/variables/<variable>"): (Rest("PUT", "/v1/variables/{variable}", {"value": "y"}), "variable.updated"),
+    ("DELETE", "/v1/variables/<variable>"): (Rest("DELETE", "/v1/variables/{variable}"), "variable.deleted"),
+    ("POST", "/v1/alert-rules"): (Rest("POST", "/v1/alert-rules", {"name": "R", "type": "no_data"}), "rule.created"),
+    ("PUT", "/v1/alert-rules/<rule_id>"): (Rest("PUT", "/v1/alert-rules/{rule}", {"name": "N"}), "rule.updated"),
+    ("DELETE", "/v1/alert-rules/<rule_id>"): (Rest("DELETE", "/v1/alert-rules/{rule}"), "rule.deleted"),
+    ("POST", "/v1/alert-channels"): (Rest("POST", "/v1/alert-channels", HOOK), "channel.created"),
     ("PUT", "/v1/alert-channels/<channel_id>"): (
-        rest("PUT", "/v1/alert-channels/{channel}", {"name": "N"}), "channel.updated",
+        Rest("PUT", "/v1/alert-channels/{channel}", {"name": "N"}), "channel.updated",
     ),
-    ("DELETE", "/v1/alert-channels/<channel_id>"): (rest("DELETE", "/v1/alert-channels/{channel}"), "channel.deleted"),
+    ("DELETE", "/v1/alert-channels/<channel_id>"): (Rest("DELETE", "/v1/alert-channels/{channel}"), "channel.deleted"),
     ("POST", "/v1/alert-channels/<channel_id>/test"): (
-        rest("POST", "/v1/alert-channels/{channel}/test"), "channel.tested",
+        Rest("POST", "/v1/alert-channels/{channel}/test"), "channel.tested",
     ),
-    ("POST", "/v1/webhooks/<channel_id>/test"): (rest("POST", "/v1/webhooks/{channel}/test"), "channel.tested"),
+    ("POST", "/v1/webhooks/<channel_id>/test"): (Rest("POST", "/v1/webhooks/{channel}/test"), "channel.tested"),
     ("POST", "/v1/notifications/<notification_id>/resend"): (
-        rest("POST", "/v1/notifications/{notification}/resend"), "notification.resent",
+        Rest("POST", "/v1/notifications/{notification}/resend"), "notification.resent",
     ),
     ("POST", "/v1/maintenance-windows"): (
-        rest("POST", "/v1/maintenance-windows", WINDOW), "maintenance_window.created",
+        Rest("POST", "/v1/maintenance-windows", WINDOW), "maintenance_window.created",
     ),
     ("PUT", "/v1/maintenance-windows/<window_id>"): (
-        rest("PUT", "/v1/maintenance-windows/{window}", {"name": "N"}), "maintenance_window.updated",
+        Rest("PUT", "/v1/maintenance-windows/{window}", {"name": "N"}), "maintenance_window.updated",
     ),
     ("DELETE", "/v1/maintenance-windows/<window_id>"): (
-        rest("DELETE", "/v1/maintenance-windows/{window}"), "maintenance_window.deleted",
+        Rest("DELETE", "/v1/maintenance-windows/{window}"), "maintenance_window.deleted",
     ),
     ("POST", "/v1/silences"): (
-        rest("POST", "/v1/silences", {"match": {"all": True}, "for": 60}), "silence.created",
+        Rest("POST", "/v1/silences", {"match": {"all": True}, "for": 60}), "silence.created",
     ),
-    ("DELETE", "/v1/silences/<silence_id>"): (rest("DELETE", "/v1/silences/{silence}"), "silence.ended"),
+    ("DELETE", "/v1/silences/<silence_id>"): (Rest("DELETE", "/v1/silences/{silence}"), "silence.ended"),
     ("POST", "/v1/alerts/<alert_id>/acknowledge"): (
-        rest("POST", "/v1/alerts/{alert}/acknowledge"), "alert.acknowledged",
+        Rest("POST", "/v1/alerts/{alert}/acknowledge"), "alert.acknowledged",
     ),
-    ("POST", "/v1/alerts/<alert_id>/resolve"): (rest("POST", "/v1/alerts/{alert}/resolve"), "alert.resolved"),
-    ("POST", "/v1/probes"): (rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
-    ("DELETE", "/v1/probes/<probe_id>"): (rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),
-    ("POST", "/v1/api-keys"): (rest("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}), "key.created"),
-    ("DELETE", "/v1/api-keys/<key_id>"): (rest("DELETE", "/v1/api-keys/{key}"), "key.deleted"),
-    ("PUT", "/v1/organization"): (rest("PUT", "/v1/organization", {"name": "New"}), "organization.updated"),
+    ("POST", "/v1/alerts/<alert_id>/resolve"): (Rest("POST", "/v1/alerts/{alert}/resolve"), "alert.resolved"),
+    ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
+    ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),
+    ("POST", "/v1/api-keys"): (Rest("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}), "key.created"),
+    ("DELETE", "/v1/api-keys/<key_id>"): (Rest("DELETE", "/v1/api-keys/{key}"), "key.deleted"),
+    ("PUT", "/v1/organization"): (Rest("PUT", "/v1/organization", {"name": "New"}), "organization.updated"),
     ("POST", "/login"): (sign_in, "session.began"),
     ("POST", "/logout"): (signed_in(lambda place, _: place.browser.send("/alerts", "/logout")), "session.ended"),
     ("POST", "/alerts/<alert_id>/acknowledge"): (
