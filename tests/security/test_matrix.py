@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from api.access import Caller
 from api.pages.forms import FIELD, form_token
 from api.server import Server
 from model.settings import Settings
 from store.keyring import Keyring
-from store.sessions import Database
+from store.sessions import EVERY_ORGANIZATION, Database
 from tests.api.audited_place import Rest
 from tests.api.audited_routes import CHANGES
 from tests.api.client import Client
@@ -26,9 +28,11 @@ from tests.api.test_monitors import url_monitor
 from tests.api.wire import ask
 from tests.conftest import Clock
 from tests.security.access_table import ACCESS, PROBES
+from tests.security.tally import Tally
 from tests.security.world import ACTORS, CANARY, Actor, World
 from tests.store.people import PASSWORD
 
+ATTACK = "asking for what is not one's own"
 ORIGIN = "https://tracer.example"
 COOKIE = "__Host-tracer_session"
 FIELDS = {"role": "admin", "email": "new@example.com", "name": "New", "scopes": "read", "expires": "30"}
@@ -93,7 +97,7 @@ def knock(app: Flask, world: World, actor: Actor, route: Route, path: str) -> An
     return client.post(path, data=fields, headers={"Origin": ORIGIN}, base_url=ORIGIN)
 
 
-def wrong(actor: Actor, route: Route, path: str, answer: Any) -> str | None:
+def wrong(actor: Actor, route: Route, answer: Any) -> str | None:
     """What is wrong with an answer's status; None when it is as the table says."""
     access, status = ACCESS[route], answer.status_code
     to_login = status == 303 and answer.headers["Location"].startswith("/login")
@@ -130,27 +134,66 @@ def test_every_route_has_its_row(app: Flask) -> None:
     assert routes == ACCESS.keys()
 
 
-@pytest.mark.parametrize("name", ACTORS)
-def test_each_is_let_in_where_the_table_says_and_nowhere_else(app: Flask, world: World, name: str) -> None:
-    actor = ACTORS[name](world)
+@dataclass
+class Round:
+    """What one actor met at every route."""
+
+    refused: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def knock_everywhere(app: Flask, world: World, actor: Actor) -> Round:
+    """First where the table lets nobody like them in, which must leave no trace; then where it does."""
+    found = Round()
     within = {route for route, access in ACCESS.items() if actor.insider and access not in ("open", "proof")}
     allowed = {route for route in within if may(actor, ACCESS[route])}
-    faults = []
     one_of_each = functools.cache(world.of_parameter)
     paths = {route: path_of(route[1], one_of_each) for route in ACCESS if route not in allowed | {LOGOUT}}
     before = world.fingerprint()
     for route, path in paths.items():
         answer = knock(app, world, actor, route, path)
-        faults += [f"{route}: {said}" for said in [wrong(actor, route, path, answer)] if said]
-        faults += [f"{route} tells {secret}" for secret in leaks(world, path, answer)]
+        found.refused += answer.status_code >= 300
+        found.faults += [f"{route}: {said}" for said in [wrong(actor, route, answer)] if said]
+        found.faults += [f"{route} tells {secret}" for secret in leaks(world, path, answer)]
     after = world.fingerprint()
-    faults += [f"{table} was changed" for table in before if before[table] != after[table]]
+    found.faults += [f"{table} was changed" for table in before if before[table] != after[table]]
     for route in [*(route for route in ACCESS if route in allowed), LOGOUT]:  # after that, there is no actor
-        path = path_of(route[1], world.of_parameter)
-        said = wrong(actor, route, path, knock(app, world, actor, route, path))
-        faults += [f"{route}: {said}"] if said else []
-    assert faults == []
-    print(f"{name}: {len(ACCESS)} routes, {len(allowed)} allowed")
+        said = wrong(actor, route, knock(app, world, actor, route, path_of(route[1], world.of_parameter)))
+        found.faults += [f"{route}: {said}"] if said else []
+    return found
+
+
+@pytest.mark.parametrize("name", ACTORS)
+def test_each_is_let_in_where_the_table_says_and_nowhere_else(
+    app: Flask, world: World, name: str, tally: Tally
+) -> None:
+    met = knock_everywhere(app, world, ACTORS[name](world))
+    tally.add(ATTACK, name, tried=len(ACCESS), refused=met.refused, effective=len(met.faults))
+    assert met.faults == []
+
+
+def test_a_build_whose_roles_all_may_everything_is_caught(
+    app: Flask, world: World, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = ACTORS["viewer"](world)
+    monkeypatch.setattr(Caller, "may", lambda *_: True)
+    assert "('DELETE', '/v1/monitors/<monitor_id>'): 200, expected 403" in knock_everywhere(app, world, viewer).faults
+    tally.caught(ATTACK, "roles that all may everything")
+
+
+def test_a_build_whose_queries_forget_the_organization_is_caught(
+    app: Flask, world: World, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = ACTORS["another organization's admin"](world)
+    for name in ("read", "write"):
+        scoped = getattr(Database, name)
+
+        def everything(self: Database, _: object, *more: Any, scoped: Any = scoped, **named: Any) -> Any:
+            return scoped(self, EVERY_ORGANIZATION, *more, **named)
+
+        monkeypatch.setattr(Database, name, everything)
+    assert any("tells" in fault for fault in knock_everywhere(app, world, stranger).faults)
+    tally.caught(ATTACK, "queries that forget the organization")
 
 
 @pytest.fixture
