@@ -100,6 +100,7 @@ def knock(app: Flask, world: World, actor: Actor, route: Route, path: str) -> An
 def wrong(actor: Actor, route: Route, answer: Any) -> str | None:
     """What is wrong with an answer's status; None when it is as the table says."""
     access, status = ACCESS[route], answer.status_code
+    wanted: str | None
     to_login = status == 303 and answer.headers["Location"].startswith("/login")
     names_something = "<" in route[1] or route[1] == "/account/organization"
     if status >= 500 and route[1] != "/health":  # nothing schedules here, and it says so
