@@ -12,6 +12,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
 
 from journeys.cause import in_the_way, refused, seconds
+from journeys.closing import browser_answers
 from journeys.errors import StepError
 from journeys.opening import unopened_words, why_not_opened
 from journeys.steps.base import Step
@@ -24,7 +25,6 @@ from model.hosts import BadHostError
 from model.validation import field_errors
 
 _COUNT_S = 1.0
-_ANSWER_S = 2.0
 _GONE = ("crashed", "has been closed", "closed itself", "Connection closed")
 _log = structlog.get_logger(__name__)
 _CRASHED = "the browser crashed"
@@ -40,7 +40,7 @@ class Failure:
 
 async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
     """Why a step failed. Never raises."""
-    if walk.pages.crashed or (any(said in str(error) for said in _GONE) and not await _answers(walk)):
+    if walk.pages.crashed or (any(said in str(error) for said in _GONE) and not await browser_answers(walk)):
         return Failure(ErrorCode.BROWSER_CRASHED, _CRASHED)
     if isinstance(error, StepError):
         return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + unopened_words(walk))
@@ -58,16 +58,6 @@ async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
     trace = "".join(traceback.format_exception(error))
     _log.error("step.crashed", step=step.type, trace=walk.secrets.text(trace))
     return Failure(ErrorCode.INTERNAL, f"the probe failed, not the site: {type(error).__name__}")
-
-
-async def _answers(walk: Walk) -> bool:
-    """Whether the browser, and the driver between it and us, still do."""
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            await walk.context.cookies("http://127.0.0.1/")
-    except Exception:  # noqa: BLE001 - a driver that has died raises a plain Exception
-        return False
-    return True
 
 
 def _journey_is_over(walk: Walk) -> bool:

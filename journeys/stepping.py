@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Literal
 
+from playwright.async_api import Error
+
+from journeys.closing import closed_by_the_step, said_closed
 from journeys.failure import Failure, explain
 from journeys.opening import check_in_front
 from journeys.run import Run, ms_since
@@ -18,6 +22,7 @@ _OVERRUN_S = 2.0
 _OVERRUN_AT_END_S = 0.5
 """Playwright keeps a step's time itself, and tells what it met; a step that has not come back so long after its own
 time, or the journey's, is left behind."""
+_TURN_S = 1.0
 
 
 async def one_step(run: Run, index: int, step: Step, *, last: bool) -> None:
@@ -49,21 +54,30 @@ async def one_step(run: Run, index: int, step: Step, *, last: bool) -> None:
 
 
 async def _on_the_page_in_front(step: Step, walk: Walk) -> None:
-    """A step that acts waits afterwards for what it opened. One that only reads begins anew when another page comes to
-    the front meanwhile: it was about that one."""
-    if not step.reads_only:
-        if step.needs_page:
-            check_in_front(walk)
-        await step.run(walk)
-        await walk.pages.settle()
+    """A step that acts waits afterwards for what it opened."""
+    if step.reads_only:
+        await _read(step, walk)
         return
+    if step.needs_page:
+        check_in_front(walk)
+    try:
+        await step.run(walk)
+    except Error as error:
+        if not await closed_by_the_step(error, walk):
+            raise
+    await walk.pages.settle()
+
+
+async def _read(step: Step, walk: Walk) -> None:
+    """Begins anew when another page comes to the front meanwhile, also because the one in front has closed: the step
+    was about that one."""
     while True:
         walk.pages.turned.clear()
         reading = asyncio.ensure_future(step.run(walk))
         turning = asyncio.ensure_future(walk.pages.turned.wait())
         try:
             await asyncio.wait((reading, turning), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
+            if reading.done() and not (said_closed(reading.exception()) and await _turns(turning)):
                 await reading
                 check_in_front(walk)
                 return
@@ -71,3 +85,8 @@ async def _on_the_page_in_front(step: Step, walk: Walk) -> None:
             for task in (reading, turning):
                 task.cancel()
             await asyncio.gather(reading, turning, return_exceptions=True)
+
+
+async def _turns(turning: asyncio.Future[Literal[True]]) -> bool:
+    """Whether another page comes to the front, as it does at once where one has closed over it."""
+    return bool((await asyncio.wait((turning,), timeout=_TURN_S))[0])

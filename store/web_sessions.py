@@ -180,13 +180,16 @@ def end_web_sessions_of_member(session: Session, person_id: str) -> None:
 
 
 def switch_web_session(session: Session, session_id: str, organization_id: str) -> None:
-    """From now on it is in that organization, of which its person is a member. The session sees every organization."""
-    session.execute(
-        update(WebSession)
-        .where(WebSession.id == session_id)
-        .values(organization_id=organization_id)
-        .execution_options(synchronize_session=False)
-    )
+    """From now on it is in that organization, of which its person is a member: the audit log of the one hears of an
+    end, that of the other of a beginning. The session sees every organization."""
+    query = select(WebSession, Person).join(Person, Person.id == WebSession.person_id)
+    found = session.execute(query.where(WebSession.id == session_id)).one_or_none()
+    if found is None or found[0].organization_id == organization_id:
+        return
+    row, person = found
+    note_sign_out(session, row.organization_id, _target(None, person))
+    row.organization_id = organization_id
+    note_sign_in(session, organization_id, _target(None, person))
 
 
 def _end(session: Session, condition: ColumnElement[bool]) -> None:

@@ -130,6 +130,30 @@ def test_a_page_that_opens_is_followed_and_a_storm_of_them_is_bounded(walker: Wa
     assert len(entries(walker, outcome, "popup")) >= 7
 
 
+@pytest.mark.parametrize("step", [{"type": "click"}, {"type": "press", "key": "Enter"}], ids=["click", "press"])
+def test_a_step_that_closes_its_page_has_done_its_work(walker: Walker, site: Site, step: dict[str, Any]) -> None:
+    closing = {"click": "onmousedown", "press": "onkeydown"}[step["type"]]  # before Playwright is done
+    site.page("/new", f"<h1>New</h1><button {closing}='window.close()'>close</button>")
+    url = site.page("/", "<h1>Old</h1><a href=/new target=_blank>open</a>")
+    outcome = walker.walk(
+        goto(url),
+        {"type": "click", "selector": "a"},
+        {"selector": "button", **step},
+        {"type": "expect_text", "selector": "h1", "value": "Old"},
+    )
+    assert outcome.error is None
+
+
+def test_a_page_that_closes_before_the_step_has_acted_fails_it(walker: Walker, site: Site) -> None:
+    site.page("/new", "<h1>New</h1><script>setTimeout(() => window.close(), 500)</script>")
+    url = site.page("/", "<h1>Old</h1><a href=/new target=_blank>open</a>")
+    outcome = walker.walk(
+        goto(url), {"type": "click", "selector": "a"}, {"type": "click", "selector": "button", "timeout": 5}
+    )
+    assert outcome.error is not None
+    assert "the page closed" in outcome.error.message
+
+
 def test_a_page_that_closes_itself_is_its_own_fault(walker: Walker, site: Site) -> None:
     url = site.page("/", "<script>onclick = () => { open('about:blank', '_self'); close() }</script><h1>x</h1>")
     outcome = walker.walk(
