@@ -1,6 +1,6 @@
 """How often somebody may try to get in, by a password, a key, or a link: what is tried can't be guessed, this keeps
-those who try from costing anything. And how often an organization may invite: each invitation may be a mail to somebody
-who did not ask for it.
+those who try from costing anything. And how often an organization may invite, or try its channels: each may be a
+message to somebody who did not ask for it.
 
 Nobody is locked out by a stranger who types their email: the pause is half a minute at most, and a browser that they
 are signed in with, or an address that they are signed in from, does not have it.
@@ -27,6 +27,7 @@ from store.rate_limits import Limit, Use
 
 SIGN_INS: Final = Limit("sign-in", "sign-ins from your address", 10, 60)
 SIGN_INS_BY_EMAIL: Final = Limit("email", "sign-ins with this email", 10, 30)
+CHANNEL_TESTS: Final = Limit("channel-test", "tests of channels", 10, 60)
 INVITATIONS: Final = Limit("invitation", "invitations", 20, 60)
 NOTED_PER_MINUTE = 60
 """Refused sign-ins that a process writes into the audit log, from wherever they come: nobody fills it from outside."""
@@ -83,6 +84,11 @@ def count_email(email: str) -> None:
 def count_invitation(organization_id: str) -> None:
     """Count one more of this organization. RateLimited with the seconds to wait."""
     _attempts().limits.count(Use(INVITATIONS, organization_id))
+
+
+def count_channel_test(organization_id: str) -> None:
+    """Count one more of this organization: a test is a message to somebody, asked for by a click. RateLimited."""
+    _attempts().limits.count(Use(CHANNEL_TESTS, organization_id))
 
 
 @contextmanager

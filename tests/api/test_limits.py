@@ -148,6 +148,14 @@ def test_invitations_are_counted_over_all_processes(app: Flask, other: Flask, ow
     assert (late.status_code, late.headers["Retry-After"]) == (429, "60")
 
 
+def test_tests_of_channels_are_counted_over_all_processes(app: Flask, other: Flask, owner: Client) -> None:
+    hook = {"name": "h", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
+    path = f"/v1/alert-channels/{owner.data('POST', '/v1/alert-channels', hook, status=201)['id']}/test"
+    there = Client(other.test_client(), owner.key)
+    tried = [(owner, there)[number % 2]("POST", path).status_code for number in range(12)]
+    assert tried == [200] * 10 + [429] * 2
+
+
 @pytest.fixture
 def servers(database: Database, database_url: str, keyring: Keyring, clock: Clock) -> Iterator[list[Server]]:
     """Two processes of the API, as far as they share anything."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 TABLE = """
 GET     /                                               open
 GET     /docs                                           open
+GET     /.well-known/security.txt                       open
 GET     /health                                         open
 GET     /openapi.json                                   open
 GET     /static/<path:filename>                         open

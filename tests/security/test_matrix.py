@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -80,12 +81,14 @@ def path_of(rule: str, thing: Callable[[str], str]) -> str:
 def knock(app: Flask, world: World, actor: Actor, route: Route, path: str) -> Any:
     """The request, as good as anybody could make it."""
     method, rule = route
+    client = app.test_client()
+    # From an address for each route: of one alone, so many wrong keys would be told to wait.
+    client.environ_base["REMOTE_ADDR"] = str(ip_address("198.18.0.0") + sorted(ACCESS).index(route))
     headers = {"Authorization": f"Bearer {actor.token}"} if actor.token else {}
     if rule.startswith("/v1/"):
         deed = CHANGES.get(route, (None,))[0]
         body = deed.body if isinstance(deed, Rest) else BODIES.get(route)
-        return app.test_client().open(path, method=method, headers=headers, json=body, base_url=ORIGIN)
-    client = app.test_client()
+        return client.open(path, method=method, headers=headers, json=body, base_url=ORIGIN)
     form: dict[str, str] = {}
     if actor.token:
         client.set_cookie(COOKIE, actor.token, domain="tracer.example", secure=True)
