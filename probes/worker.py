@@ -110,6 +110,11 @@ class Worker:
         by_hand = sum(run.trigger not in _PLANNED for run in self._journeys.values())
         return max(0, max(1, self._browser_slots // 2) - by_hand)
 
+    @property
+    def short_of_browsers(self) -> bool:
+        """Whether there is some journey that could not be leased now and could be in a moment."""
+        return self._browser_slots > 0 and not (self.browser_capacity and self.by_hand_capacity)
+
     def accept(self, answer: LeaseAnswer, received_at: float) -> None:
         """What a lease brought, received at that instant of the monotonic clock."""
         for check in answer.checks:
