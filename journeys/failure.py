@@ -26,6 +26,8 @@ from model.validation import field_errors
 
 _COUNT_S = 1.0
 _GONE = ("crashed", "has been closed", "closed itself", "Connection closed")
+_ABORTED = "ERR_ABORTED"
+_CRASH_TOLD_S = 0.5
 _log = structlog.get_logger(__name__)
 _CRASHED = "the browser crashed"
 
@@ -40,7 +42,7 @@ class Failure:
 
 async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
     """Why a step failed. Never raises."""
-    if walk.pages.crashed or (any(said in str(error) for said in _GONE) and not await browser_answers(walk)):
+    if await _crashed(error, walk):
         return Failure(ErrorCode.BROWSER_CRASHED, _CRASHED)
     if isinstance(error, StepError):
         return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + unopened_words(walk))
@@ -58,6 +60,15 @@ async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
     trace = "".join(traceback.format_exception(error))
     _log.error("step.crashed", step=step.type, trace=walk.secrets.text(trace))
     return Failure(ErrorCode.INTERNAL, f"the probe failed, not the site: {type(error).__name__}")
+
+
+async def _crashed(error: Exception, walk: Walk) -> bool:
+    """Whether the browser or a page of it died. Of a page that dies while the next one loads, Chromium says first that
+    the loading was aborted."""
+    if _ABORTED in str(error):
+        await walk.pages.wait_for_crash(_CRASH_TOLD_S)
+    gone = any(said in str(error) for said in _GONE)
+    return walk.pages.crashed or (gone and not await browser_answers(walk))
 
 
 def _journey_is_over(walk: Walk) -> bool:

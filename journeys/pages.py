@@ -40,7 +40,7 @@ class Pages:
         self.documents: list[Document] = []
         self.not_opened: tuple[str, str] | None = None
         """(URL, the browser's word) of the last page that could not be opened, until another one is."""
-        self.crashed = False
+        self._crash = asyncio.Event()
         self.opened = False
         """Whether a page has ever been asked for."""
         self.turned = asyncio.Event()
@@ -54,6 +54,17 @@ class Pages:
         context.on("dialog", self._on_dialog)
         context.on("response", self._on_response)
         context.on("requestfailed", self._on_failed)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a page has died."""
+        return self._crash.is_set()
+
+    async def wait_for_crash(self, timeout_s: float) -> None:
+        """Until one has, or the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._crash.wait()
 
     @property
     def current(self) -> Page:
@@ -99,7 +110,7 @@ class Pages:
             self.turned.set()
 
     def _on_crash(self, page: Page) -> None:
-        self.crashed = True
+        self._crash.set()
         self._console.note("crash", "the browser's page crashed", url=page.url)
 
     def _on_dialog(self, dialog: Dialog) -> None:
