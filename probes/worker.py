@@ -225,10 +225,8 @@ class Worker:
             self._pause(execution)
 
     def _pause(self, execution: Execution) -> None:
-        check = execution.definition.check
-        delay = check.retries.delay if check is not None else 0
         self._pausing += 1
-        execution.pause = asyncio.get_running_loop().call_later(delay, self._try_again, execution)
+        execution.pause = asyncio.get_running_loop().call_later(execution.pause_s, self._try_again, execution)
 
     def _try_again(self, execution: Execution) -> None:
         execution.pause = None

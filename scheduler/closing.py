@@ -150,7 +150,8 @@ def _result_by_ms(dispatch: OpenDispatch, checks: dict[str, ScheduledCheck]) -> 
         for _, _, schedule in checks[planned[1]].versions
         if schedule is not None
     ]
-    return begun_ms + max(budgets, default=LONGEST_BUDGET_MS) + OVERDUE_MS
+    twice = 2 if dispatch.kind == "browser" else 1  # a journey whose browser died is walked once more
+    return begun_ms + twice * max(budgets, default=LONGEST_BUDGET_MS) + OVERDUE_MS
 
 
 def _why_unclaimed(
