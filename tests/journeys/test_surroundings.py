@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 from model.outcome import Outcome, RunStatus
 from tests.journeys.conftest import Walker
-from tests.journeys.site import Answer, Site
+from tests.journeys.site import Answer, Asked, Site
 from tests.journeys.test_faults import entries, goto
 
 
@@ -57,3 +59,17 @@ def test_a_journey_that_runs_out_of_time_names_its_own_limit(walker: Walker, sit
     waits = {"type": "expect_visible", "selector": "#never", "timeout": 60}
     outcome = walker.walk(goto(url), waits, timeout=3)
     assert "no element fits before the journey's 60 s were over" in message(outcome)
+
+
+def test_a_journey_that_ends_on_a_page_that_never_comes_has_a_picture(walker: Walker, site: Site) -> None:
+    go = threading.Event()
+
+    def hang(_: Asked) -> Answer:
+        go.wait(20)
+        return Answer("late")
+
+    site.on("/hang", hang)
+    outcome = walker.walk(goto(site.page("/", "<h1>x</h1>")), goto("/hang", timeout=2), base_url=site.url)
+    go.set()
+    assert outcome.error is not None
+    assert "screenshot" in {artifact.type for artifact in outcome.artifacts}
