@@ -23,6 +23,7 @@ from model.secrets import MASK
 
 _SHORTEST_TAIL = 4
 """A text cut to size may end in the beginning of a secret; fewer characters than these tell nobody anything."""
+_SHORTEST_IN_HEX = 4
 _CREDENTIAL = re.compile(r"(Basic|Bearer|Token|Digest|ApiKey)\s+(\S+)", re.IGNORECASE)
 
 _UNSAFE_IN_HTML = re.compile(r"[<>&'+]")
@@ -137,6 +138,7 @@ def _forms(value: str) -> Iterator[str]:
     yield from _json_forms(value)
     yield from _html_forms(value)
     yield from _base64_forms(value.encode())
+    yield from _hex_forms(value.encode())
 
 
 def _url_forms(value: str) -> Iterator[str]:
@@ -157,7 +159,8 @@ def _json_forms(value: str) -> Iterator[str]:
         yield encoded
         yield encoded.replace("/", "\\/")
         yield _UNSAFE_IN_HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded)
-        yield json.dumps(encoded, ensure_ascii=ascii_only)[1:-1]
+        for outer_ascii_only in (True, False):
+            yield json.dumps(encoded, ensure_ascii=outer_ascii_only)[1:-1]
 
 
 def _html_forms(value: str) -> Iterator[str]:
@@ -167,6 +170,13 @@ def _html_forms(value: str) -> Iterator[str]:
     yield html.escape(value, quote=False)
     yield html.escape(value, quote=False).replace('"', "&quot;")
     yield value.replace("&", "&amp;").replace('"', "&quot;")
+
+
+def _hex_forms(raw: bytes) -> Iterator[str]:
+    """Of a value long enough that its digits don't turn up by chance."""
+    if len(raw) >= _SHORTEST_IN_HEX:
+        yield raw.hex()
+        yield raw.hex().upper()
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

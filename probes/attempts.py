@@ -25,6 +25,7 @@ OVERRUN_GRACE_S = 0.4
 """A runner keeps its own deadline; one that has not returned this long after it is cancelled."""
 BROWSER_GRACE_S = 8.0
 """A journey that does not end by its timeout is killed 5 s after it, and what it left is collected."""
+_CRASHED = ErrorCode.BROWSER_CRASHED
 _GIVE_UP_S = 1.0
 """One that ignores even that is left behind after as long again, and its run reported without it."""
 _log = structlog.get_logger(__name__)
@@ -96,9 +97,19 @@ class Execution:
 
     @property
     def may_try_again(self) -> bool:
-        """Whether its definition grants another attempt."""
+        """Whether its definition grants another attempt, or its browser died for the first time: that is ours, and no
+        reason to leave the journey unknown."""
         check = self.definition.check
-        return check is not None and len(self.attempts) <= check.retries.count
+        return check is not None and len(self.attempts) <= check.retries.count + (self._crashes() > 0)
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before the next attempt."""
+        check = self.definition.check
+        return 0.0 if check is None or self._crashes() == len(self.attempts) == 1 else check.retries.delay
+
+    def _crashes(self) -> int:
+        return sum(attempt.error is not None and attempt.error.code == _CRASHED for attempt in self.attempts)
 
     @property
     def in_flight(self) -> bool:

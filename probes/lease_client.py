@@ -25,7 +25,8 @@ from probes.worker import Worker
 
 PATH = "/v1/probe/lease"
 _FULL_WAIT_MS = 200
-"""A probe without room asks again soon: room comes back faster than a long poll ends."""
+"""A probe without room asks again soon: room comes back faster than a long poll ends, which offers what there was when
+it began."""
 _TRANSIT_S = 2.5
 """What an answer may take beyond its wait: with RENEW_MS well below LEASE_MS, so a dead connection costs no lease."""
 _REFUSED_PAUSE_S = 2.0
@@ -116,7 +117,7 @@ class LeaseClient:
     async def _poll(self) -> None:
         capacity, browsers = self._worker.capacity, self._worker.browser_capacity
         begun = time.monotonic()
-        wait_ms = RENEW_MS if capacity or browsers else _FULL_WAIT_MS
+        wait_ms = RENEW_MS if capacity and not self._worker.short_of_browsers else _FULL_WAIT_MS
         brought = await self._exchange(capacity=capacity, browsers=browsers, wait_ms=wait_ms)
         if not brought and time.monotonic() - begun < _HASTE_S:
             # An answer that brings nothing and did not wait (woken for another's sake): don't turn into a busy loop.

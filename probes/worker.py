@@ -110,6 +110,11 @@ class Worker:
         by_hand = sum(run.trigger not in _PLANNED for run in self._journeys.values())
         return max(0, max(1, self._browser_slots // 2) - by_hand)
 
+    @property
+    def short_of_browsers(self) -> bool:
+        """Whether there is some journey that could not be leased now and could be in a moment."""
+        return self._browser_slots > 0 and not (self.browser_capacity and self.by_hand_capacity)
+
     def accept(self, answer: LeaseAnswer, received_at: float) -> None:
         """What a lease brought, received at that instant of the monotonic clock."""
         for check in answer.checks:
@@ -220,10 +225,8 @@ class Worker:
             self._pause(execution)
 
     def _pause(self, execution: Execution) -> None:
-        check = execution.definition.check
-        delay = check.retries.delay if check is not None else 0
         self._pausing += 1
-        execution.pause = asyncio.get_running_loop().call_later(delay, self._try_again, execution)
+        execution.pause = asyncio.get_running_loop().call_later(execution.pause_s, self._try_again, execution)
 
     def _try_again(self, execution: Execution) -> None:
         execution.pause = None

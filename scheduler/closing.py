@@ -7,6 +7,7 @@ unclaimed past their limit     the check was paused or deleted  cancelled
                                a probe exists, none was there   missed   probe_offline
                                else                             unknown  no_probe
                                asked for by hand                unknown  no_probe, or probe_lost
+                               (a journey waits while the browsers there walk others that were asked for)
 leased, no result for longer than the budget allows             unknown  probe_lost
 """
 
@@ -22,6 +23,7 @@ from model.errors import ErrorCode, status_for
 from model.finished import Finished
 from model.outcome import RunError, RunStatus, Trigger
 from model.schedule import Schedule
+from store.by_hand import TAKEN_WITHIN_MS
 from store.dispatches import (
     OVERDUE_MS,
     OpenDispatch,
@@ -31,8 +33,10 @@ from store.dispatches import (
     close_dispatches,
     leased_past_limit,
     places,
+    put_off,
     reopen_lost,
     unclaimed_past_limit,
+    walking_at,
 )
 from store.schedule_feed import ScheduledCheck, scheduled_checks
 from store.service_clock import Service, service
@@ -42,8 +46,12 @@ from store.write_lock import Urgency
 AT_ONCE = 2
 """Dispatches closed in one transaction: 200 runs, a few ms."""
 REOPENED_AT_ONCE = 50
+PUT_OFF_MS = 10_000
+"""A journey that waits for others is looked at again after this."""
 LONGEST_BUDGET_MS = 1_020_000
 """Six attempts of 120 s with 60 s in between: the budget of a check that is not there to be asked."""
+LONGEST_QUEUE_MS = 1_800_000
+"""A journey asked for by hand waits so long at most for those that were asked for before it."""
 NOT_HANDED_OUT = "Tracer could not hand this to a probe in time: its API, its scheduler or their machine was away"
 """Who was away is not known afterwards: an API that was killed, a scheduler that was and a machine that slept leave the
 same trace, slots that nobody was asked to run."""
@@ -53,6 +61,11 @@ _REASONS = {
     ErrorCode.NO_PROBE: "no probe at {location} took this in time",
     ErrorCode.PROBE_LOST: "the probe that had taken this was lost or stopped, and no other took it in time",
 }
+_ALL_BUSY = (
+    "every browser at {location} was busy with other journeys until it was too late: start another probe there, or run "
+    "fewer at once"
+)
+_BY_HAND = (Trigger.MANUAL, Trigger.CI)
 _OVERDUE = RunError(ErrorCode.PROBE_LOST, "the probe that had taken this never reported a result")
 _log = structlog.get_logger(__name__)
 
@@ -91,13 +104,28 @@ def _close_unclaimed(session: Session, now_ms: int) -> tuple[int, bool]:
     found = unclaimed_past_limit(session, until_ms, AT_ONCE)
     if not found:
         return 0, False
-    around = places(session, {(each.organization_id, each.location) for each in found}, now_ms - 86_400_000)
+    where = {(each.organization_id, each.location) for each in found}
+    around = places(session, where, now_ms - 86_400_000)
+    busy = walking_at(session, where, now_ms - TAKEN_WITHIN_MS)
+
+    def waits(dispatch: OpenDispatch) -> bool:
+        asked_for = [planned for planned in dispatch.runs if planned[4] in _BY_HAND]
+        return (
+            len(asked_for) == len(dispatch.runs)
+            and _place_of(dispatch) in busy
+            and dispatch.kind == "browser"
+            and around.online(_place_of(dispatch), dispatch.kind, now_ms, now_ms)
+            and all(now_ms < planned[2] + LONGEST_QUEUE_MS for planned in asked_for)
+        )
 
     def reason(dispatch: OpenDispatch, planned: PlannedRun) -> RunError:
         code = _why_unclaimed(dispatch, planned, presence, around, now_ms)
-        return RunError(code, _REASONS[code].format(location=dispatch.location))
+        all_busy = code == ErrorCode.NO_PROBE and dispatch.kind == "browser" and _place_of(dispatch) in busy
+        return RunError(code, (_ALL_BUSY if all_busy else _REASONS[code]).format(location=dispatch.location))
 
-    _end(session, found, reason, now_ms)
+    waiting = [dispatch for dispatch in found if waits(dispatch)]
+    put_off(session, waiting, now_ms + PUT_OFF_MS)
+    _end(session, [dispatch for dispatch in found if dispatch not in waiting], reason, now_ms)
     return len(found), len(found) == AT_ONCE
 
 
@@ -122,14 +150,15 @@ def _result_by_ms(dispatch: OpenDispatch, checks: dict[str, ScheduledCheck]) -> 
         for _, _, schedule in checks[planned[1]].versions
         if schedule is not None
     ]
-    return begun_ms + max(budgets, default=LONGEST_BUDGET_MS) + OVERDUE_MS
+    twice = 2 if dispatch.kind == "browser" else 1  # a journey whose browser died is walked once more
+    return begun_ms + twice * max(budgets, default=LONGEST_BUDGET_MS) + OVERDUE_MS
 
 
 def _why_unclaimed(
     dispatch: OpenDispatch, planned: PlannedRun, presence: Service, around: Places, now_ms: int
 ) -> ErrorCode:
     _, _, due_ms, limit_ms, trigger = planned
-    place = (dispatch.organization_id, dispatch.location)
+    place = _place_of(dispatch)
     if trigger != Trigger.SCHEDULE:
         return ErrorCode.PROBE_LOST if dispatch.token > 0 else ErrorCode.NO_PROBE
     online = around.online(place, dispatch.kind, due_ms, limit_ms)
@@ -138,6 +167,10 @@ def _why_unclaimed(
     if dispatch.token > 0:
         return ErrorCode.PROBE_LOST
     return ErrorCode.PROBE_OFFLINE if around.able(*place, dispatch.kind) and not online else ErrorCode.NO_PROBE
+
+
+def _place_of(dispatch: OpenDispatch) -> tuple[str, str]:
+    return dispatch.organization_id, dispatch.location
 
 
 def _end(

@@ -62,6 +62,11 @@ _LOST = (
     "(SELECT 1 FROM probe_instances i WHERE i.id = d.instance_id AND i.lease_until_ms >= ?) "
     f"{_IN_ORDER} LIMIT ? FOR UPDATE OF d SKIP LOCKED"
 )
+_AT_WORK = (
+    "SELECT DISTINCT organization_id, location FROM dispatches WHERE organization_id IN ? AND location IN ? "
+    "AND kind = 'browser' AND ((closed_ms IS NULL AND instance_id IS NOT NULL) OR leased_ms >= ?)"
+)
+_PUT_OFF = "UPDATE dispatches SET runs = ?::jsonb, first_limit_ms = ?, last_limit_ms = ? WHERE id = ?"
 _PROBES = (
     "SELECT organization_id, location FROM probes WHERE organization_id IN ? AND location IN ? AND deleted_ms IS NULL"
 )
@@ -97,6 +102,18 @@ def add_dispatches(session: Session, dispatches: Iterable[NewDispatch], now_ms: 
 def unclaimed_past_limit(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
     """Up to `most` dispatches that nobody holds and whose last run has passed its limit: locked, so nobody will."""
     return _dispatches(rows(session, _UNCLAIMED, now_ms, most))
+
+
+def put_off(session: Session, dispatches: Iterable[OpenDispatch], until_ms: int) -> None:
+    """They may be taken until then: those who could are at work on what was asked for before."""
+    changed = [(each.id, [(*planned[:3], until_ms, planned[4]) for planned in each.runs]) for each in dispatches]
+    run_many(session, _PUT_OFF, [(_encode(runs).decode(), until_ms, until_ms, name) for name, runs in changed])
+
+
+def walking_at(session: Session, wanted: Iterable[tuple[str, str]], since_ms: int) -> set[tuple[str, str]]:
+    """At which of these (organization, location) pairs a journey is held by a probe, or one was taken since then."""
+    organizations, locations = sorted({pair[0] for pair in wanted}), sorted({pair[1] for pair in wanted})
+    return {(row[0], row[1]) for row in rows(session, _AT_WORK, organizations, locations, since_ms)}
 
 
 def leased_past_limit(session: Session, now_ms: int) -> list[OpenDispatch]:

@@ -16,7 +16,7 @@ import pytest
 from model.evidence import StepResult
 from model.outcome import Outcome, RunStatus
 from tests.journeys.conftest import Walker
-from tests.journeys.site import Answer, Site
+from tests.journeys.site import Answer, Asked, Site
 
 
 def fails(outcome: Outcome, code: str, words: str) -> None:
@@ -201,6 +201,24 @@ def test_a_page_killed_in_the_middle_is_ours_and_the_next_run_passes(walker: Wal
     outcome = _while_waiting(walker, site, lambda: _kill("--type=renderer"))
     is_ours(outcome, "browser_crashed", "step 2 wait_for `#never`: the browser crashed")
     assert walker.walk(goto(site.page("/", "<h1>x</h1>"))).status is RunStatus.SUCCESS
+
+
+def test_a_page_killed_while_the_next_one_loads_is_ours(walker: Walker, site: Site) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(_: Asked) -> Answer:
+        asked.set()
+        go.wait(10)
+        return Answer(b"late")
+
+    site.on("/slow", slow)
+    url = site.page("/", "<h1>x</h1>")
+    walking = walker.begin(goto(url), goto("/slow"), base_url=url)
+    assert asked.wait(20)
+    _kill("--type=renderer")
+    outcome = walking.result(30)
+    go.set()
+    is_ours(outcome, "browser_crashed", "the browser crashed")
 
 
 def test_a_browser_killed_in_the_middle_is_ours_and_the_next_run_starts_another(walker: Walker, site: Site) -> None:

@@ -28,6 +28,13 @@ SECRET = 'p@ss/w"rd+ü&<x>'
         quote(SECRET, safe="").lower(),
         json.dumps(SECRET)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        *(
+            json.dumps(json.dumps(SECRET, ensure_ascii=inner)[1:-1], ensure_ascii=outer)[1:-1]
+            for inner in (True, False)
+            for outer in (True, False)
+        ),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
         html.escape(SECRET),
         base64.b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode(),

@@ -11,7 +11,7 @@ import msgspec
 import pycurl
 
 from model.errors import ErrorCode
-from model.outcome import Metrics, Outcome, RunStatus
+from model.outcome import Metrics, Outcome, RunError, RunStatus
 from model.protocol import LeasedRun
 from probes.admission import Admission
 from probes.attempts import OVERRUN_GRACE_S
@@ -55,6 +55,30 @@ def test_a_failure_is_reported_only_when_its_last_retry_has_failed(tmp_path: Pat
             assert result.status is RunStatus.FAILED
             assert len(result.attempts) == 2
             assert engine.started == [run, run]
+
+    on_loop(scenario)
+
+
+def test_a_journey_whose_browser_died_is_walked_once_more(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        died = Outcome(RunStatus.UNKNOWN, error=RunError(ErrorCode.BROWSER_CRASHED, "the browser crashed"))
+        outcomes = {"once": [died, PASSED], "twice": [died, died, PASSED], "then_fails": [died, failed(), PASSED]}
+
+        async def next_one(check: ScriptedCheck, run_id: str) -> Outcome:
+            return outcomes[check.script].pop(0)
+
+        engine = ScriptedEngine(**dict.fromkeys(outcomes, next_one))
+        engine.browser_slots = 1
+        async with FakeApi() as api, running(api, tmp_path, engine):
+            ended = {}
+            for name in outcomes:
+                await api.define(f"jny_{name}", {"script": name, "journey": True})
+                (run,) = await api.dispatch([f"jny_{name}"])
+                result = await api.result(run)
+                ended[name] = (result.status, len(result.attempts))
+        assert ended == {
+            "once": (RunStatus.SUCCESS, 2), "twice": (RunStatus.UNKNOWN, 2), "then_fails": (RunStatus.FAILED, 2),
+        }  # fmt: skip
 
     on_loop(scenario)
 

@@ -57,6 +57,29 @@ def test_a_probe_says_how_many_journeys_it_has_browsers_for(tmp_path: Path) -> N
     on_loop(scenario)
 
 
+def test_a_probe_whose_browsers_for_people_are_taken_asks_again_soon(tmp_path: Path) -> None:
+    """A request that waits offers what there was when it began: the next of many would wait for its end each time."""
+
+    async def scenario() -> None:
+        go = asyncio.Event()
+
+        async def waits(check: ScriptedCheck, run_id: str) -> Outcome:
+            await go.wait()
+            return Outcome(RunStatus.SUCCESS, duration_ms=1.0)
+
+        engine = with_browsers(2, waits=waits)
+        async with FakeApi() as api, running(api, tmp_path, engine):
+            await api.define("jny_1", {"script": "waits", **JOURNEY})
+            (run,) = await api.dispatch(["jny_1"], trigger="ci")
+            await api.until(lambda: api.leases[-1].by_hand_capacity == 0)
+            await api.until(lambda: 0 < api.leases[-1].wait_ms <= 200)
+            go.set()
+            await api.result(run)
+            await api.until(lambda: api.leases[-1].by_hand_capacity == 1 and api.leases[-1].wait_ms > 1_000)
+
+    on_loop(scenario)
+
+
 def test_a_journey_that_still_walks_makes_the_next_slot_missed(tmp_path: Path) -> None:
     async def scenario() -> None:
         go = asyncio.Event()

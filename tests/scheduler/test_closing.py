@@ -6,7 +6,7 @@ import pytest
 
 from model.ids import new_id, slot_run_id
 from model.protocol import LEASE_MS, LeaseRequest
-from scheduler.closing import close_and_rescue
+from scheduler.closing import LONGEST_QUEUE_MS, close_and_rescue
 from scheduler.ticker import Ticker
 from store.claims import claim
 from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
@@ -100,6 +100,38 @@ def test_a_probe_without_a_browser_is_no_probe_for_journeys(world: World, databa
     _serve(world, 10)
     close_and_rescue(database)
     assert _ends(world) == [("unknown", "no_probe"), ("missed", "probe_offline")]
+
+
+def _queue_behind_another(world: World) -> tuple[str, str]:
+    """A journey asked for at a location whose only browser walks another; (dispatch id, run id)."""
+    check = world.check(10, kind="browser", from_ms=world.clock.now_ms - 1, budget_ms=36_000_000)
+    instance = world.probe(lease_ms=36_000_000, capabilities=("network", "browser"))
+    walking, _ = _dispatch(world, check, kind="browser", trigger="ci", limit_ms=60_000)
+    world.lease(walking, instance)
+    world.clock.advance(1)
+    return _dispatch(world, check, kind="browser", trigger="ci", limit_ms=60_000)
+
+
+def test_a_journey_asked_for_waits_while_the_browsers_there_walk_others(world: World, database: Database) -> None:
+    dispatch_id, run_id = _queue_behind_another(world)
+    for _ in range(3):
+        _serve(world, 60)
+        close_and_rescue(database)
+    assert next(run.status for run in world.runs() if run.id == run_id) == "queued"
+    with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        other = Holder(world.organization, session.query(Probe).one().id, "eu")
+        request = LeaseRequest(1, "two", "1", ["url"], ["browser"], capacity=0, browser_capacity=1, by_hand_capacity=1)
+        assert [claimed.dispatch_id for claimed in claim(session, other, request, world.clock.now_ms)] == [dispatch_id]
+
+
+def test_nothing_waits_for_ever_behind_others(world: World, database: Database) -> None:
+    _, run_id = _queue_behind_another(world)
+    for _ in range(LONGEST_QUEUE_MS // 60_000 + 1):
+        _serve(world, 60)
+        close_and_rescue(database)
+    run = next(run for run in world.runs() if run.id == run_id)
+    assert (run.status, run.error_code) == ("unknown", "no_probe")
+    assert "every browser at eu was busy" in (run.error_message or "")
 
 
 def test_what_was_due_while_the_api_was_away_says_so(world: World, database: Database) -> None:
