@@ -56,7 +56,7 @@ def test_a_log_as_it_was_written(served: Database) -> None:
     result = verify()
     assert (result.exit_code, result.output.count("every one as it was written")) == (0, 1), result.output
     assert result.output.startswith("Shop (org_")
-    assert ": 3 events since 20" in result.output
+    assert ": 4 events since 20" in result.output
 
 
 def test_a_log_that_somebody_edited_is_exit_code_1_with_the_place(served: Database) -> None:
@@ -66,7 +66,7 @@ def test_a_log_that_somebody_edited_is_exit_code_1_with_the_place(served: Databa
     assert "something was done to them" in result.output
     assert "event 2 (aud_" in result.output
     [verdict] = json.loads(verify("--json").output)
-    assert (verdict["events"], len(verdict["faults"])) == (3, 1)
+    assert (verdict["events"], len(verdict["faults"])) == (4, 1)
 
 
 def test_another_keyring_can_not_tell(served: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,18 +99,18 @@ def test_a_database_from_before_there_was_a_log_is_said_to_be_so(
 def test_old_events_go_when_the_operator_says_so(served: Database) -> None:
     words = ["audit", "prune", "--before", "2200-01-01"]
     asked = CliRunner().invoke(tracer, words, input="n\n")
-    assert (asked.exit_code, len(events(served))) == (1, 3)
+    assert (asked.exit_code, len(events(served))) == (1, 4)
     done = CliRunner().invoke(tracer, [*words, "--yes"])
-    assert (done.exit_code, "3 events deleted" in done.output) == (0, True), done.output
+    assert (done.exit_code, "4 events deleted" in done.output) == (0, True), done.output
     [left] = events(served)
-    assert (left.number, left.action, left.actor_name) == (4, "audit.pruned", "tracer audit prune")
+    assert (left.number, left.action, left.actor_name) == (5, "audit.pruned", "tracer audit prune")
     assert verify().exit_code == 0
 
 
 def test_a_log_that_somebody_edited_is_not_pruned(served: Database) -> None:
     tamper(served, "UPDATE audit_events SET actor_name = 'Bob' WHERE number = 2")
     result = CliRunner().invoke(tracer, ["audit", "prune", "--before", "2200-01-01", "--yes"])
-    assert (result.exit_code, len(events(served))) == (1, 3)
+    assert (result.exit_code, len(events(served))) == (1, 4)
     assert "event 2 (aud_" in result.output
 
 

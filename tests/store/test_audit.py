@@ -268,7 +268,7 @@ def test_a_log_begins_with_the_first_start_and_every_start_leaves_it(database: D
     for _ in range(2):
         keyring = Keyring.load(settings, database)
         bootstrap(database, keyring, settings)
-    assert sorted(actions(database)) == ["audit.began", "key.created", "organization.created"]
+    assert sorted(actions(database)) == ["audit.began", "key.created", "member.created", "organization.created"]
 
 
 def test_every_audited_table_is_one_of_an_organization() -> None:
