@@ -11,6 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.ci import following, waiting
+from cli.ci.following import Clock
+from cli.client import ApiError
 from cli.main import tracer
 from tests.api.conftest import PUBLIC_URL, Client
 from tests.api.endings import WORDS, Ends
@@ -100,7 +103,100 @@ def test_what_has_not_ended_in_time_is_not_measured_and_in_the_report(
     assert result.exit_code == 3
     assert "Not finished within 20 s; the runs go on." in result.stderr
     [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
-    assert [error.get("type") for error in suite.iter("error")] == ["not_finished"]
+    [error] = suite.iter("error")
+    page = next(line for line in (error.text or "").splitlines() if line.startswith("Run: "))
+    said = "it had not finished within 20 s; the run goes on"
+    assert (error.get("type"), error.get("message"), error.text) == ("not_finished", said, f"{said}\n\n{page}")
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, waits: int) -> None:
+    """Ctrl-C while the command waits for the so manyeth time."""
+    real = command_clock()
+
+    def sleep(seconds: float) -> None:
+        nonlocal waits
+        waits -= 1
+        if waits < 0:
+            raise KeyboardInterrupt
+        real.sleep(seconds)
+
+    monkeypatch.setattr("cli.ci.waiting.Clock", lambda: Clock(real.now, sleep))
+
+
+def command_clock() -> Clock:
+    """As the fixture `ends` has set it."""
+    return waiting.Clock()
+
+
+def test_ctrl_c_is_no_verdict_says_what_goes_on_and_reports_what_is_known(
+    owner: Client, ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke(owner, "Browse", "Buy")
+    ends(Buy="failed")
+    interrupt_after(monkeypatch, 1)
+    file = tmp_path / "report.xml"
+    result = wait_for_smoke("--junit", str(file))
+    assert (result.exit_code, "Aborted" in result.output) == (130, False)
+    [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+    batch = next(each.get("value") for each in suite.iter("property"))
+    assert f"Interrupted; the batch {batch} goes on." in result.stderr
+    assert f"/v1/batches/{batch} says how all of it went" in result.stderr
+    assert result.stdout.splitlines()[-1] == "2 runs: 0 passed, 1 failed, 1 not finished"
+    faults = {
+        case.get("name"): [(fault.tag, fault.get("message")) for fault in case] for case in suite.iter("testcase")
+    }
+    assert faults == {
+        "Browse (local)": [("error", "the wait for it was interrupted; the run goes on")],
+        "Buy (local)": [("failure", WORDS)],
+    }
+
+
+def test_ctrl_c_while_one_journey_is_waited_for_names_its_run(
+    owner: Client, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journey = make(owner, name="Buy")
+    ends()
+    interrupt_after(monkeypatch, 0)
+    result = typed("run", journey["id"], "--wait")
+    [run] = owner.data("GET", f"/v1/journeys/{journey['id']}/runs")
+    assert (result.exit_code, f"`tracer runs show {run['id']}` says how it went" in result.stderr) == (130, True)
+
+
+def test_what_was_known_is_reported_when_tracer_goes_away(
+    owner: Client, ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke(owner, "Browse", "Buy")
+    ends(Buy="failed")
+    real, looked = following.of_api, []
+
+    def away(run: Any, fallback: Any = None) -> Any:
+        looked.append(run["run_id"])
+        if len(looked) > 4:
+            raise ApiError("Tracer can't be reached", status=404)
+        return real(run, fallback)
+
+    monkeypatch.setattr("cli.ci.following.of_api", away)
+    file = tmp_path / "report.xml"
+    assert wait_for_smoke("--junit", str(file)).exit_code == 1
+    [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
+    [error] = suite.iter("error")
+    assert error.get("message") == "how it went can't be asked for: Tracer can't be reached"
+
+
+def test_nothing_to_run_is_an_error_in_the_report_and_no_old_one_stays(
+    api: None, owner: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "report.xml"
+    for url, said in ((None, "No journey has the tag 'smoke'"), ("http://127.0.0.1:9", "can't be reached")):
+        file.write_text("<testsuites>all green, last week</testsuites>")
+        if url is not None:
+            monkeypatch.setenv("TRACER_URL", url)
+        assert wait_for_smoke("--junit", str(file)).exit_code == 2
+        assert breaches(file.read_bytes()) == []
+        [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+        [error] = suite.iter("error")
+        assert (suite.get("errors"), error.get("type"), said in (error.get("message") or "")) == ("1", "not_run", True)
 
 
 def test_json_has_each_run_with_its_steps_and_the_exit_code(owner: Client, ends: Ends) -> None:
