@@ -59,7 +59,7 @@ def test_the_commands_of_the_pipelines_work(smoke: None, tmp_path: Path, pipelin
 
 
 def test_each_exit_code_has_its_row() -> None:
-    rows = re.findall(r"^\| (\d) \| ", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| ", PAGE, re.MULTILINE)
     assert [int(row) for row in rows] == [code.value for code in ExitCode]
 
 
