@@ -341,7 +341,11 @@ def test_a_recording_is_saved_over_rest_and_printed_without(api: None, owner: Cl
     )
     printed = typed("import", str(script))
     assert printed.exit_code == 0
-    assert printed.stdout.startswith("name: log in\n")
+    missing = f"1 line of {script} was not taken: the journey checks less than the script did."
+    assert printed.stdout.startswith(
+        f"# {missing}\n#   line 4: a journey has no step for reload(): use goto()\nname: log in\n"
+    )
+    assert missing in printed.stderr
     assert f"{script}:4: not taken: a journey has no step for reload()" in printed.stderr
     assert f"{script}:3: what is typed here is kept as the variable PASSWORD" in printed.stderr
     assert owner.data("GET", "/v1/journeys") == []
@@ -349,8 +353,25 @@ def test_a_recording_is_saved_over_rest_and_printed_without(api: None, owner: Cl
     assert saved.exit_code == 0
     [journey] = owner.data("GET", "/v1/journeys")
     assert (journey["name"], journey["tags"], journey["locations"]) == ("Log in", ["smoke"], ["eu"])
+    assert journey["status"] == "paused"
+    assert (
+        f"Saved paused, as it lacks lines of the script. Look at it, then `tracer journeys resume {journey['id']}`"
+        in (saved.stderr)
+    )
     assert journey["variables"] == {"PASSWORD": "********"}
     assert [step["type"] for step in journey["steps"]] == ["goto", "fill"]
+
+
+def test_a_recording_that_was_taken_whole_or_is_forced_is_saved_running(
+    api: None, owner: Client, tmp_path: Path
+) -> None:
+    script = tmp_path / "a.py"
+    for text, words in (("", []), ("page.reload()\n", ["--force"])):
+        script.write_text('page.goto("https://a.example/")\n' + text)
+        saved = typed("import", str(script), "--save", *words)
+        assert (saved.exit_code, "Saved paused" in saved.stderr) == (0, False)
+    assert [journey["status"] for journey in owner.data("GET", "/v1/journeys")] == ["active", "active"]
+    assert "--force goes with --save" in typed("import", str(script), "--force").output
 
 
 @pytest.mark.parametrize(
