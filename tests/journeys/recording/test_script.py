@@ -294,7 +294,7 @@ def test_a_window_whose_opening_could_not_be_taken_is_left_out_with_what_happens
 def test_a_popup_of_a_recording_is_walked_to_its_end(walker: Walker, site: Site) -> None:
     """In a real browser: into the window, and back when its own button closes it."""
     site.page("/", "<button id=open onclick=window.open('/pop')>Help</button><h1>Behind</h1>")
-    site.page("/pop", "<button onclick='close()'>Done</button>")
+    site.page("/pop", "<button onclick='window.close()'>Done</button>")
     script = POPUP.replace("https://a.example", site.url) + (
         'expect(page1).to_have_title("Page")\npage1.get_by_role("button", name="Done").click()\npage1.close()\n'
         'expect(page.get_by_role("heading", name="Behind")).to_be_visible()\n'
