@@ -322,6 +322,55 @@ def test_journeys_are_listed_shown_changed_and_deleted_by_hand(api: None, owner:
     assert typed("show", made["id"]).exit_code == 2
 
 
+def test_a_journey_is_shown_without_what_is_null(api: None, owner: Client) -> None:
+    steps = [{"type": "goto", "url": "https://a.example/"}, {"type": "click", "selector": "#buy", "name": "Buy"}]
+    journey = make(owner, name="Buy", steps=steps)
+    shown = typed("show", journey["id"]).stdout
+    assert "- {type: goto, url: 'https://a.example/'}" in shown
+    assert "- {type: click, name: Buy, selector: '#buy'}" in shown
+    assert "null" not in shown
+    assert '"frame": null' in typed("show", journey["id"], "--json").stdout
+
+
+def test_a_run_is_shown_with_its_steps_its_cause_and_its_files(owner: Client, ends: Ends) -> None:
+    smoke(owner, "Buy")
+    ends(Buy="failed")
+    run = json.loads(wait_for_smoke("--json").stdout)["runs"][0]["run_id"]
+    shown = CliRunner().invoke(tracer, ["runs", "show", run])
+    assert shown.exit_code == 0, shown.output
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["cause", *WORDS.split()] in lines
+    assert ["1", "goto", "-", "●", "success", "210", "-"] in lines
+    assert ["2", "click", "Buy", "■", "failed", "9000", *["it", "is", "covered", "by", "`#banner`"]] in lines
+    assert ["3", "screenshot", "-", "◌", "skipped", "-", "-"] in lines
+    assert "dns_ms" not in shown.stdout
+    assert "null" not in shown.stdout
+    whole = json.loads(CliRunner().invoke(tracer, ["runs", "show", run, "--json"]).stdout)
+    assert (whole["error"]["message"], "steps" in whole) == (WORDS, False)
+
+
+def test_the_files_of_a_run_are_links_on_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://tracer.example/artifacts/" + "x" * 200
+    artifacts = [
+        {"type": "screenshot", "step_index": 1, "url": url}, {"type": "trace", "step_index": None, "url": f"{url}2"},
+    ]  # fmt: skip
+    answers = {"/v1/runs/run_1": {"id": "run_1", "journey_id": "jny_1"}, "/v1/runs/run_1/artifacts": artifacts}
+    monkeypatch.setattr("cli.showing_runs.ask", lambda _, path: {"data": answers.get(path, [])})
+    lines = CliRunner().invoke(tracer, ["runs", "show", "run_1"]).stdout.splitlines()
+    assert lines[-2:] == [f"{'screenshot of step 2':<24}{url}", f"{'trace':<24}{url}2"]
+
+
+def test_why_is_answered_for_journeys_and_a_mistyped_id_shows(owner: Client, ends: Ends) -> None:
+    journey = make(owner, name="Buy")
+    for id_, said in (
+        (journey["id"], "Nothing failed there"), ("jny_nowhere", "There is no journey jny_nowhere"),
+        ("mon_nowhere", "There is no monitor mon_nowhere"), ("run_nowhere", "There is no run run_nowhere"),
+        ("nonsense", "There is no monitor nonsense"),
+    ):  # fmt: skip
+        result = CliRunner().invoke(tracer, ["why", id_])
+        assert (result.exit_code, said in result.output) == (0 if id_ == journey["id"] else 2, True), result.output
+
+
 def test_the_steps_of_a_run_by_hand(owner: Client, ends: Ends) -> None:
     smoke(owner, "Buy")
     ends(Buy="failed")
