@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from cli.resources import ask, json_option, show_answer
 from cli.tables import print_json
-from journeys.definition import JourneyCheck
-from journeys.recording.script import NoScriptError, Recording, read_script
-from model.validation import field_errors
+
+if TYPE_CHECKING:
+    from journeys.recording.script import Recording
 
 
 @click.command("import")
@@ -42,6 +42,8 @@ def import_(
     """
     if force and not save:
         raise click.UsageError("--force goes with --save")
+    from journeys.recording.script import NoScriptError, read_script  # every step's code: no other command needs it
+
     source = _text_of(script)
     try:
         recording = read_script(source)
@@ -113,6 +115,9 @@ def _say(name: str, source: str, recording: Recording) -> None:
 
 def _refuse_invalid(script: str, journey: dict[str, Any]) -> None:
     """What no journey can be, for want of a page or of steps: said before anything is printed or sent."""
+    from journeys.definition import JourneyCheck
+    from model.validation import field_errors
+
     try:
         JourneyCheck.model_validate(journey)
     except ValidationError as error:

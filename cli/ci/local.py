@@ -19,11 +19,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.as_code.document import Document, InvalidFileError, Problem, read_document
-from cli.check import ALLOWED_BY_HAND
 from cli.ci.keeping import Keeping
 from cli.ci.lines import step_line
 from cli.ci.results import JourneyResult, as_status
-from cli.environment import read_settings
+from cli.environment import ALLOWED_BY_HAND, read_settings
 from journeys.chromium import find
 from journeys.definition import JourneyCheck
 from journeys.errors import BrowserMissingError
@@ -38,7 +37,7 @@ from model.validation import field_errors
 HERE = "this machine"
 _ELSEWHERE = ("depends_on", "locations")
 """Fields that say nothing here, and may hold what only a Tracer understands."""
-_CHILD = (sys.executable, "-m", "journeys.child")
+_CHILD = (sys.executable, "-m", "journeys.child", "--in-words")
 
 
 class NothingRunError(Exception):

@@ -53,12 +53,13 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_a_file_is_walked_and_its_evidence_kept(site: Site, tmp_path: Path) -> None:
+def test_a_file_is_walked_and_its_evidence_kept(site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, LOGIN.format(url=site.url, word="Welcome"))
     result = run(file, "--var", "PASSWORD=right", "--evidence", str(tmp_path / "seen"), "--json")
     shown = json.loads(result.stdout)
     assert (result.exit_code, shown["runs"][0]["status"]) == (0, "success"), result.output
     assert "  ✓ 2 fill" in result.stderr
+    assert "{" not in capfd.readouterr().err, "what the browser's process says is words"
     kept = sorted(path.name for path in (tmp_path / "seen").rglob("*") if path.is_file())
     assert kept == ["console.json", "har.json", "screenshot-step-4.jpg", "trace.zip"]
 
@@ -108,6 +109,17 @@ def test_all_journeys_of_a_file_of_tracer_apply_at_another_address(
 def test_what_is_wrong_with_a_file_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     result = run(written(tmp_path, text))
     assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+def test_neither_a_file_nor_a_tag_loads_what_it_does_not_need() -> None:
+    """Each second that a journey's author waits for a command to begin is lost."""
+    for needed, idle in (
+        ("cli.journeys", "journeys.registry playwright cli.ci.local"),
+        ("cli.ci.local", "playwright probes pycurl dns sqlalchemy flask"),
+    ):
+        code = f"import sys, {needed}; print([name for name in '{idle}'.split() if name in sys.modules])"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert (needed, found.stdout.strip()) == (needed, "[]")
 
 
 def test_no_browser_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
