@@ -50,9 +50,15 @@ def wait_for(
         click.secho(_interrupted(client, asked), fg="yellow", err=True)
     results: Sequence[JourneyResult] = [_unfinished(result, said) for result in seen.latest]
     if cut != "interrupted":  # who interrupts does not wait for pictures: a pipeline kills a few seconds later
-        results = with_evidence(client, results)
-        if evidence is not None:
-            results = _saved(results, evidence)
+        try:
+            results = with_evidence(client, results)
+            if evidence is not None:
+                results = _saved(results, evidence)
+        except KeyboardInterrupt:
+            cut = "interrupted"
+            click.secho(
+                "Interrupted while evidence was fetched: it is on the pages of the runs.", fg="yellow", err=True
+            )
     host = urlsplit(client.url).hostname or "localhost"
     end(Ending(results, suite, host, asked.batch_id, cut), junit=junit, as_json=as_json)
 
