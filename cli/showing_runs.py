@@ -13,7 +13,7 @@ from alerts.messages.inert import inert
 from cli.resources import ask, json_option, show_answer
 from cli.tables import console_of, print_list, print_object
 
-_OF_NETWORK_CHECKS = ("assertions", "attempts", "response")
+_OF_NETWORK_CHECKS = ("assertions", "response")
 
 
 @click.command("show")
@@ -47,6 +47,8 @@ def _facts(run: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if name == "error" and value:
             yield "cause", value["message"]
             yield "error", value["code"]
+        elif name == "attempts" and len(value or ()) < 2:
+            continue  # the only attempt is the run itself
         elif value is not None and (value or name not in _OF_NETWORK_CHECKS):
             yield name, value
 
