@@ -11,13 +11,14 @@ up: $(VENV)/.browser
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev $(VENV)/.browser
-	$(BIN)/python -m pytest tests -n 3 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 4 --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
     raise_notice     it is so                 told at once
     resolve_notice   it is so no more         told at once
+    end_notice       it is so no more         told to nobody
     tell_of_past     it was so for a while    told once
 
 A subject that comes and goes is told at most once in QUIET_MS that it is there, and once that it is gone; what owners
@@ -68,6 +69,17 @@ def resolve_notice(session: Session, organization_id: str, *, kind: str, subject
     notice.resolved_ms = max(now_ms, notice.at_ms)
     session.flush()
     _tell(session, notice, now_ms)
+
+
+def end_notice(session: Session, organization_id: str, *, kind: str, subject: str, now_ms: int) -> None:
+    """It is over, and nobody has to hear of that: the list shows it."""
+    take_turn(session, organization_id)
+    notice = open_notice(session, organization_id, kind, subject)
+    if notice is not None:
+        notice.resolved_ms = max(now_ms, notice.at_ms)
+        notice.messages += notice.messages % 2
+        notice.owed_ms = None
+        session.flush()
 
 
 def tell_of_past(

@@ -1,9 +1,9 @@
 """The one way a run ends (R8): whatever process learns the end of a run gives it to `record`.
 
 One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, what shows how they
-went, their counts by hour and day, the verdicts of their locations, gaps, closes dispatches, and opens and resolves
-alerts with the notices of them: all of it or nothing. Results may come late, twice and in any order: what is stored in
-the end is the same. The number of statements does not grow with the batch.
+went, their counts by hour and day, the verdicts of their locations, gaps, closes dispatches, opens and resolves alerts
+with the notices of them, and counts what was used: all of it or nothing. Results may come late, twice and in any order:
+what is stored in the end is the same. The number of statements does not grow with the batch.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from store.location_states import Stream, StreamState, lock_states, write_stretc
 from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
 from store.sessions import wake
+from store.usage import add_usage
 from store.version_schedules import schedules_of_versions
 
 __all__ = ["Finished", "record"]
@@ -69,6 +70,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     if ledger.repeated:
         close_if_all_ended(session, ledger.repeated, now_ms)
     judge(session, book, ledger.entered, verdicts_before, known.states, now_ms)
+    add_usage(session, ledger.entered)
     for organization_id in {done.organization_id for done in ordered}:
         wake(session, f"check:{organization_id}")
     return ledger.refused

@@ -1,4 +1,4 @@
-"""Who may do what: bearer keys, their scopes, and one declaration per route that no route can be without.
+"""Who may do what: keys and people, their scopes, and one declaration per route that no route can be without.
 
 A route says what it `needs`: a Scope, or OPEN, or its own way of telling who calls (OWN: probe keys, ping tokens,
 metrics). A request to a route that says nothing is refused, so forgetting is loud and never open.
@@ -6,6 +6,7 @@ metrics). A request to a route that says nothing is refused, so forgetting is lo
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,10 +15,15 @@ from typing import Any, Final, TypeVar
 import structlog
 from flask import Flask, current_app, g, request
 
+from api.actors import act_as_key, act_as_person
+from api.attempts import trying_key
 from api.errors import Forbidden, Unauthorized
 from api.services import services
+from model.keys import API_KEY, mistyped
+from model.people import SCOPES_OF, Role
 from store.api_keys import authenticate
 from store.sessions import EVERY_ORGANIZATION
+from store.web_sessions import Holder, SignedIn, web_session_of
 
 _log = structlog.get_logger(__name__)
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -56,20 +62,35 @@ _ALSO: dict[Scope, frozenset[Scope]] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a request comes from: a key of one organization. `key_name` is how people know it."""
+    """Who a request comes from, in one organization: a key, or a person who signed in (then `key_id` is None, and
+    `role` says what they are there). `called` is how people know it. `session_id`: of the sign-in, if there was one."""
 
     organization_id: str
-    key_id: str
+    key_id: str | None
     scopes: frozenset[Scope]
-    key_name: str = ""
+    called: str = ""
+    person_id: str | None = None
+    role: str | None = None
+    session_id: str | None = None
 
     @property
     def name(self) -> str:
         """What is written beside what they did."""
-        return self.key_name or self.key_id
+        return self.called or self.key_id or self.person_id or ""
+
+    @property
+    def holder(self) -> Holder:
+        """Whose sessions are theirs."""
+        return Holder(self.person_id, self.key_id)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes
+
+    def lacks(self, scope: Scope) -> Forbidden:
+        """Why it may not, for the caller to read."""
+        if self.role is not None:
+            return Forbidden(f"Your role here, {self.role}, does not have the scope {scope.value!r}")
+        return Forbidden(f"This key does not have the scope {scope.value!r}")
 
 
 def whole(scopes: Iterable[str]) -> frozenset[Scope]:
@@ -109,18 +130,62 @@ def bearer_token() -> str | None:
 
 
 def identify() -> Caller:
-    """The key's owner. Unauthorized when there is no key, or it is unknown, revoked or expired."""
+    """The key's owner, or who signed in. Unauthorized when there is no key, or it is unknown, revoked or expired;
+    RateLimited where many such keys come from."""
     token = bearer_token()
     if token is None:
         raise Unauthorized("This needs an API key: Authorization: Bearer trk_…")
+    refuse_mistyped(token)
+    with trying_key(token):
+        return _owner_of(token)
+
+
+def refuse_mistyped(key: str) -> None:
+    """Unauthorized for a key of our own shape whose checksum is wrong, without asking the store. The key that somebody
+    chose for TRACER_API_KEY may look as it likes."""
+    chosen = services().settings.api_key or ""
+    if mistyped(key, API_KEY) and not hmac.compare_digest(key.encode(), chosen.encode()):
+        raise Unauthorized("This API key has a typing error: its end does not fit the rest. Copy it again")
+
+
+def _owner_of(token: str) -> Caller:
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:
         now_ms = state.database.now_ms(session)
         key = authenticate(session, state.keyring, token, now_ms)
-    if key is None:
+        found = web_session_of(session, state.keyring, token, now_ms) if key is None else None
+    if key is not None:
+        state.uses.note_key(key.id, now_ms, request.remote_addr)
+        return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
+    if found is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
-    state.uses.note_key(key.id, now_ms)
-    return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
+    state.uses.note_web_session(found.row.token_hash, now_ms)
+    return caller_of(found)
+
+
+def caller_of(found: SignedIn) -> Caller:
+    """Who signed in: what a key may, or what the role of the person allows in the organization that they are in."""
+    row, key, person, member = found
+    if person is not None and member is not None:
+        scopes = whole(SCOPES_OF[Role(member.role)])
+        return Caller(row.organization_id, None, scopes, person.name, person.id, member.role, row.id)
+    if key is None:
+        raise Unauthorized("This sign-in is over")
+    return Caller(row.organization_id, key.id, whole(key.scopes), key.name, session_id=row.id)
+
+
+def act_as_caller(found: Caller) -> None:
+    """What this request changes is their doing."""
+    if found.person_id is not None:
+        act_as_person(found.person_id, found.name)
+    elif found.key_id is not None:
+        act_as_key(found.key_id, found.name)
+
+
+def bind_to_log(found: Caller) -> None:
+    """Who asks, on every log line of this request."""
+    who = {"key_id": found.key_id} if found.key_id is not None else {"person_id": found.person_id}
+    structlog.contextvars.bind_contextvars(organization_id=found.organization_id, **who)
 
 
 def install(app: Flask) -> None:
@@ -137,6 +202,7 @@ def install(app: Flask) -> None:
         if isinstance(rule, Scope):
             found = identify()
             g.caller = found
-            structlog.contextvars.bind_contextvars(organization_id=found.organization_id, key_id=found.key_id)
+            act_as_caller(found)
+            bind_to_log(found)
             if not found.may(rule):
-                raise Forbidden(f"This key does not have the scope {rule.value!r}")
+                raise found.lacks(rule)

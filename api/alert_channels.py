@@ -12,8 +12,8 @@ from alerts.channels.base import Delivered
 from alerts.channels.webhook import new_signing_secret
 from alerts.sending.once import send_test
 from api.access import Scope, caller
+from api.attempts import count_channel_test
 from api.channel_configs import changed, channel_of_body, configured, plain, shape
-from api.channel_tests import count_test
 from api.envelope import success
 from api.errors import NotFound, no_such
 from api.paging import Page, page_meta
@@ -147,13 +147,14 @@ def _tested(channel_id: str, only: str | None = None) -> dict[str, Any]:
         now_ms = state.database.now_ms(session)
     if only is not None and row.type != only:
         raise NotFound("There is no such webhook")
-    count_test(organization_id)
+    count_channel_test(organization_id)
     channel = configured(row.type, stored.joined(row.config, secrets))
     signing = secrets.get(stored.SIGNING)
     answer, duration_ms = send_test(channel, row.id, row.name, signing, state.settings, state.keyring, now_ms)
     delivered = isinstance(answer, Delivered)
-    if delivered:
-        with state.database.write(organization_id, Urgency.PEOPLE) as session:
+    with state.database.write(organization_id, Urgency.PEOPLE) as session:
+        stored.note_test(session, row, delivered=delivered)
+        if delivered:
             tested = _channel(session, channel_id, lock=True)
             stored.reached_again(session, tested, state.database.now_ms(session))
     return {

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from flask import Response
 from pydantic import Field
 
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import Conflict, Invalid, NotFound
+from api.membership import refuse_removal
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
@@ -17,6 +18,7 @@ from api.schemas.people import ApiKeyAnswer, ApiKeyList, ApiKeyRequest, NewApiKe
 from api.services import services
 from model.times import iso, parse_iso
 from store import api_keys as stored
+from store.members import hold_owners, ownership_of_key, remove_member
 from store.tables import ApiKey
 from store.write_lock import Urgency
 
@@ -38,15 +40,7 @@ def list_api_keys(query: Page) -> Response:
 @routes.post("/v1/api-keys", needs=Scope.ADMIN, answers=NewApiKeyAnswer, status=201)
 def create_api_key(body: ApiKeyRequest) -> Response:
     """Make a key. Its text is in this answer and nowhere else."""
-    state, organization_id = services(), caller().organization_id
-    scopes = list(dict.fromkeys(body.scopes))
-    expires_ms = parse_iso(body.expires_at) if body.expires_at is not None else None
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        if expires_ms is not None and expires_ms <= now_ms:
-            raise Invalid({"expires_at": ["must be in the future"]})
-        wanted = stored.NewApiKey(organization_id, body.name, scopes, expires_ms)
-        key, text = stored.create_api_key(session, state.keyring, wanted, now_ms)
+    key, text = make_key(caller(), body)
     return success({**_shape(key), "key": text}, 201, no_store=True)
 
 
@@ -64,16 +58,41 @@ def show_api_key(path: KeyPath) -> Response:
 def delete_api_key(path: KeyPath) -> Response:
     """Delete a key: from now on it opens nothing.
 
-    The last key with the scope `admin` and no end stays (409): make another first.
+    The key of the first start is an owner: only an owner deletes it, and not before there is another. The last key with
+    the scope `admin` and no end stays (409) while no person could make another.
     """
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        if stored.is_last_admin(session, path.key_id):
-            raise Conflict("This is the last key with the scope admin: make another one first")
-        if not stored.revoke_api_key(session, path.key_id, now_ms):
-            raise NotFound("There is no such key")
+    revoke(caller(), path.key_id)
     return success({"id": path.key_id, "deleted": True})
+
+
+def make_key(who: Caller, body: ApiKeyRequest) -> tuple[ApiKey, str]:
+    """A key as asked for, and its text, to be shown this once. Invalid."""
+    state = services()
+    scopes = list(dict.fromkeys(body.scopes))
+    expires_ms = parse_iso(body.expires_at) if body.expires_at is not None else None
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        if expires_ms is not None and expires_ms <= now_ms:
+            raise Invalid({"expires_at": ["must be in the future"]})
+        wanted = stored.NewApiKey(who.organization_id, body.name, scopes, expires_ms)
+        return stored.create_api_key(session, state.keyring, wanted, now_ms)
+
+
+def revoke(who: Caller, key_id: str) -> None:
+    """End a key. Forbidden (an owner's, by who is none), Conflict (the last), NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        owners = hold_owners(session)
+        ownership = ownership_of_key(session, key_id)
+        if ownership is not None:
+            refuse_removal(session, who, ownership, owners)
+        if stored.is_last_admin(session, key_id):
+            raise Conflict("This is the last key with the scope admin: make another one first")
+        if ownership is not None:
+            remove_member(session, ownership, now_ms)
+        elif not stored.revoke_api_key(session, key_id, now_ms):
+            raise NotFound("There is no such key")
 
 
 def _shape(key: ApiKey) -> dict[str, Any]:

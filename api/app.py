@@ -6,11 +6,22 @@ from pathlib import Path
 
 from flask import Flask
 
-from api import access, artifact_serving, conditional, docs_page, errors, metrics, requests
+from api import (
+    access,
+    actors,
+    artifact_serving,
+    attempts,
+    conditional,
+    docs_page,
+    errors,
+    metrics,
+    requests,
+    security_txt,
+)
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import acknowledging, alert_list, rendering, sign_in
+from api.pages import account, acknowledging, alert_list, joining, keys, people, rendering, sign_in
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -40,6 +51,7 @@ def create_app(
     install(app, Services(database, keyring, settings, scheduler_figures))
     errors.install(app, error_page)
     requests.install(app)
+    actors.install(app)
     access.install(app)
     conditional.install(app)
     needs(OPEN)(app.view_functions["static"])
@@ -47,9 +59,10 @@ def create_app(
         app.add_routes(routes)
     app.register_blueprint(metrics.pages)
     app.register_blueprint(docs_page.pages)
+    app.register_blueprint(security_txt.pages)
     app.register_blueprint(artifact_serving.pages)
     rendering.install(app)
-    sign_in.install(app)
-    for family in (sign_in, alert_list, alert_pages, run_pages, acknowledging):
+    attempts.install(app)
+    for family in (sign_in, joining, account, people, keys, alert_list, alert_pages, run_pages, acknowledging):
         app.register_blueprint(family.pages)
     return app

@@ -18,7 +18,6 @@ from api.serving_requests import Reply, Request
 from model.settings import Settings
 from store.artifact_files import DIGEST, ArtifactFiles, Incoming
 from store.artifact_quota import ArtifactQuota
-from store.keyring import Keyring
 from store.open_dispatches import Holder
 from store.sessions import Database
 
@@ -39,16 +38,16 @@ class StorageFull(Refused):
 class ArtifactUploads:
     """Its handler runs on the server's event loop; what touches database or disk, in threads of `pool`."""
 
-    def __init__(self, database: Database, keyring: Keyring, settings: Settings, pool: Pool) -> None:
+    def __init__(self, database: Database, settings: Settings, pool: Pool, keys: ProbeKeys) -> None:
         self.files = ArtifactFiles(settings.data_dir)
         self.quota = ArtifactQuota(database, settings, self.files)
-        self._keys = ProbeKeys(database, keyring)
+        self._keys = keys
         self._pool = pool
         self._arriving = 0
 
     async def put(self, request: Request) -> Reply:
         """Store the file. Conflict when its SHA-256 is another one, StorageFull when it may not stay."""
-        holder = await self._holder(request.bearer())
+        holder = await self._holder(request)
         digest = request.path.removeprefix(PREFIX)
         if not DIGEST.fullmatch(digest):
             raise NotFound("The address must end with the SHA-256 of the file: 64 digits 0-9 a-f")
@@ -98,6 +97,7 @@ class ArtifactUploads:
         if incoming.size_bytes != length:
             raise Malformed("The body ended before its announced length")
 
-    async def _holder(self, key: str) -> Holder:
+    async def _holder(self, request: Request) -> Holder:
+        key = request.bearer()
         remembered = self._keys.remembered(key)
-        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key)
+        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key, request.client)

@@ -20,6 +20,7 @@ from api.envelope import success
 from api.errors import Conflict, Invalid, no_such
 from api.families import Family
 from api.paging import Page, page_meta
+from api.plan_limits import refuse_one_more
 from api.services import services
 from api.warnings import warnings_for
 from model.outcome import Trigger
@@ -55,6 +56,8 @@ def made(family: Family, document: dict[str, Any]) -> Response:
         defaults = default_locations(session, organization_id)
     definition = definition_of(document, defaults, family=family)
     with state.database.write(organization_id, Urgency.PEOPLE) as session:
+        if family.limit is not None:
+            refuse_one_more(session, organization_id, family.limit, family.kinds)
         refuse_bad_dependencies(session, None, definition)
         check = create_check(session, state.keyring, organization_id, definition, state.database.now_ms(session))
         return _answer(session, check, 201)

@@ -3,8 +3,9 @@
 Refused (status, code, message, fields?)
 ├── Malformed 400          ├── Conflict 409             ├── RateLimited 429 + Retry-After
 ├── Unauthorized 401       ├── TooLarge 413             └── Unavailable 503 + Retry-After
-├── Forbidden 403          ├── UnsupportedMedia 415
-└── NotFound 404           └── Invalid 422 + fields
+├── PlanLimit 402          ├── UnsupportedMedia 415
+├── Forbidden 403          └── Invalid 422 + fields
+└── NotFound 404
 """
 
 from __future__ import annotations
@@ -74,6 +75,12 @@ class Unauthorized(Refused):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"WWW-Authenticate": 'Bearer realm="tracer"'})
+
+
+class PlanLimit(Refused):
+    """The organization's plan allows no more."""
+
+    status = 402
 
 
 class Forbidden(Refused):

@@ -16,12 +16,14 @@ JOURNEY_TYPE = "journey"
 
 @dataclass(frozen=True)
 class Family:
-    """`noun`: how people call one; `types`: its definitions by `type`; `only_type`: taken when none is given."""
+    """`noun`: how people call one; `types`: its definitions by `type`; `only_type`: taken when none is given; `limit`:
+    that of a plan on how many there may be."""
 
     noun: str
     types: Mapping[str, type[CheckDefinition]]
     interval_s: int = DEFAULT_INTERVAL_S
     only_type: str | None = None
+    limit: str | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -34,6 +36,7 @@ class Family:
 MONITOR = Family(
     "monitor",
     {name: kind.definition for name, kind in CHECK_TYPES.items() if kind.definition.kind != "browser"},
+    limit="monitors",
 )
 JOURNEY = Family("journey", {JOURNEY_TYPE: JourneyCheck}, JOURNEY_INTERVAL_S, JOURNEY_TYPE)
 FAMILIES = (MONITOR, JOURNEY)

@@ -43,7 +43,7 @@ def list_monitors(query: MonitorFilter) -> Response:
     return checks.listed(MONITOR, query, check_type=query.type, status=query.status, tag=query.tag, name=query.name)
 
 
-@routes.post("/v1/monitors", needs=Scope.WRITE, answers=MonitorAnswer, accepts=NewMonitor, status=201)
+@routes.post("/v1/monitors", needs=Scope.WRITE, answers=MonitorAnswer, accepts=NewMonitor, status=201, errors=(402,))
 def create_monitor(body: dict[str, Any]) -> Response:
     """Make a monitor. It is due from two seconds later on.
 

@@ -58,8 +58,8 @@ _SECURITY = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key (`trk_…`). `x-scope` of an operation names the scope it needs: `run` and `write` "
-        "include `read`, `admin` includes all but `ingest`.",
+        "description": "An API key (`trk_…`), or the token of a sign-in. `x-scope` of an operation names the scope it "
+        "needs: `run` and `write` include `read`, `admin` includes all but `ingest`.",
     }
 }
 

@@ -45,7 +45,7 @@ _UPLOAD = {
                 }
             },
         },
-        **{str(status): refusal(status) for status in (400, 401, 404, 409, 413, 503, 507)},
+        **{str(status): refusal(status) for status in (400, 401, 404, 409, 413, 429, 503, 507)},
     },
 }
 _OPEN = {
@@ -60,6 +60,6 @@ _OPEN = {
         "200": {"description": "The file", "content": {"*/*": _BYTES}},
         "206": {"description": "The part of it that Range asks for", "content": {"*/*": _BYTES}},
         "302": {"description": "Asked for by id: the link is in Location"},
-        **{str(status): refusal(status) for status in (401, 403, 404, 503)},
+        **{str(status): refusal(status) for status in (401, 403, 404, 429, 503)},
     },
 }

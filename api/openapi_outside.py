@@ -100,7 +100,7 @@ def _protocol(name: str, summary: str, asks: type[msgspec.Struct], answers: type
         "requestBody": {"required": True, "content": content(asks)},
         "responses": {
             "200": {"description": "Without the envelope", "content": content(answers)},
-            **{str(status): refusal(status) for status in (400, 401, 413, 426, 503)},
+            **{str(status): refusal(status) for status in (400, 401, 413, 426, 429, 503)},
         },
     }
     return {"post": operation}
@@ -123,6 +123,6 @@ _METRICS = {
                 }
             },
         },
-        **{str(status): refusal(status) for status in (401, 403, 503)},
+        **{str(status): refusal(status) for status in (401, 403, 429, 503)},
     },
 }

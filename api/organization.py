@@ -1,4 +1,4 @@
-"""/v1/organization: the caller's own. Members come with accounts."""
+"""/v1/organization: the caller's own."""
 
 from __future__ import annotations
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Final
 
 from alerts.record import record
 from api.errors import NotFound, RateLimited
+from api.limits import refused
 from api.serving_pools import Pool
 from api.serving_requests import Reply, Request
 from model.heartbeat import Signal
 from store.heartbeat_rows import heartbeat_of_token
 from store.heartbeats import ping
 from store.keyring import Keyring
+from store.rate_limits import Limit, Use, take
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 
@@ -24,6 +27,8 @@ PREFIX = "/ping/"
 METHODS = ("GET", "HEAD", "POST")
 PER_MINUTE = 60
 _WINDOW_S = 60.0
+PINGS: Final = Limit("ping", "pings", PER_MINUTE, 60)
+"""Of all processes of the API together, counted where the ping is stored."""
 _TOKENS = 20_000
 _TOKEN_CHARACTERS = 100
 _LARGEST_EXIT_CODE = 255
@@ -59,6 +64,10 @@ class Pings:
                 return False  # guesses never take the writer's turn
         with self._database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             now_ms = self._database.now_ms(session)
+            use = Use(PINGS, token_hash)
+            over = take(session, self._keyring, [use], self._database.now())
+            if over:
+                raise refused(PINGS, over[use] / 1000)
             pinged = ping(session, token_hash, signal, now_ms, body)
             if pinged is None:
                 return False

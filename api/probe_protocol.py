@@ -58,9 +58,9 @@ class _Poll:
 class ProbeProtocol:
     """Its handlers run on the server's event loop; what touches the database, in threads of `pool`."""
 
-    def __init__(self, database: Database, keyring: Keyring, pool: Pool) -> None:
+    def __init__(self, database: Database, keyring: Keyring, pool: Pool, keys: ProbeKeys) -> None:
         self._database = database
-        self._keys = ProbeKeys(database, keyring)
+        self._keys = keys
         self._leasing = Leasing(database, keyring)
         self._pool = pool
         self._polls: dict[tuple[str, str], _Poll] = {}
@@ -79,7 +79,7 @@ class ProbeProtocol:
 
     async def lease(self, request: Request) -> Reply:
         """POST /v1/probe/lease."""
-        holder = await self._holder(request.bearer())
+        holder = await self._holder(request)
         asked = read_lease_request(request.body)
         found = await self._lease(request, holder, asked)
         held_ms = (asyncio.get_running_loop().time() - request.began) * 1000
@@ -95,15 +95,16 @@ class ProbeProtocol:
 
     async def results(self, request: Request) -> Reply:
         """POST /v1/probe/results."""
-        holder = await self._holder(request.bearer())
+        holder = await self._holder(request)
         answer = await self._pool.run(self._take, holder, request.body)
         if answer.refused:
             _log.info("results.refused", probe_id=holder.probe_id, refused=len(answer.refused))
         return Reply(_encode(answer), headers={"Cache-Control": "no-store"})
 
-    async def _holder(self, key: str) -> Holder:
+    async def _holder(self, request: Request) -> Holder:
+        key = request.bearer()
         remembered = self._keys.remembered(key)
-        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key)
+        return remembered if remembered is not None else await self._pool.run(self._keys.holder, key, request.client)
 
     def _take(self, holder: Holder, body: bytes) -> ResultAnswer:
         results, malformed = read_results(body)
@@ -143,7 +144,7 @@ class ProbeProtocol:
             await poll.wait(min(LOOK_S, left_s))
             if poll.over:
                 break
-            if await self._holder(request.bearer()) != holder:
+            if await self._holder(request) != holder:
                 break  # the key is another probe's by now; one that was revoked has raised
             found = await self._pool.run(self._leasing.look, holder, asked)
             if found is not None:

@@ -8,6 +8,8 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
+from api.answer_headers import HEADERS
+
 _log = structlog.get_logger("api.access")
 
 
@@ -25,7 +27,8 @@ def install(app: Flask) -> None:
     @app.after_request
     def mark(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers.pop("Date", None)  # the server's own is right and enough
         # The rule, not the path: a path can hold a ping token, a query a search for something private.
         route = request.url_rule.rule if request.url_rule is not None else None
@@ -40,4 +43,4 @@ def install(app: Flask) -> None:
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request_id", "organization_id", "key_id")
+        structlog.contextvars.unbind_contextvars("request_id", "organization_id", "key_id", "person_id")

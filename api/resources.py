@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from api import (
+    accounts,
     alert_channels,
     alert_rules,
     alerts,
     api_keys,
     artifacts,
+    audit_log,
     backtests,
     batches,
     explanations,
@@ -15,13 +17,16 @@ from api import (
     journeys,
     locations,
     maintenance_windows,
+    members,
     monitors,
     notices,
     notifications,
     organization,
     probes,
     runs,
+    sign_ins,
     silences,
+    usage,
     variables,
 )
 
@@ -45,5 +50,10 @@ RESOURCES = (
     locations.routes,
     api_keys.routes,
     organization.routes,
+    members.routes,
+    accounts.routes,
+    sign_ins.routes,
+    audit_log.routes,
+    usage.routes,
     health.routes,
 )

@@ -217,7 +217,7 @@ def _described(model: type[BaseModel]) -> dict[str, Any]:
 
 def _refusals(method: str, needs: Needs, takes: Mapping[str, Any], more: Sequence[int]) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
-    statuses |= {401, 403} if isinstance(needs, Scope) else set()
+    statuses |= {401, 403, 429} if isinstance(needs, Scope) else set()
     statuses |= {404} if "path" in takes else set()
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from api.errors import STORE_AWAY, Refused, Unavailable
 from api.json_body import MAX_BODY_BYTES
 from api.requests import new_request_id
-from api.serving_peers import Proxies
+from api.serving_peers import Proxies, plain
 from api.serving_pools import SaturatedError
 from api.serving_requests import (
     Bodies,
@@ -140,7 +140,7 @@ class Entrance:
             query=scope["query_string"],
             headers=scope["headers"],
             peer=peer,
-            client=peer,
+            client=plain(peer),
             scheme=scope["scheme"],
             server=scope.get("server") or ("localhost", 0),
             request_id=new_request_id(),

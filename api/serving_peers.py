@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 
 from store.bootstrap import SettingRefusedError
 
+_BRACKETED = re.compile(r"\[([^\]]+)\](?::\d{1,5})?", re.ASCII)
+_PORTED = re.compile(r"([^:]+):\d{1,5}", re.ASCII)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -32,18 +35,16 @@ class Proxies:
         if not self._networks:
             return False
         try:
-            parsed = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(plain(address))
         except ValueError:
             return False
-        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
         return any(parsed in network for network in self._networks)
 
     def client_of(self, peer: str, forwarded_for: str) -> str:
         """The address a request comes from: the last one in `forwarded_for` that no proxy of ours has."""
+        client = plain(peer)
         if not forwarded_for or not self.trusts(peer):
-            return peer
-        client = peer
+            return client
         for hop in reversed(forwarded_for.split(",")):
             address = _without_port(hop.strip())
             if address is None:
@@ -59,13 +60,25 @@ class Proxies:
         return said if said in ("http", "https") and self.trusts(peer) else scheme
 
 
+def plain(address: str) -> str:
+    """An address as it is known elsewhere: `::ffff:192.0.2.1`, which is how a socket of both families tells of IPv4, is
+    `192.0.2.1`, and without an interface at its end. Anything else as it is."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
 def _without_port(text: str) -> str | None:
     """`1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]:5` -> the address; None for anything else."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
+    bracketed = _BRACKETED.fullmatch(text)
+    if bracketed is not None:
+        text = bracketed[1]
+    elif (ported := _PORTED.fullmatch(text)) is not None:
+        text = ported[1]
     try:
-        return str(ipaddress.ip_address(text))
+        return plain(str(ipaddress.ip_address(text)))
     except ValueError:
         return None

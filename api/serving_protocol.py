@@ -12,6 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.answer_headers import ON_THE_WIRE
 from api.envelope import error_body
 from api.errors import CODES
 from api.requests import new_request_id
@@ -132,6 +133,7 @@ class LimitedProtocol(HttpToolsProtocol):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode(),
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n".encode(),
             f"x-request-id: {request_id}\r\nconnection: close\r\n".encode(),
+            *(b"%b: %b\r\n" % header for header in ON_THE_WIRE),
             *headers,
             b"\r\n",
         ]

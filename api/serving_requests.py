@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.answer_headers import ON_THE_WIRE
 from api.envelope import JSON, error_body
 from api.errors import CODES, Refused, Unavailable
 
@@ -193,7 +194,7 @@ async def send_reply(send: Send, reply: Reply, request_id: str, *, close: bool =
         (b"content-type", reply.content_type.encode()),
         (b"content-length", str(len(reply.body)).encode()),
         (b"x-request-id", request_id.encode()),
-        (b"x-content-type-options", b"nosniff"),
+        *ON_THE_WIRE,
         *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
     ]
     if close:

@@ -34,6 +34,7 @@ from model.ids import slot_run_id
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus
 from model.schedule import Schedule
 from store.alert_rules import create_rule
+from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, CheckVersion, Dispatch, Organization
 from store.write_lock import Urgency
@@ -188,6 +189,8 @@ def databases() -> Iterator[dict[str, Database]]:
         for url in urls.values():
             upgrade(url)
         opened = {name: Database(url) for name, url in urls.items()}
+        for database in opened.values():
+            database.seal_with(Keyring({"k1": bytes(32)}).signature)
         try:
             yield opened
         finally:

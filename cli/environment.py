@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cli.plans_file import read_plans
 from model.settings import Settings
 from model.validation import field_errors
 
@@ -24,10 +25,15 @@ class _Environment(Settings, BaseSettings):
         frozen=True, env_prefix="TRACER_", env_ignore_empty=True, enable_decoding=False, extra="ignore"
     )
 
-    @field_validator("allow_nets", "canaries", "trusted_proxies", mode="before")
+    @field_validator("allow_nets", "canaries", "security_contact", "trusted_proxies", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("plans", mode="before")
+    @classmethod
+    def _of_a_file(cls, value: Any) -> Any:
+        return read_plans(value) if isinstance(value, str) else value
 
 
 class SettingsError(Exception):

@@ -31,9 +31,14 @@ class _Lazy(click.Group):
         "why": "cli.alerting:why",
         "probes": "cli.resources:probes",
         "keys": "cli.resources:keys",
+        "members": "cli.members:members",
+        "setup-link": "cli.setup_link:setup_link",
         "channels": "cli.channels:channels",
         "notifications": "cli.channels:notifications",
         "notices": "cli.notices:notices",
+        "audit": "cli.audit:audit",
+        "secrets": "cli.secrets:secrets",
+        "usage": "cli.usage:usage",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -71,8 +71,15 @@ def _iso(value: Any) -> str:
     raise TypeError(f"it holds a {type(value).__name__}, which JSON has no word for")
 
 
-def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], Any] = lambda command: command) -> None:
-    """Adds `list` to a group."""
+def listing(
+    group: click.Group,
+    kind: str,
+    path: str,
+    options: Callable[[Any], Any] = lambda command: command,
+    *,
+    row: Callable[[dict[str, Any]], dict[str, Any]] = lambda found: found,
+) -> None:
+    """Adds `list` to a group. `row`: what the table shows of one, if not its fields as they are."""
 
     @group.command("list")
     @click.option("--page", type=click.IntRange(1), default=None)
@@ -85,7 +92,7 @@ def listing(group: click.Group, kind: str, path: str, options: Callable[[Any], A
         if as_json:
             print_json(envelope["data"])
         else:
-            print_list(kind, envelope["data"], envelope.get("meta") or {})
+            print_list(kind, [row(found) for found in envelope["data"]], envelope.get("meta") or {})
 
 
 def by_id(

@@ -40,8 +40,8 @@ _log = structlog.get_logger(__name__)
 def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
     """In the foreground until SIGTERM or SIGINT. The exit code: 0, or 2 when it can't work as it is set up.
 
-    Once it serves, one JSON line on standard output says where, and the owner's key if it was made just now; who has
-    neither says nothing.
+    Once it serves, one JSON line on standard output says where, and the owner's key and setup link if they were made
+    just now; who has none of these says nothing.
     """
     os.umask(0o077)  # what is in the data directory is nobody else's, wherever that directory is
     stopping = threading.Event()
@@ -56,8 +56,9 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
-                parts.enter_context(UseWriter(database, services_of(app).uses))
-                server = Server(app, database, keyring, settings, on_failure=stopping.set)
+                uses = services_of(app).uses
+                parts.enter_context(UseWriter(database, uses))
+                server = Server(app, database, keyring, settings, on_failure=stopping.set, uses=uses)
                 address = parts.enter_context(server).url
                 taken = server.artifacts
                 parts.enter_context(ArtifactKeeping(database, settings, taken.files, taken.quota))
@@ -65,7 +66,7 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 watch.start()
                 parts.callback(watch.stop)
             spare_the_collector()
-            announce(address, started)
+            announce(address, started, settings.public_url or address or settings.links_begin)
             stopping.wait()
     except (SettingRefusedError, KeyringError, AnotherWriterError, OperationalError, OSError) as error:
         _log.error("server.cannot_start", reason=str(error))
@@ -102,9 +103,14 @@ def _identity() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"[-64:]
 
 
-def announce(address: str | None, started: Bootstrapped) -> None:
+def announce(address: str | None, started: Bootstrapped, links_begin: str = "") -> None:
     """The line for whoever started this process; nothing when there is nothing to say."""
-    said = {"address": address, "owner_key": started.new_owner_key}
+    token = started.setup_token
+    said = {
+        "address": address,
+        "owner_key": started.new_owner_key,
+        "setup_url": None if token is None else f"{links_begin.rstrip('/')}/setup/{token}",
+    }
     known = {name: value for name, value in said.items() if value is not None}
     if known:
         print(json.dumps(known), flush=True)

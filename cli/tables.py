@@ -16,7 +16,7 @@ _STATES = {
     "up": ("●", "green"), "success": ("●", "green"), "online": ("●", "green"), "active": ("●", "green"),
     "degraded": ("▲", "yellow"), "down": ("■", "red"), "failed": ("■", "red"), "offline": ("■", "red"),
     "unknown": ("◌", "dim"), "missed": ("◌", "dim"), "paused": ("◌", "dim"), "cancelled": ("◌", "dim"),
-    "skipped": ("◌", "dim"),
+    "skipped": ("◌", "dim"), "invited": ("◌", "cyan"),
     "sent": ("●", "green"), "pending": ("◌", "cyan"), "disabled": ("■", "red"),
     "triggered": ("■", "red"), "acknowledged": ("▲", "yellow"), "resolved": ("●", "green"), "over": ("◌", "dim"),
     "maintenance": ("◆", "blue"), "queued": ("◌", "cyan"), "running": ("◌", "cyan"),
@@ -38,6 +38,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "maintenance windows": ("id", "name", "active", "starts_at", "ends_at", "cron", "duration", "timezone"),
     "silences": ("id", "status", "match", "ends_at", "created_by", "reason"),
     "notices": ("at", "kind", "severity", "resolved_at", "message"),
+    "members": ("id", "name", "email", "role", "status", "joined_at"),
+    "audit log": ("at", "actor", "action", "target", "changed", "address"),
+    "usage": ("what", "used", "limit"),
     "keys": ("id", "name", "scopes", "created_at", "expires_at", "last_used_at"),
 }
 

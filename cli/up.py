@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import threading
 
@@ -12,6 +11,7 @@ import click
 
 from cli.children import WIND_DOWN, Child
 from cli.environment import SettingsError
+from model.keys import PROBE_KEY, new_key
 from model.settings import Settings
 from probes.soundings import BadCanaryError, parse_canary
 
@@ -65,7 +65,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRACER_DATA_DIR": str(settings.data_dir),
         "TRACER_HOST": settings.host,
         "TRACER_PORT": str(settings.port),
-        "TRACER_PROBE_KEY": settings.probe_key or f"tprb_{secrets.token_urlsafe(32)}",
+        "TRACER_PROBE_KEY": settings.probe_key or new_key(PROBE_KEY),
         "TRACER_ALLOW_NETS": ",".join(settings.allow_nets or UP_ALLOW_NETS),
     }
 
@@ -79,13 +79,16 @@ def _stop_or_die(stopping: threading.Event) -> None:
 
 
 def _greet(serving: dict[str, str | None], allow: str) -> str:
-    """Print the address, the new owner key and a first curl line; returns the address to reach the server at."""
+    """Print the address, the new owner key and setup link, and a first curl line; returns the address to reach the
+    server at."""
     address = str(serving["address"])
     key = serving.get("owner_key")
     click.echo(f"\n  Tracer serves at {address}   (docs: {address}/docs)")
     click.echo(f"  The probe here may reach public addresses and {allow}   (TRACER_ALLOW_NETS)")
     if key:
         click.echo(f"\n  Owner key, shown this once:  {key}")
+    if serving.get("setup_url"):
+        click.echo(f"\n  Become its first owner in the browser (works once, for 24 hours):\n  {serving['setup_url']}")
     body = '{"name": "Tracer itself", "type": "url", "url": "' + address + '/health", "interval": 10}'
     click.echo("\n  A first monitor:")
     click.echo(

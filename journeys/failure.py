@@ -7,14 +7,15 @@ import traceback
 from dataclasses import dataclass
 
 import structlog
-from playwright.async_api import Error, Locator
+from playwright.async_api import Error, FrameLocator, Locator, Page
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from pydantic import ValidationError
 
 from journeys.cause import in_the_way, refused, seconds
 from journeys.closing import browser_answers
 from journeys.errors import StepError
-from journeys.opening import unopened_words, why_not_opened
+from journeys.opening import around, why_not_opened
+from journeys.selectors import FRAME_IN_FRAME
 from journeys.steps.base import Step
 from journeys.steps.goto import Goto
 from journeys.steps.wait_for_url import WaitForUrl
@@ -45,21 +46,26 @@ async def explain(error: Exception, step: Step, walk: Walk) -> Failure:
     if await _crashed(error, walk):
         return Failure(ErrorCode.BROWSER_CRASHED, _CRASHED)
     if isinstance(error, StepError):
-        return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + unopened_words(walk))
+        return Failure(error.code, str(error) if isinstance(step, Goto) else str(error) + around(step, walk))
     if isinstance(error, UndefinedVariableError):
         return Failure(ErrorCode.INTERNAL, str(error))
     if isinstance(error, ValidationError):
-        return Failure(ErrorCode.STEP_FAILED, _fields(error))
+        return Failure(_whose(walk), _fields(error))
     if isinstance(error, BadHostError):
-        return Failure(ErrorCode.STEP_FAILED, f"its URL {error}")
+        return Failure(_whose(walk), f"its URL {error}")
     if isinstance(error, (PlaywrightTimeoutError, TimeoutError)):
         code = ErrorCode.JOURNEY_TIMEOUT if _journey_is_over(walk) else ErrorCode.STEP_FAILED
-        return Failure(code, await _what_did_not_come(error, step, walk) + unopened_words(walk))
+        return Failure(code, await _what_did_not_come(error, step, walk) + around(step, walk))
     if isinstance(error, Error):
         return _of_the_browser(error, step, walk)
     trace = "".join(traceback.format_exception(error))
     _log.error("step.crashed", step=step.type, trace=walk.secrets.text(trace))
     return Failure(ErrorCode.INTERNAL, f"the probe failed, not the site: {type(error).__name__}")
+
+
+def _whose(walk: Walk) -> ErrorCode:
+    """A value that a step can't use is the page's fault where it was read off a page, else the journey's own."""
+    return ErrorCode.STEP_FAILED if walk.step_uses_extracted else ErrorCode.INTERNAL
 
 
 async def _crashed(error: Exception, walk: Walk) -> bool:
@@ -87,6 +93,8 @@ def _of_the_browser(error: Error, step: Step, walk: Walk) -> Failure:
 
 async def _what_did_not_come(error: Exception, step: Step, walk: Walk) -> str:
     within = f"within {seconds(_allowed_s(step, walk))}"
+    if _journey_is_over(walk):
+        within = f"before the journey's {seconds(walk.timeout_s)} were over"
     if isinstance(step, Goto):
         return f"the page did not finish loading {within}"
     if isinstance(step, WaitForUrl):
@@ -101,12 +109,23 @@ async def _what_did_not_come(error: Exception, step: Step, walk: Walk) -> str:
     if fitting is None:
         return f"the page did not answer {within}"
     if not fitting:
-        return f"no element fits {within}"
+        missing = await _missing_frame(step, walk)
+        return f"no element fits {within}" if missing is None else f"no frame fits `{missing}` {within}"
     seen = await _count(walk.all(step, selector).filter(visible=True))
     read_before = getattr(error, "__notes__", [])
     if seen and read_before:  # the time was up in the middle of a reading: what was read last says more
         return str(read_before[0])
     return f"an element fits, but {'could not be used' if seen else 'none could be seen'} {within}"
+
+
+async def _missing_frame(step: Step, walk: Walk) -> str | None:
+    """The selector of the frame that the step looks in, if there is none such."""
+    scope: Page | FrameLocator = walk.page
+    for selector in step.frame.split(FRAME_IN_FRAME) if step.frame else ():
+        if not await _count(scope.locator(selector)):
+            return selector
+        scope = scope.locator(selector).first.content_frame
+    return None
 
 
 async def _count(elements: Locator) -> int | None:

@@ -14,6 +14,7 @@ from model.errors import ErrorCode
 from model.hosts import BadHostError, parse_redirect, parse_url
 
 if TYPE_CHECKING:
+    from journeys.steps.base import Step
     from journeys.walk import Walk
 
 _NET_ERROR = re.compile(r"net::(ERR_[A-Z0-9_]+)")
@@ -131,13 +132,17 @@ def check_in_front(walk: Walk) -> None:
         raise StepError("there is no page of the site to look at")
 
 
-def unopened_words(walk: Walk) -> str:
-    """The rest of a sentence: that a page which was to come could not be opened."""
-    if walk.pages.not_opened is None:
-        return ""
-    url, said = walk.pages.not_opened
-    error = why_not_opened(walk, url, said)
-    return "" if error is None else f"; {error}"
+def around(step: Step, walk: Walk) -> str:
+    """The rest of a sentence about a step that failed: what else the page did that may be the reason."""
+    document, dialog = walk.pages.last_document, walk.pages.dialog
+    said = []
+    if walk.pages.not_opened is not None:
+        said.append(str(why_not_opened(walk, *walk.pages.not_opened) or ""))
+    elif document is not None and document.status >= 400 and document.url != getattr(step, "url", None):
+        said.append(f"{_shown(document.url)} answered {f'{document.status} {document.status_text}'.strip()}")
+    if dialog is not None and dialog.step >= walk.pages.step - 1:
+        said.append(f"the page's {dialog.kind} {dialog.message!r} was dismissed")
+    return "".join(f"; {words}" for words in said if words)
 
 
 def _shown(url: str) -> str:

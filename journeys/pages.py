@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from playwright.async_api import BrowserContext, Dialog, Download, Error, Page, Request, Response
 
@@ -19,6 +19,9 @@ MAX_PAGES = 5
 _MAX_DOCUMENTS = 200
 _ABORTED = "ERR_ABORTED"
 """A page that went elsewhere before it came, or a download: nothing that could not be opened."""
+_BY_THE_PROXY = "ERR_SOCKS"
+_MAX_SAID = 200
+"""Characters of a dialog that a sentence quotes."""
 _ARRIVAL_S = 3.0
 """How long a page that has been opened may take until it can be looked at."""
 
@@ -32,14 +35,31 @@ class Document:
     status_text: str
 
 
+class Dismissed(NamedTuple):
+    """A dialog, during the step at this place."""
+
+    step: int
+    kind: str
+    message: str
+
+
 class Pages:
     """Follows a new page as people do who see it open in front of them, and goes back when it closes. Dialogs are
     dismissed, downloads refused."""
 
-    def __init__(self, context: BrowserContext, console: Console, headers: SecretHeaders) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        console: Console,
+        headers: SecretHeaders,
+        why_unreachable: Callable[[str], Exception | None],
+    ) -> None:
+        """`why_unreachable`: what kept the last connection to a URL's host from being made, as the proxy knows."""
         self.documents: list[Document] = []
         self.not_opened: tuple[str, str] | None = None
         """(URL, the browser's word) of the last page that could not be opened, until another one is."""
+        self.dialog: Dismissed | None = None
+        """The last one."""
         self._crash = asyncio.Event()
         self.opened = False
         """Whether a page has ever been asked for."""
@@ -49,11 +69,17 @@ class Pages:
         self._announced = self._arrived = 0
         self._console = console
         self._headers = headers
+        self._why_unreachable = why_unreachable
         self._tasks: set[asyncio.Task[None]] = set()
         context.on("page", self._on_page)
         context.on("dialog", self._on_dialog)
         context.on("response", self._on_response)
         context.on("requestfailed", self._on_failed)
+
+    @property
+    def step(self) -> int:
+        """Which step runs."""
+        return self._console.step or 0
 
     @property
     def crashed(self) -> bool:
@@ -114,6 +140,7 @@ class Pages:
         self._console.note("crash", "the browser's page crashed", url=page.url)
 
     def _on_dialog(self, dialog: Dialog) -> None:
+        self.dialog = Dismissed(self.step, dialog.type, dialog.message[:_MAX_SAID])
         self._console.note("dialog", f"{dialog.type} dismissed: {dialog.message}")
         self._do(dialog.dismiss())
 
@@ -129,7 +156,8 @@ class Pages:
 
     def _on_failed(self, request: Request) -> None:
         said = request.failure or "failed"
-        self._console.note("request_failed", said, url=request.url)
+        why = self._why_unreachable(request.url) if _BY_THE_PROXY in said else None
+        self._console.note("request_failed", said if why is None else f"{said}: {why}", url=request.url)
         if request.is_navigation_request() and _is_main(request) and _ABORTED not in said:
             self.not_opened = (request.url, said)
 

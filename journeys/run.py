@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from playwright.async_api import Error
 
 from journeys.definition import JourneyCheck
 from journeys.errors import StepError
@@ -21,6 +24,7 @@ _EVIDENCE_S = 15.0
 _AFTER_DEADLINE_S = 3.0
 """… but no longer than this after the journey's deadline: at 5 s the pool kills."""
 _LEAST_S = 0.5
+_STOP_S = 0.5
 
 Report = Callable[[StepResult], None]
 
@@ -61,8 +65,19 @@ class Run:
 
     async def last_look(self, step: int) -> str | None:
         """The same, and what the browser measured of the page that the journey ends on."""
+        if self.failure is not None:
+            await _stop_loading(self.session)
         picture, (self.figures, self.ttfb_ms) = await asyncio.gather(self.picture(step), _measured(self.session))
         return picture
+
+
+async def _stop_loading(session: Session) -> None:
+    """While a page is to come that never does, the browser shows nobody the one that is there."""
+    with suppress(Error, StepError, TimeoutError):
+        async with asyncio.timeout(_STOP_S):
+            devtools = await session.context.new_cdp_session(session.walk.page)
+            await devtools.send("Page.stopLoading")
+            await devtools.detach()
 
 
 async def _measured(session: Session) -> tuple[PageFigures | None, float | None]:

@@ -84,12 +84,12 @@ async def open_session(
         try:
             console = Console()
             console.follow(context)
-            pages = Pages(context, console, headers)
+            pages = Pages(context, console, headers, proxy.failure_of)
             browser.on_new_page = pages.announce
             await context.tracing.start(snapshots=True, screenshots=False, title=definition.name)
             page = await context.new_page()
             await headers.add_to(page)
-            walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline)
+            walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline, definition.timeout)
             yield Session(context, walk, pages, console, secrets, ending)
         finally:
             browser.on_new_page = None

@@ -29,7 +29,7 @@ _LEAST_MS = 1.0
 class Walk:
     """One run on its way. `secret_names`: variables whose values are shown nowhere; `secret_headers`: the journey's,
     for the base's origin; `covered`: fields that hold a secret, which pictures hide. `deadline`: of the journey;
-    `step_deadline`: of the step that runs; both in loop time."""
+    `step_deadline`: of the step that runs; both in loop time. `timeout_s`: what the journey was given."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Walk:
         secrets: Secrets,
         secret_headers: dict[str, str],
         deadline: float,
+        timeout_s: float,
     ) -> None:
         self.context = context
         self.pages = pages
@@ -52,15 +53,20 @@ class Walk:
         self.secret_headers = secret_headers
         self.covered: list[Locator] = []
         self.deadline = deadline
+        self.timeout_s = timeout_s
         self.step_deadline = deadline
         self.step_began = deadline
         self.step_is_secret = False
+        self.step_uses_extracted = False
+        self._extracted: set[str] = set()
 
     def begin(self, step: Step) -> Step:
         """The step with its variables in place; its time runs from here. Raises what `fill_in` raises."""
         self.step_began = asyncio.get_running_loop().time()
         self.step_deadline = min(self.step_began + step.timeout_s, self.deadline)
-        self.step_is_secret = not self.secret_names.isdisjoint(names_in(step.model_dump(mode="json")))
+        used = set(names_in(step.model_dump(mode="json")))
+        self.step_is_secret = not self.secret_names.isdisjoint(used)
+        self.step_uses_extracted = not self._extracted.isdisjoint(used)
         return fill_in(step, self.variables)
 
     @property
@@ -104,6 +110,7 @@ class Walk:
     def keep(self, name: str, value: str, *, secret: bool = False) -> None:
         """A variable for the steps that follow."""
         self.variables[name] = value
+        self._extracted.add(name)
         if secret:
             self.secret_names.add(name)
             self.secrets.add(value)

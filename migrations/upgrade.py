@@ -29,7 +29,7 @@ def upgrade(target: str | Engine, revision: str = "head") -> None:
     `target`: an SQLAlchemy address, or an engine made by store.sessions.Database. Doing it twice does nothing.
     """
     if isinstance(target, Engine):
-        if revision == "head" and _revision_of(target) == newest_revision():
+        if revision == "head" and is_newest(target):
             return
         from alembic import command  # 0.3 s that a start with nothing to do need not spend
 
@@ -46,6 +46,11 @@ def upgrade(target: str | Engine, revision: str = "head") -> None:
 def newest_revision() -> str:
     """The number of the last step; the files in versions/ are named by theirs."""
     return max(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
+
+
+def is_newest(engine: Engine) -> bool:
+    """Whether this database has every step."""
+    return _revision_of(engine) == newest_revision()
 
 
 def _revision_of(engine: Engine) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -9,8 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from model.addresses import networks_of
 from model.hosts import BadHostError, parse_url
 from model.mail import sender
+from model.plans import Plans
 from model.smtp import parse_smtp_url
 
+_CONTACT = re.compile(r"(https://|mailto:|tel:)[\x21-\x7e]{1,500}", re.ASCII)
+_EMAIL = re.compile(r"[^\s@:/]+@[^\s@:/]+", re.ASCII)
 _STORES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite:///")
 
 
@@ -31,12 +35,14 @@ class Settings(BaseModel):
     trusted_proxies: tuple[str, ...] = ()
     metrics_token: str | None = None
     deadman_url: str | None = None
+    security_contact: tuple[str, ...] = ()
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
     artifacts_gb: float = Field(default=5, ge=0)
     smtp_url: str | None = None
     smtp_from: str | None = None
+    plans: Plans = Plans()
     url: str | None = None
     probe_key: str | None = None
 
@@ -52,6 +58,15 @@ class Settings(BaseModel):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         networks_of(value)
         return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _are_contacts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        found = tuple(f"mailto:{contact}" if _EMAIL.fullmatch(contact) else contact for contact in value)
+        for contact in found:
+            if not _CONTACT.fullmatch(contact):
+                raise ValueError(f"{contact!r} must be an email, or an address such as https://example.com/security")
+        return found
 
     @field_validator("smtp_url")
     @classmethod

@@ -17,6 +17,11 @@ def iso(at_ms: int | None) -> str | None:
     return f"{moment.isoformat()}.{milliseconds:03d}Z"  # not strftime, which writes the year 1 as 1
 
 
+def iso_seconds(at_ms: int) -> str:
+    """`1705314600000` -> `2024-01-15T10:30:00Z`, for what is told in whole seconds."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC).replace(tzinfo=None).isoformat()}Z"
+
+
 def spoken(at_ms: int) -> str:
     """`1705314600123` -> `2024-01-15 10:30:00 UTC`, for sentences."""
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -17,6 +17,7 @@ from scheduler.closing import close_and_rescue
 from scheduler.deadlines import settle_heartbeats
 from scheduler.duties import Duties
 from scheduler.figures import Figures
+from store.rate_limits import forget_counts
 from store.sessions import Database
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ JOBS = (
     Job("heartbeats", 0.5, settle_heartbeats),
     Job("alerts", 1, watch),
     Job("maintenance", 1, mark_stored_runs),
+    Job("rate_counts", 60, forget_counts),
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from model.secrets import MASK
 from store.alert_tables import AlertChannel, AlertRule
+from store.audit import Target, note
 from store.counting import count_rows
 from store.keyring import Cell, Keyring
 from store.notifications import due_now
@@ -122,7 +123,8 @@ def update_channel(
     if elsewhere:
         channel.disabled_ms = channel.disabled_reason = None
         channel.config = public
-        channel.secrets = _sealed(keyring, channel.organization_id, channel.id, secrets)
+        if secrets != old:
+            channel.secrets = _sealed(keyring, channel.organization_id, channel.id, secrets)
         due_now(session, channel.id, now_ms)
     if elsewhere or name != channel.name:
         channel.name, channel.updated_ms = name, now_ms
@@ -144,6 +146,12 @@ def disable_channel(session: Session, channel_id: str, reason: str, now_ms: int)
     channel.disabled_ms, channel.disabled_reason = now_ms, reason[:500]
     session.flush()
     return channel
+
+
+def note_test(session: Session, channel: AlertChannel, *, delivered: bool) -> None:
+    """Somebody had a test message sent there."""
+    target = Target("channel", channel.id, channel.name)
+    note(session, channel.organization_id, "channel.tested", target, after={"delivered": delivered})
 
 
 def reached_again(session: Session, channel: AlertChannel, now_ms: int) -> None:

@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from model.keys import API_KEY, hint_of, new_key
+from model.people import Role
+from store.audit import UNAUDITED
 from store.counting import count_rows
 from store.keyring import Keyring
+from store.people_tables import Membership
 from store.tables import ApiKey
 
 SCOPES = ("read", "run", "write", "ingest", "admin")
@@ -52,12 +55,18 @@ def create_api_key(session: Session, keyring: Keyring, wanted: NewApiKey, now_ms
 def authenticate(session: Session, keyring: Keyring, presented: str, now_ms: int) -> ApiKey | None:
     """The key somebody presents; None when it is unknown, revoked or expired. The session sees every organization:
     whose key it is is the answer."""
+    row = key_of_text(session, keyring, presented)
+    if row is None or row.revoked_ms is not None:
+        return None
+    return row if row.expires_ms is None or row.expires_ms > now_ms else None
+
+
+def key_of_text(session: Session, keyring: Keyring, presented: str) -> ApiKey | None:
+    """Whose key this is or once was, whether it opens anything or not. The session sees every organization."""
     wanted = keyring.hash_key(presented)
     row = session.scalars(select(ApiKey).where(ApiKey.key_hash == wanted)).one_or_none()
     # The look-up is by a keyed hash, so its timing tells nothing of the key; the comparison holds if that changes.
-    if row is None or not hmac.compare_digest(row.key_hash, wanted) or row.revoked_ms is not None:
-        return None
-    return row if row.expires_ms is None or row.expires_ms > now_ms else None
+    return row if row is not None and hmac.compare_digest(row.key_hash, wanted) else None
 
 
 def touch_api_key(session: Session, key_id: str, now_ms: int) -> None:
@@ -66,7 +75,7 @@ def touch_api_key(session: Session, key_id: str, now_ms: int) -> None:
         update(ApiKey)
         .where(ApiKey.id == key_id, or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < now_ms))
         .values(last_used_ms=now_ms)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False, **{UNAUDITED: True})
     )
 
 
@@ -83,7 +92,13 @@ def get_api_key(session: Session, key_id: str) -> ApiKey | None:
 
 
 def is_last_admin(session: Session, key_id: str) -> bool:
-    """Whether nobody could make or delete a key any more without this one. Keys that expire some day don't count."""
+    """Whether nobody could make or delete a key any more without this one: no person, and no key but those that expire
+    some day."""
+    people = select(Membership.id).where(
+        Membership.person_id.is_not(None), Membership.role.in_((Role.OWNER, Role.ADMIN)), Membership.status == "active"
+    )
+    if session.scalars(people.limit(1)).first() is not None:
+        return False
     statement = select(ApiKey.id, ApiKey.scopes).where(ApiKey.revoked_ms.is_(None), ApiKey.expires_ms.is_(None))
     admins = {found for found, scopes in session.execute(statement.with_for_update()) if "admin" in scopes}
     return admins == {key_id}

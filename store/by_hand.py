@@ -8,6 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from model.outcome import Trigger
+from store.audit import Target, note
+from store.audited import check_kind
 from store.dispatches import NewDispatch, add_dispatches
 from store.runs import QueuedRun, queue_runs
 from store.sessions import wake
@@ -48,4 +50,8 @@ def ask_for_runs(
         now_ms,
     )
     wake(session, f"lease:{check.organization_id}")
+    if trigger is Trigger.MANUAL:  # those of a batch stand in the event of the batch
+        target = Target(check_kind(check), check.id, check.name)
+        asked = {"run_ids": [run.run_id for run in queued], "locations": list(locations)}
+        note(session, check.organization_id, f"{target.kind}.run", target, after=asked)
     return queued

@@ -70,12 +70,15 @@ def update_check(session: Session, keyring: Keyring, check: Check, definition: C
     public, secrets = masked(_dump(definition), keyring, cell_of(check.organization_id, check.id))
     refuse_to_show(old_secrets, public)
     was_paused = check.status == "paused"
-    if public == check.definition and _same_secrets(keyring, check, secrets, old_secrets):
+    same_secrets = _same_secrets(keyring, check, secrets, old_secrets)
+    if public == check.definition and same_secrets:
         return False
     previous = session.get_one(CheckVersion, (check.id, check.version))
     old_definition = check.definition
     check.name, check.status = definition.name, definition.status
-    check.definition, check.secrets = public, secrets
+    check.definition = public
+    if not same_secrets:
+        check.secrets = secrets
     check.locations = list(definition.locations or ())
     check.version += 1
     check.updated_ms = now_ms

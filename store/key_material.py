@@ -1,4 +1,5 @@
-"""Where the keyring's keys come from: TRACER_SECRET_KEYS, or on SQLite a file of our own in the data directory."""
+"""Where the keyring's keys come from: TRACER_SECRET_KEYS, which is the keys or the path of a file that holds them, or
+on SQLite a file of our own in the data directory. A file may change while Tracer runs (store/keyring.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
+
+from model.settings import Settings
 
 KEY_BYTES = 32
 FILE_NAME = "secret.keys"
@@ -50,9 +55,15 @@ def _decoded(encoded: str, what: str) -> bytes:
     return key
 
 
-def read_key_file(folder: Path) -> dict[str, bytes] | None:
-    """The keys of the file in `folder`; None when there is no file. Its mode is narrowed to 0600 if it was wider."""
-    path = folder / FILE_NAME
+def key_file(settings: Settings) -> Path | None:
+    """The file that the keys are in, whether it is there yet or not; None when TRACER_SECRET_KEYS is the keys."""
+    if not settings.secret_keys:
+        return settings.data_dir / FILE_NAME
+    return Path(settings.secret_keys) if settings.secret_keys.startswith("/") else None
+
+
+def read_key_file(path: Path) -> dict[str, bytes] | None:
+    """The keys of a file; None when there is no file. Its mode is narrowed to 0600 if it was wider."""
     try:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:
@@ -65,30 +76,48 @@ def read_key_file(folder: Path) -> dict[str, bytes] | None:
     return parse_keys(text, f"the keyring {path}")
 
 
-def make_key_file(folder: Path) -> dict[str, bytes]:
+def make_key_file(path: Path) -> dict[str, bytes]:
     """A file with one fresh key, on disk before it is used; when another process was first, its file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{FILE_NAME}.{secrets.token_hex(8)}"
-    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _draft(path, {"k1": new_secret()}) as draft, suppress(FileExistsError):
+        os.link(draft, path)  # whole or not there: no process ever reads half a key
+    keys = read_key_file(path)
+    if keys is None:
+        raise KeyringError(f"the keyring {path} vanished")
+    return keys
+
+
+def replace_key_file(path: Path, keys: Mapping[str, bytes]) -> None:
+    """Other keys, in place of those there are: whoever reads finds the ones or the others."""
+    with _draft(path, keys) as draft:
+        draft.replace(path)
+
+
+def new_secret() -> bytes:
+    """A fresh key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def spelled(keys: Mapping[str, bytes], between: str = ",") -> str:
+    """Keys as TRACER_SECRET_KEYS has them."""
+    return between.join(f"{name}:{base64.b64encode(key).decode()}" for name, key in keys.items())
+
+
+@contextmanager
+def _draft(path: Path, keys: Mapping[str, bytes]) -> Iterator[Path]:
+    """A file beside it, on disk, to be put in its place; what was done with it is on disk in the end. KeyringError."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"k1:{key}\n")
+            file.write(spelled(keys, "\n") + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(draft, folder / FILE_NAME)  # whole or not there: no process ever reads half a key
-        except FileExistsError:
-            pass
-        else:
-            _sync_folder(folder)
+        yield draft
+        _sync_folder(path.parent)
     except OSError as error:
-        raise KeyringError(f"the keyring {folder / FILE_NAME} can't be made: {error}") from error
+        raise KeyringError(f"the keyring {path} can't be written: {error}") from error
     finally:
         draft.unlink(missing_ok=True)
-    keys = read_key_file(folder)
-    if keys is None:
-        raise KeyringError(f"the keyring {folder / FILE_NAME} vanished")
-    return keys
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.alert_tables import Notification
+from store.audit import Target, note
 from store.counting import count_rows
 from store.notifications import OUTBOX_TOPIC
 from store.sessions import wake
@@ -38,4 +39,6 @@ def send_again(session: Session, row: Notification, now_ms: int) -> None:
     row.status, row.next_ms, row.retry_from_ms = "pending", now_ms, now_ms
     row.attempts = 0
     session.flush()
+    target = Target("notification", row.id, row.event)
+    note(session, row.organization_id, "notification.resent", target, after={"channel_id": row.channel_id})
     wake(session, OUTBOX_TOPIC)

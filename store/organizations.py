@@ -27,6 +27,14 @@ def get_organization(session: Session, organization_id: str) -> Organization | N
     return session.get(Organization, organization_id)
 
 
+def hold_organization(session: Session, organization_id: str) -> None:
+    """Wait for whoever counts or changes what this organization has, and keep others waiting until this transaction
+    ends."""
+    session.execute(
+        select(Organization.id).where(Organization.id == organization_id).with_for_update(key_share=True)
+    )  # fmt: skip
+
+
 def first_organization(session: Session) -> Organization | None:
     """The oldest: the one that `tracer up` and the first start work with."""
     return session.scalars(select(Organization).order_by(Organization.created_ms, Organization.id).limit(1)).first()

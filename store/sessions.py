@@ -18,9 +18,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    cast,
+    create_engine,
+    event,
+    extract,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
+from store.audit import Recorder
+from store.audit_chain import Sign
 from store.steady_clock import SteadyClock
 from store.tables import Scoped
 from store.wakeups import Wakeups
@@ -60,6 +74,13 @@ class Database:
         self._writing: Connection | None = None
         self._make: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
         event.listen(self._make, "do_orm_execute", _apply_scope)
+        self._audit = Recorder()
+        self._audit.listen(self._make)
+
+    def seal_with(self, sign: Sign) -> None:
+        """What the events of the audit log are sealed with. Until it is known, nothing can be written that is audited;
+        Keyring.load says it."""
+        self._audit.sign = sign
 
     @contextmanager
     def read(self, scope: Scope) -> Iterator[Session]:
@@ -95,6 +116,7 @@ class Database:
         topics: set[str] = session.info.setdefault("topics", set())
         with session.begin() if not session.in_transaction() else _commit_at_end(session):
             yield session
+            self._audit.write(session, self.now_ms)
             self.wakeups.in_transaction(session, topics)
         self.wakeups.after_commit(topics)
 
@@ -105,6 +127,15 @@ class Database:
         if self.sqlite:
             return self._steady.follow(time.time_ns() // 1_000_000)
         return self._steady.follow(int(session.connection().execute(_NOW).scalar_one()))
+
+    def now(self) -> ColumnElement[int]:
+        """The same time within a statement, for those that must not ask for it first. On PostgreSQL it is the server's
+        as it is, which may step."""
+        if self._clock is not None:
+            return literal(self._clock())
+        if self.sqlite:
+            return literal(self._steady.follow(time.time_ns() // 1_000_000))
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     def close(self) -> None:
         self.wakeups.close()

@@ -13,7 +13,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from store import alert_tables as alert_tables  # whoever has these tables has those
 from store import artifact_tables as artifact_tables
+from store import audit_tables as audit_tables
 from store import journey_tables as journey_tables
+from store import limit_tables as limit_tables
+from store import people_tables as people_tables
+from store import usage_tables as usage_tables
 from store.table_base import Base as Base
 from store.table_base import Json, Ms
 from store.table_base import Scoped as Scoped
@@ -47,15 +51,27 @@ class ApiKey(Scoped, Base):
 
 
 class WebSession(Scoped, Base):
-    """A browser that signed in: a keyed hash of its cookie. It may do what its API key may, as long as that lives."""
+    """A browser, or a program, that signed in: a keyed hash of its cookie. It may do what the role of its person allows
+    in the organization that it is in now; or, in place of a person, what its API key may. `address`, `user_agent`: what
+    it signed in from, so that people know which one it is."""
 
     __tablename__ = "web_sessions"
-    __table_args__ = (Index("ix_web_sessions_expires", "expires_ms"),)
+    __table_args__ = (
+        Index("ix_web_sessions_expires", "expires_ms"),
+        Index("ix_web_sessions_person", "person_id"),
+        UniqueConstraint("id", name="uq_web_sessions_id"),
+    )
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    api_key_id: Mapped[str] = mapped_column(String(40), ForeignKey("api_keys.id", ondelete="CASCADE"))
+    api_key_id: Mapped[str | None] = mapped_column(String(40), ForeignKey("api_keys.id", ondelete="CASCADE"))
     created_ms: Mapped[int] = mapped_column(Ms)
     seen_ms: Mapped[int] = mapped_column(Ms)
     expires_ms: Mapped[int] = mapped_column(Ms)
+    id: Mapped[str] = mapped_column(String(40))
+    person_id: Mapped[str | None] = mapped_column(
+        String(40), ForeignKey("people.id", name="fk_web_sessions_person", ondelete="CASCADE")
+    )
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    user_agent: Mapped[str] = mapped_column(String(300), default="", server_default="")
 
 
 class Check(Scoped, Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,8 @@ def get_variable(session: Session, id_or_name: str, *, lock: bool = False) -> Or
 
 
 def delete_variable(session: Session, row: OrganizationVariable) -> None:
-    session.execute(delete(OrganizationVariable).where(OrganizationVariable.id == row.id))
+    session.delete(row)
+    session.flush()
 
 
 def list_variables(session: Session, *, page: tuple[int, int]) -> tuple[list[OrganizationVariable], int]:

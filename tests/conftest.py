@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from migrations.upgrade import upgrade
 from model.ids import new_id
+from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Organization
 from store.write_lock import Urgency
@@ -24,6 +25,8 @@ from tests.postgres import Postgres, running_postgres
 use_memory()
 settings.register_profile("large", max_examples=1000, deadline=None)
 STORES = ("sqlite", "postgresql")
+KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
+"""What a test seals, encrypts and hashes with, unless it says otherwise."""
 MakeDatabase = Callable[[], str]
 
 
@@ -119,6 +122,7 @@ def database_url(make_database_url: MakeDatabase) -> str:
 def database(database_url: str, clock: Clock) -> Iterator[Database]:
     """A migrated store under the test's clock."""
     opened = Database(database_url, now_ms=clock)
+    opened.seal_with(KEYRING.signature)
     yield opened
     opened.close()
 

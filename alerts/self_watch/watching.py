@@ -15,8 +15,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from alerts.notices import raise_notice, resolve_notice, tell_of_past, tell_owed
+from alerts.notices import end_notice, raise_notice, resolve_notice, tell_of_past, tell_owed
 from model.notices import NOTICES_PAGE, NoticeKind
+from model.plans import Plans
 from model.settings import Settings
 from store.alert_tables import Notice
 from store.notices import newest_notice, open_notices
@@ -52,6 +53,7 @@ class View(msgspec.Struct, frozen=True):
     now_ms: int
     known: Sequence[Notice]
     data_dir: Path
+    plans: Plans
 
     def knows(self, organization_id: str, kind: NoticeKind, subject: str) -> bool:
         """Whether that notice is open."""
@@ -64,10 +66,12 @@ class View(msgspec.Struct, frozen=True):
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """`look` lists all that is wrong of these kinds, or answers None when nobody could say now: then all stays."""
+    """`look` lists all that is wrong of these kinds, or answers None when nobody could say now: then all stays.
+    `ends_quietly`: nobody has to be told that it is over."""
 
     kinds: tuple[NoticeKind, ...]
     look: Callable[[View], Iterable[Trouble] | None]
+    ends_quietly: bool = False
 
 
 class _Changes(msgspec.Struct):
@@ -87,6 +91,7 @@ class Watching:
     def __init__(self, watches: Sequence[Watch], settings: Settings) -> None:
         self._watches = watches
         self._data_dir = settings.data_dir
+        self._plans = settings.plans
         self._link = settings.links_begin + NOTICES_PAGE
 
     def __call__(self, database: Database) -> None:
@@ -104,7 +109,7 @@ class Watching:
     def _look(self, database: Database, watch: Watch) -> None:
         with database.read(EVERY_ORGANIZATION) as session:
             known = open_notices(session, [kind.value for kind in watch.kinds])
-            found = watch.look(View(session, database.now_ms(session), known, self._data_dir))
+            found = watch.look(View(session, database.now_ms(session), known, self._data_dir, self._plans))
             if found is None:
                 return
             changes = _compare(known, list(found))
@@ -115,12 +120,12 @@ class Watching:
             now_ms = database.now_ms(session)
             if time.monotonic() - looked_s > STALE_S:
                 return
-            self._say(session, changes, now_ms)
+            self._say(session, changes, now_ms, end_notice if watch.ends_quietly else resolve_notice)
 
-    def _say(self, session: Session, changes: _Changes, now_ms: int) -> None:
+    def _say(self, session: Session, changes: _Changes, now_ms: int, end: Callable[..., None]) -> None:
         """In the order of organizations: whoever else says something takes its turns in that order too."""
         for organization_id, kind, subject in sorted(changes.over):
-            resolve_notice(session, organization_id, kind=kind, subject=subject, now_ms=now_ms)
+            end(session, organization_id, kind=kind, subject=subject, now_ms=now_ms)
             _log.info("notice.resolved", kind=kind, subject=subject)
         for trouble in sorted(changes.said, key=lambda trouble: trouble.key):
             _log.warning("notice", kind=trouble.kind.value, subject=trouble.subject, message=trouble.message)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 
 from alerts.acknowledge_links import PATH, BadLinkError, ExpiredLinkError, alert_of_link
 from alerts.lifecycle import AlreadyResolvedError, acknowledge
+from api.actors import act_as_holder
 from api.errors import NotFound
 from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
@@ -35,6 +36,7 @@ def show_link(link: str) -> Response:
 def follow_link(link: str) -> Response:
     """Acknowledge. The link is the right to; a form of another site is refused all the same."""
     refuse_foreign_origin()
+    act_as_holder(BY)
     state = services()
     try:
         with state.database.read(EVERY_ORGANIZATION) as session:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.access import Scope
 from api.errors import Invalid
-from api.pages.forms import local_path
+from api.pages.forms import MOST_PAGES, local_path, page_number
 from api.pages.gate import page, visitor
 from api.pages.rendering import render
 from api.pages.summaries import summary
@@ -27,7 +27,6 @@ from store.notices import list_notices
 
 pages = Blueprint("alert_list", __name__)
 PER_PAGE = 50
-_MOST_PAGES = 200
 _MOST_NOTICES = 20
 _ALL = "all"
 _FILTERS = {
@@ -47,7 +46,7 @@ _NOTICES = {"open": True, "resolved": False, _ALL: None}
 def alerts() -> Response:
     """Open ones first of all; others by filter."""
     chosen = _chosen()
-    number = _page_number()
+    number = page_number()
     wanted = AlertFilter(
         statuses=_FILTERS[chosen["status"]],
         severities=None if chosen["severity"] == _ALL else (chosen["severity"],),
@@ -89,7 +88,7 @@ def alerts() -> Response:
         check_name=check.name if check is not None else chosen.get("check"),
         address=lambda **changed: _address(chosen, changed),
         number=number,
-        more=total > number * PER_PAGE and number < _MOST_PAGES,
+        more=total > number * PER_PAGE and number < MOST_PAGES,
         now_ms=now_ms,
         back=local_path(request.full_path.rstrip("?"), "/alerts"),
     )
@@ -130,13 +129,6 @@ def _choice(name: str, default: str, known: Sequence[str]) -> str:
     if given not in known:
         raise Invalid({name: [f"there is no {given[:40]!r}: choose one of {', '.join(known)}"]})
     return given
-
-
-def _page_number() -> int:
-    given = request.args.get("page", "1")
-    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= _MOST_PAGES):
-        raise Invalid({"page": [f"must be a number from 1 to {_MOST_PAGES}"]})
-    return int(given)
 
 
 def _heading(counts: dict[str, int]) -> str:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import request
+from pydantic import BaseModel, ValidationError
 
 from api.errors import Forbidden, Invalid
 from api.services import services
-from model.fields import printable
+from model.fields import MAX_NAME, printable
+from model.validation import field_errors
 
 FIELD = "form_token"
 MAX_NOTE = 2_000
+MOST_PAGES = 200
+"""Of a list: further than that nobody turns."""
+Model = TypeVar("Model", bound=BaseModel)
 _PURPOSE = "form token"
 _LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}", re.ASCII)
 
@@ -53,6 +60,31 @@ def local_path(text: str | None, otherwise: str) -> str:
     return text if text and _LOCAL.fullmatch(text) else otherwise
 
 
+def read_form(model: type[Model], **more: Any) -> Model:
+    """The form's fields of a REST body, blank ones left out, and `more` beside them. Invalid."""
+    given = {name: value for name in model.model_fields if (value := request.form.get(name, "").strip())}
+    try:
+        return model.model_validate({**given, **more})
+    except ValidationError as error:
+        raise Invalid(field_errors(error)) from None
+
+
+def typed(names: Iterable[str], *, again: bool) -> dict[str, str]:
+    """What stood in these fields, so that a form that is shown `again` needs only what was wrong. Never for secrets."""
+    return {name: request.form.get(name, "")[:MAX_NAME] if again else "" for name in names}
+
+
+def secret(name: str) -> str:
+    """A password as it was typed: blanks at its ends belong to it."""
+    return request.form.get(name, "")
+
+
+def refuse_typing_error(name: str) -> None:
+    """Invalid unless a new password was typed alike twice."""
+    if secret(name) != secret(f"{name}_again"):
+        raise Invalid({f"{name}_again": ["is not what stands above: one of them has a typing error"]})
+
+
 def note() -> str | None:
     """The form's note, None when there is none. Invalid."""
     text = request.form.get("note", "").replace("\r\n", "\n").strip()
@@ -62,3 +94,11 @@ def note() -> str | None:
         return printable(text) or None
     except ValueError as error:
         raise Invalid({"note": [str(error)]}) from None
+
+
+def page_number() -> int:
+    """Which page of a list is asked for. Invalid."""
+    given = request.args.get("page", "1")
+    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST_PAGES):
+        raise Invalid({"page": [f"must be a number from 1 to {MOST_PAGES}"]})
+    return int(given)

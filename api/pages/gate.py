@@ -1,4 +1,5 @@
-"""Who is looking: a browser that signed in with an API key sees what that key may see, as long as the key lives.
+"""Who is looking: a browser that signed in sees what its person may see while they are a member, or what its API key
+may see while that lives.
 
     @pages.get("/alerts")
     @page(Scope.READ)
@@ -15,10 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import structlog
 from flask import Response, g, request
 
-from api.access import OWN, Caller, Scope, needs, whole
+from api.access import OWN, Caller, Scope, act_as_caller, bind_to_log, caller_of, needs
 from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
@@ -40,7 +40,7 @@ class Visitor:
 
     @property
     def name(self) -> str:
-        """Of its key: what it does is done in that name, as over REST."""
+        """Of the person or key: what it does is done in that name, as over REST."""
         return self.caller.name
 
     def may(self, scope: str) -> bool:
@@ -56,20 +56,17 @@ def page(scope: Scope | None) -> Callable[[View], View]:
             token = session_token()
             found = signed_in()
             g.visitor = found
+            if found is not None:
+                act_as_caller(found.caller)
             if scope is None:
                 return view(**from_path)
             if found is None or token is None:
                 return go_to(f"/login?next={quote(_wanted(), safe='/')}")
-            structlog.contextvars.bind_contextvars(
-                organization_id=found.caller.organization_id, key_id=found.caller.key_id
-            )
+            bind_to_log(found.caller)
             if request.method == "POST":
                 refuse_forged(token)
             if not found.caller.may(scope):
-                raise Forbidden(
-                    f"The key you signed in with, {found.name!r}, does not have the scope {scope.value!r}. "
-                    "Sign out, and in again with one that has it"
-                )
+                raise _lacking(found, scope)
             return view(**from_path)
 
         guarded.is_page = True  # type: ignore[attr-defined]
@@ -122,8 +119,17 @@ def _visitor(token: str) -> Visitor | None:
         found = web_session_of(session, state.keyring, token, now_ms)
     if found is None:
         return None
-    row, key = found
     if LIVE_HEADER not in request.headers:
-        state.uses.note_web_session(row.token_hash, now_ms)
-        state.uses.note_key(key.id, now_ms)
-    return Visitor(Caller(key.organization_id, key.id, whole(key.scopes), key.name), form_token(token))
+        state.uses.note_web_session(found.row.token_hash, now_ms)
+        if found.key is not None:
+            state.uses.note_key(found.key.id, now_ms, request.remote_addr)
+    return Visitor(caller_of(found), form_token(token))
+
+
+def _lacking(found: Visitor, scope: Scope) -> Forbidden:
+    if found.caller.role is not None:
+        return Forbidden(f"Your role here is {found.caller.role}, which does not allow this. An admin can change that")
+    return Forbidden(
+        f"The key you signed in with, {found.name!r}, does not have the scope {scope.value!r}. "
+        "Sign out, and in again with one that has it"
+    )

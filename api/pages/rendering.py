@@ -27,6 +27,7 @@ def install(app: Flask) -> None:
         milliseconds=words.milliseconds,
         text_of=words.text_of,
         coded=words.coded,
+        program=words.program,
     )
 
 

@@ -1,35 +1,25 @@
-"""/login and sign-out: a session in exchange for an API key."""
+"""/login and sign-out: a session in exchange for a password, or for an API key."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-import secrets
-from typing import cast
+from flask import Blueprint, Response, g, request
 
-from flask import Blueprint, Flask, Response, current_app, g, request
-
-from api.access import Scope, whole
-from api.errors import RateLimited
-from api.pages.forms import form_token, local_path, refuse_forged
-from api.pages.gate import cookie_name, page, secure, session_token, set_cookie
-from api.pages.rendering import go_to, render
-from api.pings import Rate
+from api.access import Scope
+from api.errors import Forbidden, Invalid, Unauthorized
+from api.pages.forms import local_path, secret
+from api.pages.gate import cookie_name, page, secure, session_token
+from api.pages.open_forms import let_in, open_form, refuse_forged_open
+from api.pages.rendering import go_to
 from api.services import services
-from store.api_keys import authenticate
+from api.signing_in import WRONG, sign_in, sign_in_with_key
+from model.people import MAX_PASSWORD, email_of
+from store.people import anybody
 from store.sessions import EVERY_ORGANIZATION
-from store.web_sessions import begin_web_session, end_web_session
+from store.web_sessions import end_web_session
 from store.write_lock import Urgency
 
 pages = Blueprint("sign_in", __name__)
 HOME = "/alerts"
-PER_MINUTE = 10
-"""Sign-ins that one address may try. Keys can't be guessed; this keeps those who try from costing anything."""
-_ATTEMPTS = "tracer.sign_in_attempts"
-_FORM_COOKIE = "tracer_form"
-_FORM_S = 3_600
-_SECRET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_MAX_KEY = 500
 
 
 @pages.get("/")
@@ -50,32 +40,15 @@ def show_login() -> Response:
 @pages.post("/login")
 @page(None)
 def login() -> Response:
-    """Try a key. RateLimited, Forbidden (a forged form)."""
-    refuse_forged(request.cookies.get(_FORM_COOKIE, ""))
-    wait_s = _attempts().take(_neighbourhood(request.remote_addr or ""))
-    if wait_s:
-        raise RateLimited(f"More than {PER_MINUTE} sign-ins a minute from your address: wait {wait_s} s", wait_s)
+    """Try a password or a key. RateLimited, Forbidden (a forged form)."""
+    refuse_forged_open()
     wanted = local_path(request.form.get("next"), HOME)
-    given = request.form.get("api_key", "").strip()
-    if not given:
-        return _form(wanted, "Type or paste an API key", 422)
-    state = services()
-    with state.database.read(EVERY_ORGANIZATION) as session:
-        now_ms = state.database.now_ms(session)
-        key = authenticate(session, state.keyring, given, now_ms) if len(given) <= _MAX_KEY else None
-    if key is None:
-        return _form(wanted, "This API key is unknown, revoked or expired", 401)
-    if Scope.READ not in whole(key.scopes):
-        return _form(wanted, f"The key {key.name!r} may not read anything: use one with the scope 'read'", 403)
-    with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        former = session_token()
-        if former is not None:
-            end_web_session(session, state.keyring, former)
-        token = begin_web_session(session, state.keyring, key, now_ms)
-    response = go_to(wanted)
-    set_cookie(response, cookie_name(), token)
-    response.delete_cookie(_FORM_COOKIE, path="/")
-    return response
+    try:
+        return let_in(_token(), wanted)
+    except Invalid as error:
+        return _form(wanted, error.message, error.status)
+    except (Unauthorized, Forbidden) as error:
+        return _form(wanted, error.message, error.status)
 
 
 @pages.post("/logout")
@@ -85,35 +58,37 @@ def logout() -> Response:
     state = services()
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         end_web_session(session, state.keyring, session_token() or "")
+    return signed_out()
+
+
+def signed_out() -> Response:
+    """To the sign-in, without the cookie."""
     response = go_to("/login")
     response.delete_cookie(cookie_name(), path="/", secure=secure(), httponly=True, samesite="Lax")
     return response
 
 
-def install(app: Flask) -> None:
-    """What the app remembers of attempts to sign in."""
-    app.extensions[_ATTEMPTS] = Rate(per_minute=PER_MINUTE)
-
-
-def _attempts() -> Rate:
-    return cast(Rate, current_app.extensions[_ATTEMPTS])
+def _token() -> str:
+    """Of the session that the form's fields open. Invalid, Unauthorized, Forbidden, RateLimited."""
+    email, key = (request.form.get(name, "").strip() for name in ("email", "api_key"))
+    password = secret("password")
+    if key and (email or password):
+        raise Invalid({"": ["Use email and password, or an API key: not both"]})
+    if key:
+        return sign_in_with_key(key, session_token())
+    if not email or not password:
+        raise Invalid({"": ["Type your email and password, or an API key"]})
+    try:
+        known_as = email_of(email)
+    except ValueError as error:
+        raise Invalid({"": [f"The email {error}"]}) from None
+    if len(password) > MAX_PASSWORD:
+        raise Unauthorized(WRONG)
+    return sign_in(known_as, password, session_token())
 
 
 def _form(wanted: str, wrong: str | None = None, status: int = 200) -> Response:
-    """The page, with a cookie that its form's token belongs to: nobody can be signed in by another site's form."""
-    held = request.cookies.get(_FORM_COOKIE, "")
-    secret = held if _SECRET.fullmatch(held) else secrets.token_urlsafe(32)
-    response = render("login.html", status, no_store=True, wanted=wanted, wrong=wrong, form_token=form_token(secret))
-    set_cookie(response, _FORM_COOKIE, secret, _FORM_S)
-    return response
-
-
-def _neighbourhood(address: str) -> str:
-    """Who shares a limit: an IPv4 address, or the /64 that an IPv6 host may pick addresses from at will."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    with services().database.read(EVERY_ORGANIZATION) as session:
+        people = anybody(session)
+    email = request.form.get("email", "")[:254] if wrong is not None else ""
+    return open_form("login.html", status, wanted=wanted, wrong=wrong, people=people, email=email)

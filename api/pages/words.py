@@ -74,6 +74,23 @@ def clock(at_ms: int, now_ms: int) -> str:
     return f"{day}{at:%H:%M:%S}"
 
 
+_BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+"""What tells apart, in the order in which it is looked for: most browsers say that they are several others too."""
+
+
+def program(user_agent: str) -> str:
+    """`Firefox on Windows`, `curl/8.5.0`: enough for people to know which of their sessions it is."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
+    if browser is None:
+        return user_agent.split(" ")[0][:60] or "Something that did not say what it is"
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
+    return f"{browser} on {system}" if system else browser
+
+
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

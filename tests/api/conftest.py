@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
+from api import attempts
 from api.app import create_app
-from api.pages import sign_in
 from api.services import Services, install
 from model.settings import Settings
 from store.api_keys import SCOPES, NewApiKey, create_api_key
 from store.keyring import Keyring
 from store.sessions import Database
 from store.write_lock import Urgency
+from tests.api.client import Client as Client
 from tests.api.endings import ends as ends
+from tests.api.people import Crowd
+from tests.conftest import KEYRING
 
 PUBLIC_URL = "https://tracer.example"
 MakeKey = Callable[..., str]
@@ -28,7 +29,7 @@ MakeKey = Callable[..., str]
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring({"k1": bytes(range(32))}, b"pepper")
+    return KEYRING
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def app(_apps: list[Flask], database: Database, keyring: Keyring, settings: Sett
         _apps.append(create_app(database, keyring, settings))
     [found] = _apps
     install(found, Services(database, keyring, settings))
-    sign_in.install(found)
+    attempts.install(found)
     return found
 
 
@@ -85,34 +86,6 @@ def api(app: Flask, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch) -> Itera
     server.server_close()
 
 
-class Client:
-    """Sends requests with a key and gives back Flask's test responses."""
-
-    def __init__(self, client: FlaskClient, key: str) -> None:
-        self.client = client
-        self.key = key
-
-    def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
-        if json is not None:
-            options["json"] = json
-        return self.client.open(path, method=method, headers=headers, **options)
-
-    def data(self, method: str, path: str, json: Any = None, *, status: int = 200) -> Any:
-        """The `data` of an answer that has this status."""
-        answer = self(method, path, json)
-        assert answer.status_code == status, answer.get_data(as_text=True)
-        return answer.get_json()["data"]
-
-    def error(self, method: str, path: str, json: Any = None, *, status: int) -> Any:
-        """The `error` of an answer that has this status."""
-        answer = self(method, path, json)
-        assert answer.status_code == status, answer.get_data(as_text=True)
-        body = answer.get_json()
-        assert body["success"] is False
-        return body["error"]
-
-
 @pytest.fixture
 def owner(app: Flask, make_key: MakeKey) -> Client:
     """A client with an owner's key."""
@@ -123,3 +96,9 @@ def owner(app: Flask, make_key: MakeKey) -> Client:
 def client_of(app: Flask, make_key: MakeKey) -> Callable[..., Client]:
     """A function that makes a client whose key has these scopes."""
     return lambda *scopes, organization_id=None: Client(app.test_client(), make_key(scopes, organization_id))
+
+
+@pytest.fixture
+def crowd(app: Flask, database: Database, keyring: Keyring, organization: str) -> Crowd:
+    """Makes members, and clients that are signed in as them."""
+    return Crowd(app, database, keyring, organization)

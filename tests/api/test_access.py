@@ -19,9 +19,12 @@ from tests.api.pages.world import Browser
 from tests.api.test_monitors import url_monitor
 from tests.api.wire import PATIENCE_S
 
-FREE = {"/openapi.json", "/docs", "/health", "/static/<path:filename>"}
+FREE = {
+    "/openapi.json", "/docs", "/health", "/static/<path:filename>", "/.well-known/security.txt",
+    "/v1/sessions", "/v1/invitations/<token>", "/v1/invitations/<token>/accept",
+}  # fmt: skip
 OWN_WAY = {"/metrics"}
-PAGES = ("/login", "/logout", "/alerts", "/runs/", "/ack/")
+PAGES = ("/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/")
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
@@ -98,6 +101,10 @@ MATRIX = [
     ("PUT", "/v1/organization", {"name": "New"}, {"admin"}),
     ("GET", "/v1/api-keys", None, {"admin"}),
     ("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, {"admin"}),
+    ("GET", "/v1/organization/members", None, {"admin"}),
+    ("POST", "/v1/organization/invite", {"email": "ada@example.com"}, {"admin"}),
+    ("GET", "/v1/account", None, {"read", "run", "write", "admin"}),
+    ("GET", "/v1/organizations", None, {"read", "run", "write", "admin"}),
 ]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from api import channel_tests
 from model.ids import new_id
 from model.settings import Settings
 from store.alert_tables import AlertChannel, Notification
@@ -33,11 +32,6 @@ def settings() -> Settings:
 @pytest.fixture
 def client(client_of: Callable[..., Client]) -> Client:
     return client_of("write")
-
-
-@pytest.fixture(autouse=True)
-def nobody_has_tested() -> None:
-    channel_tests._tests.clear()
 
 
 @pytest.mark.parametrize("body", [SLACK, EMAIL, HOOK], ids=lambda body: body["type"])

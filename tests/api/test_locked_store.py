@@ -21,7 +21,7 @@ from tests.api.pages.world import Browser
 from tests.api.test_monitors import url_monitor
 from tests.api.test_pings import Job
 from tests.api.wire import Line, ask
-from tests.conftest import Clock
+from tests.conftest import KEYRING, Clock
 
 Locked = Callable[[], AbstractContextManager[None]]
 TABLES = "checks, changes, heartbeats, organizations, web_sessions"
@@ -31,6 +31,7 @@ TABLES = "checks, changes, heartbeats, organizations, web_sessions"
 def database(database_url: str, clock: Clock) -> Iterator[Database]:
     """With less patience than the five seconds it has outside."""
     opened = Database(database_url, now_ms=clock, patience_s=0.2)
+    opened.seal_with(KEYRING.signature)
     yield opened
     opened.close()
 

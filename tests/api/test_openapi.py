@@ -45,7 +45,7 @@ sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
 WINDOW = {"name": "w", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
-NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs"}
+NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs", "/.well-known/security.txt"}
 
 
 def _notification(database: Database, organization: str, channel: str) -> str:
@@ -79,6 +79,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "tag": "smoke",
         "batch_id": owner.data("POST", "/v1/journeys/run-tag/smoke", status=202)["batch_id"],
         "variable": owner.data("POST", "/v1/variables", {"name": "PASSWORD", "value": "x"}, status=201)["name"],
+        "organization_id": organization,
+        "member_id": owner.data("POST", "/v1/organization/invite", {"email": "ada@example.com"}, status=201)["id"],
+        "session_id": "ses_0123456789",
+        "token": "A" * 43,
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 

@@ -19,6 +19,7 @@ from api.server import Server
 from model.ids import slot_run_id
 from model.protocol import LEASE_MS
 from model.settings import Settings
+from store.audit import UNAUDITED
 from store.changes import append_change
 from store.dispatches import NewDispatch, PlannedRun, add_dispatches, reopen_lost
 from store.keyring import Keyring
@@ -114,12 +115,17 @@ class Yard:
 
     def pause(self) -> None:
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-            session.execute(update(Check).where(Check.id == self.check).values(status="paused"))
+            session.execute(
+                update(Check).where(Check.id == self.check).values(status="paused"), execution_options={UNAUDITED: True}
+            )
             append_change(session, self.organization, "check", self.check, self.clock.now_ms)
 
     def edit(self) -> None:
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-            session.execute(update(Check).where(Check.id == self.check).values(version=2, definition={"new": True}))
+            session.execute(
+                update(Check).where(Check.id == self.check).values(version=2, definition={"new": True}),
+                execution_options={UNAUDITED: True},
+            )
             append_change(session, self.organization, "check", self.check, self.clock.now_ms)
 
 

@@ -24,3 +24,8 @@ def test_only_what_is_known_is_said(
 ) -> None:
     announce(address, Bootstrapped("org_1", key))
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ([] if said is None else [said])
+
+
+def test_a_setup_link_is_said_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    announce("http://127.0.0.1:8000", Bootstrapped("org_1", None, "token"), "https://tracer.example/")
+    assert json.loads(capsys.readouterr().out)["setup_url"] == "https://tracer.example/setup/token"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from model.settings import Settings
 from store.api_keys import NewApiKey, authenticate, create_api_key, revoke_api_key
+from store.audit import UNAUDITED
 from store.bootstrap import SettingRefusedError, bootstrap
+from store.invitations import invitation_of
 from store.keyring import Keyring
+from store.people_tables import Membership
 from store.probes import authenticate_probe
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import ApiKey, Organization, Probe
@@ -138,3 +141,50 @@ def test_a_fleet_says_itself_where_its_checks_run(database: Database, keyring: K
     started(database, keyring)
     with database.read(EVERY_ORGANIZATION) as session:
         assert session.scalars(select(Organization)).one().default_locations == []
+
+
+def owners(database: Database) -> list[str | None]:
+    with database.read(EVERY_ORGANIZATION) as session:
+        found = session.scalars(select(Membership).where(Membership.role == "owner", Membership.status == "active"))
+        return [member.api_key_id for member in found]
+
+
+def test_the_first_start_has_one_owner_and_a_link_for_a_person_to_become_one(
+    database: Database, keyring: Keyring, clock: Clock
+) -> None:
+    first = bootstrap(database, keyring, Settings(secret_keys=SECRET_KEYS))
+    assert len(owners(database)) == 1
+    assert first.setup_token is not None
+    with database.read(EVERY_ORGANIZATION) as session:
+        found = invitation_of(session, keyring, first.setup_token, clock.now_ms)
+    assert found is not None
+    assert (found.organization_id, found.role) == (first.organization_id, "owner")
+    assert bootstrap(database, keyring, Settings(secret_keys=SECRET_KEYS)).setup_token is None
+    assert len(owners(database)) == 1
+
+
+def test_with_a_key_in_the_environment_that_key_is_the_owner_and_no_link_is_made(
+    database: Database, keyring: Keyring
+) -> None:
+    for key in (OWN, OTHER, OWN):
+        assert bootstrap(database, keyring, Settings(secret_keys=SECRET_KEYS, api_key=key)).setup_token is None
+        assert owners(database) == ["key_environment"]
+
+
+def test_a_key_made_here_that_becomes_the_environments_is_the_owner_alone(database: Database, keyring: Keyring) -> None:
+    _, key = started(database, keyring)
+    started(database, keyring, api_key=OWN)
+    assert len(owners(database)) == 2
+    started(database, keyring, api_key=key or "")
+    assert len(owners(database)) == 1
+
+
+def test_a_tracer_from_before_there_were_members_finds_its_owner(database: Database, keyring: Keyring) -> None:
+    started(database, keyring)
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        session.execute(delete(Membership).execution_options(**{UNAUDITED: True}))
+        organization_id = session.scalars(select(Organization.id)).one()
+        oldest = session.scalars(select(ApiKey.id)).one()
+        create_api_key(session, keyring, NewApiKey(organization_id, "later", ("admin",)), 1)
+    started(database, keyring)
+    assert owners(database) == [oldest]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from model.protocol import LEASE_MS, LeaseRequest, ReleasedRuns
+from store.audit import UNAUDITED
 from store.changes import append_change, newest_change
 from store.claims import Claimed, anything_to_claim, claim
 from store.dispatches import NewDispatch, PlannedRun, add_dispatches, reopen_lost
@@ -170,7 +171,7 @@ def test_what_people_ask_for_leaves_browsers_to_the_schedule(place: Place) -> No
 def test_only_types_that_the_probe_knows_are_leased(place: Place, database: Database, organization: str) -> None:
     tcp = add_check(database, organization)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.execute(update(Check).where(Check.id == tcp).values(type="tcp"))
+        session.execute(update(Check).where(Check.id == tcp).values(type="tcp"), execution_options={UNAUDITED: True})
     url_run, tcp_run = place.run(), place.run(check=tcp)
     place.dispatch([url_run, tcp_run])
     assert ids(place.lease("one", types=["url"])) == [[url_run[0]]]
@@ -183,7 +184,7 @@ def test_many_dispatches_of_an_unknown_type_do_not_hide_one_of_a_known_type(
 ) -> None:
     tcp = add_check(database, organization)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.execute(update(Check).where(Check.id == tcp).values(type="tcp"))
+        session.execute(update(Check).where(Check.id == tcp).values(type="tcp"), execution_options={UNAUDITED: True})
         add_dispatches(
             session,
             [NewDispatch(organization, "local", "network", [place.run(check=tcp)]) for _ in range(120)],
@@ -223,7 +224,9 @@ def test_scheduled_runs_of_a_paused_check_are_cancelled_and_asked_for_ones_are_r
     scheduled, asked = place.run(), place.run(trigger="manual")
     place.dispatch([scheduled, asked])
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.execute(update(Check).where(Check.id == place.check).values(status="paused"))
+        session.execute(
+            update(Check).where(Check.id == place.check).values(status="paused"), execution_options={UNAUDITED: True}
+        )
     claimed = place.lease()
     assert ids(claimed) == [[asked[0]]]
     assert [planned[0] for planned in claimed[0].cancelled] == [scheduled[0]]
@@ -232,7 +235,9 @@ def test_scheduled_runs_of_a_paused_check_are_cancelled_and_asked_for_ones_are_r
 def test_every_run_of_a_deleted_check_is_cancelled(place: Place, database: Database) -> None:
     place.dispatch([place.run(), place.run(trigger="manual")])
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.execute(update(Check).where(Check.id == place.check).values(deleted_ms=1))
+        session.execute(
+            update(Check).where(Check.id == place.check).values(deleted_ms=1), execution_options={UNAUDITED: True}
+        )
     (claimed,) = place.lease()
     assert (claimed.runs, len(claimed.cancelled)) == ([], 2)
 
@@ -400,7 +405,9 @@ def test_changes_of_held_checks_are_told_and_others_are_not(
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         seen = append_change(session, organization, "check", place.check, 1)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        session.execute(update(Check).where(Check.id == paused).values(status="paused"))
+        session.execute(
+            update(Check).where(Check.id == paused).values(status="paused"), execution_options={UNAUDITED: True}
+        )
         for check_id in (place.check, paused, other):
             append_change(session, organization, "check", check_id, 1)
     with database.read(EVERY_ORGANIZATION) as session:

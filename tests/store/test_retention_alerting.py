@@ -138,7 +138,7 @@ def test_a_sign_in_goes_when_it_has_run_out(yard: Yard) -> None:
     )
     for name, left_ms in (("old", -1), ("live", 1)):
         times = {"created_ms": 0, "seen_ms": 0, "expires_ms": yard.clock.now_ms + left_ms}
-        yard.add(WebSession, {"token_hash": name, "api_key_id": "key_1", **times})
+        yard.add(WebSession, {"token_hash": name, "id": f"ses_{name}", "api_key_id": "key_1", **times})
     yard.sweep()
     assert ids(yard, WebSession) == ["live"]
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+
 import pytest
+from sqlalchemy import select
 
 from journeys.definition import JourneyCheck
 from model.protocol import RunOverrides
@@ -13,9 +19,9 @@ from store.batches import Wanted, add_batch, lock_journeys_with_tag, overrides_o
 from store.check_secrets import secrets_of
 from store.checks import create_check, get_check
 from store.heartbeat_rows import ping_tokens
-from store.key_material import KeyringError
-from store.keyring import Keyring
-from store.rotation import BATCH, Rotation
+from store.key_material import KeyringError, parse_keys, read_key_file
+from store.keyring import Cell, Keyring, UndecryptableError
+from store.rotation import BATCH, SECRETS, Rotation, begin, retire
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.variables import add_variable, variables_of
 from store.write_lock import Urgency
@@ -90,3 +96,132 @@ def test_with_one_key_there_is_nothing_to_do(
 ) -> None:
     monkeypatch.setattr(database, "read", None)
     assert not Rotation(database, keyring).step()
+
+
+def test_an_interrupted_rotation_goes_on_where_it_was(
+    database: Database, keyring: Keyring, filled: tuple[list[str], str]
+) -> None:
+    both = loaded(database, f"{NEW},{SECRET_KEYS}")
+    assert Rotation(database, both).left() == CHECKS + 1
+    assert Rotation(database, both).step() == BATCH
+    again = Rotation(database, loaded(database, f"{NEW},{SECRET_KEYS}"))
+    assert again.left() == CHECKS + 1 - BATCH
+    assert [again.step(), again.step(), again.step()] == [CHECKS - BATCH, 1, 0]
+    assert again.left() == 0
+
+
+def blobs_of(database: Database) -> dict[Cell, bytes]:
+    """Every secret there is, by its home."""
+    with database.read(EVERY_ORGANIZATION) as session:
+        return {
+            cell(row): getattr(row, blob.key)
+            for table, blob, _, cell in SECRETS
+            for row in session.scalars(select(table).where(blob.is_not(None)))
+        }
+
+
+def test_nothing_swapped_between_rows_columns_or_organizations_is_accepted(
+    database: Database, keyring: Keyring, organization: str, make_organization: Callable[[str], str]
+) -> None:
+    for owner in (organization, make_organization("Other")):
+        _fill_the_rest(database, keyring, owner)
+        with database.write(owner, Urgency.PEOPLE) as session:
+            for _ in range(3):
+                create_check(session, keyring, owner, web_check(headers={"X-Token": "s"}), 1)
+                create_check(session, keyring, owner, heartbeat_check(), 1)
+    blobs = blobs_of(database)
+    assert len(blobs) == 2 * (3 + 6)
+    accepted = tried = 0
+    for home, other in permutations(blobs, 2):
+        moved = [other._replace(**{name: getattr(home, name)}) for name in Cell._fields]
+        for cell in {other, *moved} - {home}:
+            tried += 1
+            try:
+                keyring.decrypt(blobs[home], cell)
+            except UndecryptableError:
+                continue
+            accepted += 1
+    assert (accepted, tried > 1_000) == (0, True)
+    assert all(keyring.decrypt(blob, home) for home, blob in blobs.items())
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys"
+    path.write_text(SECRET_KEYS + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_what_runs_beside_a_rotation_reads_and_writes_all_along(
+    database: Database, keyring: Keyring, organization: str, filled: tuple[list[str], str], key_file: Path
+) -> None:
+    """Another process of the same file, which is told nothing."""
+    before = blobs_of(database)
+    server = loaded(database, str(key_file))
+    ids, _ = filled
+    done = threading.Event()
+    reads: list[int] = []
+    written: list[str] = []
+    failed: list[Exception] = []
+
+    def live() -> None:
+        try:
+            while not done.is_set() or not reads:
+                with database.read(EVERY_ORGANIZATION) as session:
+                    checks = [get_check(session, check_id) for check_id in ids]
+                    found = [secrets_of(server, check) for check in checks if check is not None]
+                reads.append(sum(secrets == {"headers.X-Token": f"secret {n}"} for n, secrets in enumerate(found)))
+                with database.write(organization, Urgency.PEOPLE) as session:
+                    check = create_check(session, server, organization, web_check(headers={"X-Token": "new"}), 1)
+                    written.append(check.id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failed.append(error)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    assert begin(key_file)
+    assert not begin(key_file), "it is on its way"
+    rotation = Rotation(database, loaded(database, str(key_file)))
+    while rotation.step():
+        continue
+    done.set()
+    thread.join()
+    while rotation.step():
+        continue
+    assert retire(key_file) == ["k1"]
+    assert retire(key_file) == []
+    assert failed == []
+    assert set(reads) == {CHECKS}
+    assert list(read_key_file(key_file) or ()) == ["k2"]
+    assert server.older_keys == ()
+    for home, blob in before.items():
+        with pytest.raises(UndecryptableError):
+            server.decrypt(blob, home)
+    new = loaded(database, str(key_file))
+    for home, blob in blobs_of(database).items():
+        assert new.decrypt(blob, home)
+    assert written
+    with pytest.raises(KeyringError):
+        loaded(database, SECRET_KEYS)
+    old = Keyring(parse_keys(SECRET_KEYS, "test"))
+    for home, blob in blobs_of(database).items():
+        with pytest.raises(UndecryptableError):
+            old.decrypt(blob, home)
+
+
+def test_a_keyring_file_that_can_not_be_read_for_a_moment_changes_nothing(
+    database: Database, keyring: Keyring, key_file: Path
+) -> None:
+    server = loaded(database, str(key_file))
+    cell = Cell("org", "checks", "mon", "secrets")
+    blob = server.encrypt("token", cell)
+    key_file.write_text("not a key at all")
+    assert server.decrypt(blob, cell) == b"token"
+    key_file.unlink()
+    assert server.decrypt(blob, cell) == b"token"
+
+
+def test_a_named_file_that_is_not_there_is_said(database: Database, keyring: Keyring, tmp_path: Path) -> None:
+    with pytest.raises(KeyringError, match="there is no file"):
+        loaded(database, str(tmp_path / "nothing"))

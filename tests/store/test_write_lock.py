@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Organization
 from store.write_lock import Urgency, WriteLock, WriterBusyError
+from tests.conftest import KEYRING
 
 PATIENCE_S = 10.0
 
@@ -69,6 +70,7 @@ def test_our_own_work_waits_for_another_process_and_people_do_not(
 ) -> None:
     patient = urgency is not Urgency.PEOPLE and store == "sqlite"
     ours, theirs = Database(database_url, patience_s=0.05), Database(database_url)
+    ours.seal_with(KEYRING.signature)
 
     def rename() -> None:
         with ours.write(EVERY_ORGANIZATION, urgency) as session:

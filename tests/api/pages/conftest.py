@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ from flask import Flask
 from store.sessions import Database
 from tests.api.conftest import Client, MakeKey
 from tests.api.pages.world import MINUTE_MS, Browser, add_alert, fail, succeed
+from tests.api.people import Crowd
 from tests.api.test_monitors import url_monitor
+from tests.store.people import PASSWORD
 
 
 @dataclass
@@ -53,3 +56,17 @@ def signed_in(browser: Browser, make_key: MakeKey) -> Browser:
     """Signed in with an owner's key, whose name is `test`."""
     assert browser.sign_in(make_key()).status_code == 303
     return browser
+
+
+@pytest.fixture
+def enter(app: Flask, crowd: Crowd) -> Callable[..., Browser]:
+    """A function that makes a member and a browser signed in as them."""
+
+    def entered(role: str, name: str = "Ada") -> Browser:
+        crowd.member(role, name)
+        browser = Browser.of(app)
+        answer = browser.send("/login", "/login", email=f"{name.lower()}@example.com", password=PASSWORD)
+        assert answer.status_code == 303
+        return browser
+
+    return entered

@@ -1,0 +1,103 @@
+"""An organization with one of everything, for the tests of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from store.keyring import Keyring
+from store.notifications import enqueue
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
+from tests.api.conftest import Client, MakeKey
+from tests.api.journeys import SEED as JOURNEY
+from tests.api.pages.world import Browser, add_alert
+from tests.api.people import Crowd
+from tests.api.test_monitors import url_monitor
+from tests.conftest import Clock
+
+HOOK = {"name": "Ops", "type": "webhook", "config": {"url": "http://127.0.0.1:9/hook"}}
+WINDOW = {"name": "Nightly", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
+
+
+@dataclass
+class Place:
+    """An organization with one of everything, and those who may change it."""
+
+    owner: Client
+    browser: Browser
+    database: Database
+    keyring: Keyring
+    organization: str
+    clock: Clock
+    make_key: MakeKey
+    crowd: Crowd
+
+    def made(self, path: str, body: Any) -> str:
+        return str(self.owner.data("POST", path, body, status=201)["id"])
+
+    def monitor(self) -> str:
+        return self.made("/v1/monitors", url_monitor())
+
+    def journey(self) -> str:
+        return self.made("/v1/journeys", {**JOURNEY, "tags": ["smoke"]})
+
+    def rule(self) -> str:
+        return self.made("/v1/alert-rules", {"name": "Silence", "type": "no_data"})
+
+    def channel(self) -> str:
+        return self.made("/v1/alert-channels", HOOK)
+
+    def window(self) -> str:
+        return self.made("/v1/maintenance-windows", WINDOW)
+
+    def silence(self) -> str:
+        return self.made("/v1/silences", {"match": {"all": True}, "for": 60})
+
+    def variable(self) -> str:
+        return self.made("/v1/variables", {"name": "PASSWORD", "value": "hunter2"})
+
+    def key(self) -> str:
+        return self.made("/v1/api-keys", {"name": "CI", "scopes": ["run"]})
+
+    def probe(self) -> str:
+        return self.made("/v1/probes", {"name": "p", "location": "eu-west"})
+
+    def member(self) -> str:
+        return self.crowd.member("viewer", "Grace").id
+
+    def alert(self) -> str:
+        return add_alert(self.database, self.organization, self.monitor(), [], self.clock.now_ms)
+
+    def notification(self) -> str:
+        channel = self.channel()
+        with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+            [made] = enqueue(
+                session, organization_id=self.organization, subject_id="ntc_0123456789", event="notice", number=1,
+                channel_ids=[channel], payload={}, now_ms=1,
+            )  # fmt: skip
+        return made
+
+
+Deed = Callable[[Place], Callable[[], Any]]
+"""Makes what is needed; what it answers then does the one thing that is to be told."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A request by the owner; a name in {} is one of what Place makes."""
+
+    method: str
+    path: str
+    body: Any = None
+
+    def __call__(self, place: Place) -> Callable[[], Any]:
+        path = self.path_in(place)
+        return lambda: place.owner(self.method, path, self.body)
+
+    def path_in(self, place: Place) -> str:
+        if "{" not in self.path:
+            return self.path
+        name = self.path.partition("{")[2].partition("}")[0]
+        return self.path.replace(f"{{{name}}}", getattr(place, name)())

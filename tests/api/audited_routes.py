@@ -1,0 +1,122 @@
+"""Every route that changes something: what the audit log says of it, and how to have it done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from alerts.acknowledge_links import acknowledge_url
+from tests.api.audited_people import DEEDS_OF_PEOPLE
+from tests.api.audited_place import HOOK, WINDOW, Deed, Place, Rest
+from tests.api.conftest import PUBLIC_URL
+from tests.api.journeys import SEED as JOURNEY
+from tests.api.test_monitors import url_monitor
+
+CHANGES_NOTHING = {
+    ("POST", "/v1/alert-rules/backtest"): "it computes what a rule would have done, and stores nothing",
+    ("POST", "/v1/probe/lease"): "what probes measure is data, told by the runs themselves",
+    ("POST", "/v1/probe/results"): "what probes measure is data, told by the runs themselves",
+    ("PUT", "/v1/probe/artifacts/<sha256>"): "what probes measure is data, told by the runs themselves",
+    ("POST", "/ping/<token>"): "a ping is data, told by the run that it makes",
+    ("POST", "/ping/<token>/<signal>"): "a ping is data, told by the run that it makes",
+}
+"""Routes that take POST, PUT or DELETE and leave no event, each with the reason."""
+
+
+def sign_in(place: Place) -> Callable[[], Any]:
+    return lambda: place.browser.sign_in(place.owner.key)
+
+
+def signed_in(send: Callable[[Place, str], Any]) -> Deed:
+    def prepare(place: Place) -> Callable[[], Any]:
+        alert = place.alert()
+        place.browser.sign_in(place.owner.key)
+        return lambda: send(place, alert)
+
+    return prepare
+
+
+def resolve_on_its_page(place: Place) -> Callable[[], Any]:
+    """Its button is the form's own once somebody has the alert."""
+    alert = place.alert()
+    place.owner.data("POST", f"/v1/alerts/{alert}/acknowledge")
+    place.browser.sign_in(place.owner.key)
+    return lambda: place.browser.send(f"/alerts/{alert}", f"/alerts/{alert}/resolve")
+
+
+def follow_link(place: Place) -> Callable[[], Any]:
+    alert = place.alert()
+    url = acknowledge_url(place.keyring, PUBLIC_URL, alert, place.clock.now_ms)
+    return lambda: place.browser.post(url.removeprefix(PUBLIC_URL), {})
+
+
+def run_tag(place: Place) -> Callable[[], Any]:
+    place.journey()
+    return lambda: place.owner("POST", "/v1/journeys/run-tag/smoke")
+
+
+CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
+    ("POST", "/v1/monitors"): (Rest("POST", "/v1/monitors", url_monitor()), "monitor.created"),
+    ("PUT", "/v1/monitors/<monitor_id>"): (Rest("PUT", "/v1/monitors/{monitor}", {"name": "N"}), "monitor.updated"),
+    ("DELETE", "/v1/monitors/<monitor_id>"): (Rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
+    ("POST", "/v1/monitors/<monitor_id>/run"): (Rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
+    ("POST", "/v1/journeys"): (Rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
+    ("PUT", "/v1/journeys/<journey_id>"): (Rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
+    ("DELETE", "/v1/journeys/<journey_id>"): (Rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),
+    ("POST", "/v1/journeys/<journey_id>/run"): (Rest("POST", "/v1/journeys/{journey}/run"), "journey.run"),
+    ("POST", "/v1/journeys/run-tag/<path:tag>"): (run_tag, "batch.created"),
+    ("POST", "/v1/variables"): (Rest("POST", "/v1/variables", {"name": "A", "value": "x"}), "variable.created"),
+    ("PUT", "/v1/variables/<variable>"): (Rest("PUT", "/v1/variables/{variable}", {"value": "y"}), "variable.updated"),
+    ("DELETE", "/v1/variables/<variable>"): (Rest("DELETE", "/v1/variables/{variable}"), "variable.deleted"),
+    ("POST", "/v1/alert-rules"): (Rest("POST", "/v1/alert-rules", {"name": "R", "type": "no_data"}), "rule.created"),
+    ("PUT", "/v1/alert-rules/<rule_id>"): (Rest("PUT", "/v1/alert-rules/{rule}", {"name": "N"}), "rule.updated"),
+    ("DELETE", "/v1/alert-rules/<rule_id>"): (Rest("DELETE", "/v1/alert-rules/{rule}"), "rule.deleted"),
+    ("POST", "/v1/alert-channels"): (Rest("POST", "/v1/alert-channels", HOOK), "channel.created"),
+    ("PUT", "/v1/alert-channels/<channel_id>"): (
+        Rest("PUT", "/v1/alert-channels/{channel}", {"name": "N"}), "channel.updated",
+    ),
+    ("DELETE", "/v1/alert-channels/<channel_id>"): (Rest("DELETE", "/v1/alert-channels/{channel}"), "channel.deleted"),
+    ("POST", "/v1/alert-channels/<channel_id>/test"): (
+        Rest("POST", "/v1/alert-channels/{channel}/test"), "channel.tested",
+    ),
+    ("POST", "/v1/webhooks/<channel_id>/test"): (Rest("POST", "/v1/webhooks/{channel}/test"), "channel.tested"),
+    ("POST", "/v1/notifications/<notification_id>/resend"): (
+        Rest("POST", "/v1/notifications/{notification}/resend"), "notification.resent",
+    ),
+    ("POST", "/v1/maintenance-windows"): (
+        Rest("POST", "/v1/maintenance-windows", WINDOW), "maintenance_window.created",
+    ),
+    ("PUT", "/v1/maintenance-windows/<window_id>"): (
+        Rest("PUT", "/v1/maintenance-windows/{window}", {"name": "N"}), "maintenance_window.updated",
+    ),
+    ("DELETE", "/v1/maintenance-windows/<window_id>"): (
+        Rest("DELETE", "/v1/maintenance-windows/{window}"), "maintenance_window.deleted",
+    ),
+    ("POST", "/v1/silences"): (
+        Rest("POST", "/v1/silences", {"match": {"all": True}, "for": 60}), "silence.created",
+    ),
+    ("DELETE", "/v1/silences/<silence_id>"): (Rest("DELETE", "/v1/silences/{silence}"), "silence.ended"),
+    ("POST", "/v1/alerts/<alert_id>/acknowledge"): (
+        Rest("POST", "/v1/alerts/{alert}/acknowledge"), "alert.acknowledged",
+    ),
+    ("POST", "/v1/alerts/<alert_id>/resolve"): (Rest("POST", "/v1/alerts/{alert}/resolve"), "alert.resolved"),
+    ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
+    ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),
+    ("POST", "/v1/api-keys"): (Rest("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}), "key.created"),
+    ("DELETE", "/v1/api-keys/<key_id>"): (Rest("DELETE", "/v1/api-keys/{key}"), "key.deleted"),
+    ("PUT", "/v1/organization"): (Rest("PUT", "/v1/organization", {"name": "New"}), "organization.updated"),
+    ("POST", "/login"): (sign_in, "session.began"),
+    ("POST", "/logout"): (signed_in(lambda place, _: place.browser.send("/alerts", "/logout")), "session.ended"),
+    ("POST", "/alerts/<alert_id>/acknowledge"): (
+        signed_in(lambda place, alert: place.browser.send(f"/alerts/{alert}", f"/alerts/{alert}/acknowledge")),
+        "alert.acknowledged",
+    ),
+    ("POST", "/alerts/<alert_id>/resolve"): (
+        resolve_on_its_page, "alert.resolved",
+    ),
+    ("POST", "/ack/<link>"): (follow_link, "alert.acknowledged"),
+    **DEEDS_OF_PEOPLE,
+}  # fmt: skip
+"""What each route that changes something is told as, and how to have it done once."""
+SWITCHES = {("POST", "/v1/organizations/<organization_id>/switch"), ("POST", "/account/organization")}
+"""Told in both organizations: an end in one, a beginning in the other."""

@@ -1,0 +1,147 @@
+"""Who may use which route, written down by hand: the matrix holds the product to it, and a route without a row fails.
+
+read, run, write, admin: whoever has that scope, by a key or by a role; others are refused with 403, strangers with 401
+people: whoever signed in as a person, about themselves; keys are refused with 403
+page …: the same on a page, which shows who is not signed in the way to /login
+open: anybody, signed in or not
+proof: open to ask, but it takes a secret of its own (a link's, a password) to get anything
+"""
+
+from __future__ import annotations
+
+TABLE = """
+GET     /                                               open
+GET     /docs                                           open
+GET     /.well-known/security.txt                       open
+GET     /health                                         open
+GET     /openapi.json                                   open
+GET     /static/<path:filename>                         open
+GET     /login                                          open
+POST    /login                                          proof
+POST    /logout                                         open
+GET     /metrics                                        proof
+GET     /ack/<link>                                     proof
+POST    /ack/<link>                                     proof
+GET     /artifacts/<link>                               proof
+GET     /invite/<token>                                 proof
+POST    /invite/<token>                                 proof
+GET     /setup/<token>                                  proof
+POST    /setup/<token>                                  proof
+
+GET     /account                                        page read
+POST    /account/name                                   page read
+POST    /account/organization                           page read
+POST    /account/password                               page read
+POST    /account/sessions/<session_id>/end              page read
+GET     /alerts                                         page read
+GET     /alerts/<alert_id>                              page read
+POST    /alerts/<alert_id>/acknowledge                  page write
+POST    /alerts/<alert_id>/resolve                      page write
+GET     /runs/<run_id>                                  page read
+GET     /settings                                       page read
+GET     /settings/keys                                  page admin
+POST    /settings/keys                                  page admin
+POST    /settings/keys/<key_id>/revoke                  page admin
+GET     /settings/people                                page admin
+POST    /settings/people/invite                         page admin
+POST    /settings/people/<member_id>/link               page admin
+POST    /settings/people/<member_id>/remove             page admin
+POST    /settings/people/<member_id>/role               page admin
+
+POST    /v1/sessions                                    proof
+GET     /v1/invitations/<token>                         proof
+POST    /v1/invitations/<token>/accept                  proof
+
+GET     /v1/account                                     read
+PUT     /v1/account                                     people
+PUT     /v1/account/password                            people
+GET     /v1/account/sessions                            read
+DELETE  /v1/account/sessions/<session_id>               read
+GET     /v1/organizations                               read
+POST    /v1/organizations/<organization_id>/switch      people
+
+GET     /v1/monitors                                    read
+POST    /v1/monitors                                    write
+GET     /v1/monitors/<monitor_id>                       read
+PUT     /v1/monitors/<monitor_id>                       write
+DELETE  /v1/monitors/<monitor_id>                       write
+POST    /v1/monitors/<monitor_id>/run                   run
+GET     /v1/monitors/<monitor_id>/runs                  read
+GET     /v1/monitors/<monitor_id>/why                   read
+GET     /v1/journeys                                    read
+POST    /v1/journeys                                    write
+GET     /v1/journeys/<journey_id>                       read
+PUT     /v1/journeys/<journey_id>                       write
+DELETE  /v1/journeys/<journey_id>                       write
+POST    /v1/journeys/<journey_id>/run                   run
+GET     /v1/journeys/<journey_id>/runs                  read
+GET     /v1/journeys/<journey_id>/why                   read
+POST    /v1/journeys/run-tag/<path:tag>                 run
+GET     /v1/batches/<batch_id>                          read
+GET     /v1/runs/<run_id>                               read
+GET     /v1/runs/<run_id>/artifacts                     read
+GET     /v1/runs/<run_id>/decisions                     read
+GET     /v1/runs/<run_id>/steps                         read
+GET     /v1/variables                                   read
+POST    /v1/variables                                   write
+GET     /v1/variables/<variable>                        read
+PUT     /v1/variables/<variable>                        write
+DELETE  /v1/variables/<variable>                        write
+
+GET     /v1/alert-rules                                 read
+POST    /v1/alert-rules                                 write
+POST    /v1/alert-rules/backtest                        run
+GET     /v1/alert-rules/<rule_id>                       read
+PUT     /v1/alert-rules/<rule_id>                       write
+DELETE  /v1/alert-rules/<rule_id>                       write
+GET     /v1/alert-channels                              read
+POST    /v1/alert-channels                              write
+GET     /v1/alert-channels/<channel_id>                 read
+PUT     /v1/alert-channels/<channel_id>                 write
+DELETE  /v1/alert-channels/<channel_id>                 write
+POST    /v1/alert-channels/<channel_id>/test            write
+POST    /v1/webhooks/<channel_id>/test                  write
+GET     /v1/alerts                                      read
+GET     /v1/alerts/<alert_id>                           read
+POST    /v1/alerts/<alert_id>/acknowledge               write
+POST    /v1/alerts/<alert_id>/resolve                   write
+GET     /v1/notifications                               read
+POST    /v1/notifications/<notification_id>/resend      write
+GET     /v1/notices                                     read
+GET     /v1/maintenance-windows                         read
+POST    /v1/maintenance-windows                         write
+GET     /v1/maintenance-windows/<window_id>             read
+PUT     /v1/maintenance-windows/<window_id>             write
+DELETE  /v1/maintenance-windows/<window_id>             write
+GET     /v1/silences                                    read
+POST    /v1/silences                                    write
+GET     /v1/silences/<silence_id>                       read
+DELETE  /v1/silences/<silence_id>                       write
+
+GET     /v1/locations                                   read
+GET     /v1/probes                                      read
+POST    /v1/probes                                      admin
+GET     /v1/probes/<probe_id>                           read
+DELETE  /v1/probes/<probe_id>                           admin
+GET     /v1/organization                                read
+PUT     /v1/organization                                admin
+POST    /v1/organization/invite                         admin
+GET     /v1/organization/members                        admin
+GET     /v1/organization/members/<member_id>            admin
+PUT     /v1/organization/members/<member_id>            admin
+DELETE  /v1/organization/members/<member_id>            admin
+GET     /v1/api-keys                                    admin
+POST    /v1/api-keys                                    admin
+GET     /v1/api-keys/<key_id>                           admin
+DELETE  /v1/api-keys/<key_id>                           admin
+GET     /v1/audit-log                                   admin
+GET     /v1/usage                                       read
+GET     /v1/plans                                       read
+GET     /v1/billing/plans                               read
+GET     /v1/billing/usage                               read
+"""
+ACCESS: dict[tuple[str, str], str] = {
+    (words[0], words[1]): " ".join(words[2:]) for words in map(str.split, TABLE.splitlines()) if words
+}
+PROBES = ("/v1/probe/lease", "/v1/probe/results", "/v1/probe/artifacts/" + "0" * 64)
+"""Not Flask's: a probe key opens them, and nothing else does."""
