@@ -18,7 +18,6 @@ from api.serving_requests import Reply, Request
 from model.settings import Settings
 from store.artifact_files import DIGEST, ArtifactFiles, Incoming
 from store.artifact_quota import ArtifactQuota
-from store.keyring import Keyring
 from store.open_dispatches import Holder
 from store.sessions import Database
 
@@ -39,10 +38,10 @@ class StorageFull(Refused):
 class ArtifactUploads:
     """Its handler runs on the server's event loop; what touches database or disk, in threads of `pool`."""
 
-    def __init__(self, database: Database, keyring: Keyring, settings: Settings, pool: Pool) -> None:
+    def __init__(self, database: Database, settings: Settings, pool: Pool, keys: ProbeKeys) -> None:
         self.files = ArtifactFiles(settings.data_dir)
         self.quota = ArtifactQuota(database, settings, self.files)
-        self._keys = ProbeKeys(database, keyring, settings.probe_key)
+        self._keys = keys
         self._pool = pool
         self._arriving = 0
 

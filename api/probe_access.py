@@ -14,6 +14,7 @@ from store.keyring import Keyring
 from store.open_dispatches import Holder
 from store.probes import authenticate_probe
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.uses import Uses
 
 REMEMBERED_S = 1.0
 """A deleted probe is refused within this."""
@@ -29,8 +30,10 @@ class ProbeKeys:
         keyring: Keyring,
         chosen: str | None = None,
         now: Callable[[], float] = time.monotonic,
+        uses: Uses | None = None,
     ) -> None:
-        """`chosen`: TRACER_PROBE_KEY, which may look as it likes."""
+        """`chosen`: TRACER_PROBE_KEY, which may look as it likes. `uses`: where it is noted from where keys come."""
+        self._uses = uses or Uses()
         self._database = database
         self._keyring = keyring
         self._chosen = (chosen or "").encode()
@@ -61,6 +64,8 @@ class ProbeKeys:
         asked_at = self._now()
         with self._database.read(EVERY_ORGANIZATION) as session:
             probe = authenticate_probe(session, self._keyring, key)
+            if probe is not None:
+                self._uses.note_probe(probe.id, self._database.now_ms(session), address)
         holder = None if probe is None else Holder(probe.organization_id, probe.id, probe.location)
         if len(self._known) >= _MOST:
             self._known.clear()

@@ -58,10 +58,9 @@ class _Poll:
 class ProbeProtocol:
     """Its handlers run on the server's event loop; what touches the database, in threads of `pool`."""
 
-    def __init__(self, database: Database, keyring: Keyring, pool: Pool, chosen_key: str | None = None) -> None:
-        """`chosen_key`: TRACER_PROBE_KEY."""
+    def __init__(self, database: Database, keyring: Keyring, pool: Pool, keys: ProbeKeys) -> None:
         self._database = database
-        self._keys = ProbeKeys(database, keyring, chosen_key)
+        self._keys = keys
         self._leasing = Leasing(database, keyring)
         self._pool = pool
         self._polls: dict[tuple[str, str], _Poll] = {}

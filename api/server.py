@@ -34,6 +34,7 @@ from api.artifact_uploads import ArtifactUploads
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
+from api.probe_access import ProbeKeys
 from api.probe_protocol import ProbeProtocol
 from api.serving import Entrance, Native
 from api.serving_peers import Proxies
@@ -45,6 +46,7 @@ from model.settings import Settings
 from store.keyring import Keyring
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.uses import Uses
 from store.write_lock import Urgency
 
 PEOPLE_THREADS, PEOPLE_WAITING = 12, 128
@@ -83,9 +85,11 @@ class Server:
         keyring: Keyring,
         settings: Settings,
         on_failure: Callable[[], None] = lambda: None,
+        uses: Uses | None = None,
     ) -> None:
-        """`on_failure` is called when it has stopped serving though nobody told it to: the program should end.
-        SettingRefusedError when TRACER_TRUSTED_PROXIES can't be understood."""
+        """`uses`: where it is noted from where probes' keys come. `on_failure` is called when it has stopped serving
+        though nobody told it to: the program should end. SettingRefusedError when TRACER_TRUSTED_PROXIES can't be
+        understood."""
         self._address = (settings.host, settings.port)
         self._database = database
         self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING, QUEUED_S)
@@ -93,9 +97,10 @@ class Server:
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
-        self.probes = ProbeProtocol(database, keyring, self._for_probes, settings.probe_key)
+        keys = ProbeKeys(database, keyring, settings.probe_key, uses=uses)
+        self.probes = ProbeProtocol(database, keyring, self._for_probes, keys)
         pings = Pings(database, keyring, self._for_pings)
-        self.artifacts = ArtifactUploads(database, keyring, settings, self._for_artifacts)
+        self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
         self._entrance = Entrance(
             WsgiBridge(app.wsgi_app, self._people, self._for_changes),
             Proxies(settings.trusted_proxies),

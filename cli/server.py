@@ -56,8 +56,9 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
             address = None
             if api:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
-                parts.enter_context(UseWriter(database, services_of(app).uses))
-                server = Server(app, database, keyring, settings, on_failure=stopping.set)
+                uses = services_of(app).uses
+                parts.enter_context(UseWriter(database, uses))
+                server = Server(app, database, keyring, settings, on_failure=stopping.set, uses=uses)
                 address = parts.enter_context(server).url
                 taken = server.artifacts
                 parts.enter_context(ArtifactKeeping(database, settings, taken.files, taken.quota))

@@ -62,3 +62,12 @@ class KeyAddress(Scoped, Base):
     key_id: Mapped[str] = mapped_column(String(40), ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True)
     address: Mapped[str] = mapped_column(String(64), primary_key=True)
     first_ms: Mapped[int] = mapped_column(Ms)
+
+
+class ProbeAddress(Scoped, Base):
+    """The same of a probe's key."""
+
+    __tablename__ = "probe_addresses"
+    probe_id: Mapped[str] = mapped_column(String(40), ForeignKey("probes.id", ondelete="CASCADE"), primary_key=True)
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_ms: Mapped[int] = mapped_column(Ms)

@@ -146,7 +146,7 @@ AUDITED: Mapping[type[Any], Audited] = {
 
 def name_of(row: Any) -> str:
     """How people know it."""
-    for column in ("name", "title", "tag", "reason"):
+    for column in ("name", "title", "tag", "reason", "email"):
         found = getattr(row, column, None)
         if found:
             return str(found)[:200]

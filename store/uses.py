@@ -36,8 +36,13 @@ class Uses:
         """Somebody showed this key, and it was good; `address`: from there."""
         with self._lock:
             self._keys[key_id] = now_ms
-            if address and (key_id, address) not in self._known and len(self._places) < PLACES:
-                self._places.setdefault((key_id, address), now_ms)
+            if address:
+                self._note_place((key_id, address), now_ms)
+
+    def note_probe(self, probe_id: str, now_ms: int, address: str) -> None:
+        """Somebody at this address showed the key of this probe, and it was good."""
+        with self._lock:
+            self._note_place((probe_id, address), now_ms)
 
     def note_web_session(self, token_hash: str, now_ms: int) -> None:
         """A signed-in browser opened a page."""
@@ -49,13 +54,17 @@ class Uses:
         noted_ms = self._keys.get(key.id)
         return noted_ms if key.last_used_ms is None else max(key.last_used_ms, noted_ms or 0)
 
+    def _note_place(self, use: KeyUse, now_ms: int) -> None:
+        if use not in self._known and len(self._places) < PLACES:
+            self._places.setdefault(use, now_ms)
+
     def write(self, database: Database) -> None:
         """Write the notes, in one transaction. When that fails they stay, for the next time."""
         with self._lock:
             keys, self._keys = self._keys, {}
             web_sessions, self._web_sessions = self._web_sessions, {}
             places, self._places = self._places, {}
-        if not keys and not web_sessions:
+        if not keys and not web_sessions and not places:
             return
         try:
             with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 from model.times import DAY_MS, HOUR_MS
 from store.api_keys import NewApiKey, create_api_key
 from store.keyring import Keyring
+from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import ApiKey, WebSession
 from store.uses import Uses
@@ -115,6 +116,19 @@ def test_a_key_used_from_an_address_for_the_first_time_is_an_event(
         "key.new_address", key.id, "key", key.id,
     )  # fmt: skip
     assert event.at_ms == used_ms
+
+
+def test_a_probes_key_used_from_another_address_is_an_event(
+    database: Database, keyring: Keyring, organization: str, clock: Clock
+) -> None:
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        probe, _ = register_probe(session, keyring, organization, ("frankfurt-1", "eu-west"), clock.now_ms)
+    past, uses = len(events(database)), Uses()
+    for address in ("203.0.113.7", "203.0.113.7", "198.51.100.9"):
+        uses.note_probe(probe.id, clock.now_ms, address)
+        uses.write(database)
+    told = [(event.action, event.actor_kind, event.target_name, event.address) for event in events(database, past=past)]
+    assert told == [("probe.new_address", "probe", "frankfurt-1", at) for at in ("203.0.113.7", "198.51.100.9")]
 
 
 def test_an_address_that_could_not_be_written_is_written_the_next_time(

@@ -121,7 +121,9 @@ class Story:
     repeats: Counter[str]
 
 
-def outages_with_deaths(stack: Stack, receivers: Receivers, target: Target, places: Sequence[str]) -> Story:
+def outages_with_deaths(
+    stack: Stack, receivers: Receivers, target: Target, places: Sequence[str], patience_s: float = 25
+) -> Story:
     """One outage a place, during which the process that comes there dies; then a blink: one single run that fails, with
     a death again. Everybody must be told once of each, and every failed run must belong to an alert."""
     story = Story([], Counter())
@@ -131,11 +133,11 @@ def outages_with_deaths(stack: Stack, receivers: Receivers, target: Target, plac
         stack.armed.write_text(place)
         target.blinks, target.status = (1, 200) if place == "between" or number % 2 == 0 else (0, 500)
         try:
-            wait_for(lambda: not stack.armed.exists(), f"{place}: a death", 25)
+            wait_for(lambda: not stack.armed.exists(), f"{place}: a death", patience_s)
             wait_for(lambda: not revive(stack) and stack.healthy(), "everybody back", 30)
-            wait_for(partial(alerted, stack, number), f"{place}: an alert", 25)
+            wait_for(partial(alerted, stack, number), f"{place}: an alert", patience_s)
             target.status = 200
-            wait_for(partial(told_of, stack, receivers, number), f"{place}: told", 25)
+            wait_for(partial(told_of, stack, receivers, number), f"{place}: told", patience_s)
         except AssertionError as error:
             story.faults.append(f"{place}: {error}")
             return story
@@ -171,7 +173,8 @@ def test_a_bad_build_is_caught(
     make_stack: Callable[..., Stack], receivers: Receivers, target: Target, build: str
 ) -> None:
     stack = started(make_stack, receivers, build)
-    assert outages_with_deaths(stack, receivers, target, ["between"]).faults != []
+    # What it loses does not come later either.
+    assert outages_with_deaths(stack, receivers, target, ["between"], patience_s=12).faults != []
 
 
 @pytest.mark.timeout(240)
