@@ -69,7 +69,9 @@ def test_no_near_miss_of_an_api_key_opens_anything(
             assert asked == [], "the store was asked"
     tally.add(ATTACK, "API key", tried=len(tried), refused=len(tried) - len(accepted), effective=len(accepted))
     assert accepted == []
-    assert told >= 100
+    assert (
+        told >= 80
+    )  # how many differ depends on the key: a digit has no other case, like neighbours are swapped in vain
     assert Client(app.test_client(), key)("GET", "/v1/monitors").status_code == 200
 
 

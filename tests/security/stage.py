@@ -194,9 +194,9 @@ class Stage:
                 session.execute(update(spot.table).where(*where).values({spot.column: value}))
 
     def pages(self, text: str) -> list[str]:
-        """The addresses, and a list of what has a tag that begins with `text`, as far as a tag may be it: nothing."""
-        tag = "".join(character for character in text if character.isprintable())[:49]
-        return [*self.addresses, f"/alerts?status=all&tag={quote(tag, safe='')}-"]
+        """The addresses, and a list of what has a tag that ends with `text`, as far as a tag may: nothing."""
+        tag = "".join(character for character in text if character.isprintable())[:46]
+        return [*self.addresses, f"/alerts?status=all&tag=not-{quote(tag, safe='')}"]
 
     def visit(self) -> FlaskClient:
         """A browser of the owner's."""
