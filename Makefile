@@ -11,7 +11,7 @@ up: $(VENV)/.browser
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev $(VENV)/.browser
-	$(BIN)/python -m pytest tests -n 4 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 3 --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
