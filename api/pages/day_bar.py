@@ -1,4 +1,5 @@
-"""24 hours of a check in a row of cells, and how long it took in a line, as SVG with words for who can't see it. Passing is quiet and low, trouble is tall, hatching is what was not measured."""
+"""24 hours of a check in a row of cells, and how long it took in a line, as SVG with words for who can't see it.
+Passing is quiet and low, trouble is tall, hatching is what was not measured."""
 
 from __future__ import annotations
 
