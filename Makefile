@@ -11,7 +11,7 @@ up: $(VENV)/.browser
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev $(VENV)/.browser
-	$(BIN)/python -m pytest tests -n 4 --dist loadgroup
+	$(BIN)/python -m pytest tests -n 3 --dist loadgroup
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,8 +23,9 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
-security: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/api tests/egress tests/model tests/probes -n 2 --hypothesis-profile=large --timeout 1800
+# All of every corpus of bad inputs, and one table of what was tried; `make test` tries a choice of each.
+security: $(VENV)/.installed-dev $(VENV)/.browser
+	TRACER_TEST_SECURITY=whole $(BIN)/python -m pytest tests/security tests/api/test_keys_near_misses.py tests/egress/test_ssrf.py tests/journeys/test_egress.py tests/journeys/test_secrets.py tests/probes/test_http_hostile.py -n 2 --hypothesis-profile=large --timeout 1800
 
 # Pins every version with its hashes; run after a change of dependencies in pyproject.toml.
 lock: $(VENV)/.installed-dev

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from alerts.book import Window, windows_at
+from model.evidence import StepResult
 from model.health import Verdict, health
 from model.times import iso
 from store.alert_tables import Alert, Notification
@@ -131,6 +132,8 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
 
 
 def _run_shape(run: ToldRun) -> dict[str, Any]:
+    detail = run.shown
+    status_code = (detail.response or {}).get("status_code")
     return {
         "id": run.id,
         "status": run.status,
@@ -138,5 +141,17 @@ def _run_shape(run: ToldRun) -> dict[str, Any]:
         "started_at": iso(run.started_ms),
         "duration_ms": run.duration_ms,
         "error": None if run.error_code is None else {"code": run.error_code, "message": run.error_message},
-        "response": None if run.status_code is None else {"status_code": run.status_code},
+        "response": None if status_code is None else {"status_code": status_code},
+        "failed_step": next((_step_shape(step) for step in detail.steps if step.status == "failed"), None),
+    }
+
+
+def _step_shape(step: StepResult) -> dict[str, Any]:
+    """`has_screenshot`: becomes a link where it is sent (alerts/messages/links.py)."""
+    return {
+        "index": step.index,
+        "type": step.type,
+        "name": step.name,
+        "error": step.error,
+        "has_screenshot": step.screenshot is not None,
     }

@@ -15,7 +15,7 @@ from api.access import Scope, caller
 from api.attempts import count_channel_test
 from api.channel_configs import changed, channel_of_body, configured, plain, shape
 from api.envelope import success
-from api.errors import NotFound
+from api.errors import NotFound, no_such
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.channels import (
@@ -174,5 +174,5 @@ def _mail_warning(kind: str) -> list[str]:
 def _channel(session: Session, channel_id: str, *, lock: bool = False) -> AlertChannel:
     found = stored.get_channel(session, channel_id, lock=lock)
     if found is None:
-        raise NotFound("There is no such channel")
+        raise no_such("channel", channel_id)
     return found

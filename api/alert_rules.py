@@ -16,7 +16,7 @@ from alerts.rules.base import ApplyTo, RuleDefinition
 from alerts.rules.registry import RULES
 from api.access import Scope, caller
 from api.envelope import success
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, no_such
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
@@ -179,5 +179,5 @@ def _changed(old: Mapping[str, Any], change: Mapping[str, Any]) -> RuleDefinitio
 def _rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule:
     rule = stored.get_rule(session, rule_id, lock=lock)
     if rule is None:
-        raise NotFound("There is no such alert rule")
+        raise no_such("alert rule", rule_id)
     return rule

@@ -12,7 +12,7 @@ from alerts.lifecycle import AlreadyResolvedError, acknowledge, resolve_by_hand
 from alerts.payload import alert_shape
 from api.access import Scope, caller
 from api.envelope import success
-from api.errors import Conflict, NotFound
+from api.errors import Conflict, no_such
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.alerts import AlertAnswer, AlertList, AlertStatus, NoteRequest, Severity
@@ -76,7 +76,7 @@ def show_alert(path: AlertPath) -> Response:
     with services().database.read(caller().organization_id) as session:
         alert = get_alert(session, path.alert_id)
         if alert is None:
-            raise NotFound("There is no such alert")
+            raise no_such("alert", path.alert_id)
         return success(_detail(session, alert))
 
 
@@ -115,7 +115,7 @@ def resolve_alert(path: AlertPath, body: NoteRequest) -> Response:
 def _locked(session: Session, alert_id: str) -> Alert:
     alert = lock_alert(session, alert_id)
     if alert is None:
-        raise NotFound("There is no such alert")
+        raise no_such("alert", alert_id)
     return alert
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api.access import Scope, caller
 from api.artifact_links import LASTS_MS, artifact_path
 from api.envelope import success
-from api.errors import NotFound
+from api.errors import no_such
 from api.routes import Routes
 from api.run_shape import step_shapes
 from api.runs import RunPath
@@ -50,7 +50,7 @@ def list_artifacts(path: RunPath) -> Response:
 def _run(session: Session, run_id: str) -> Run:
     run = run_by_id(session, run_id)
     if run is None:
-        raise NotFound("There is no such run")
+        raise no_such("run", run_id)
     return run
 
 

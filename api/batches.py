@@ -15,7 +15,7 @@ from pydantic import Field
 from api.access import Scope, caller
 from api.definitions import password_in
 from api.envelope import success
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, NotFound, no_such
 from api.kept_secrets import NOTHING_KEPT
 from api.routes import PathModel, Routes
 from api.run_shape import run_error, tidy
@@ -79,7 +79,7 @@ def show_batch(path: BatchPath) -> Response:
     with services().database.read(caller().organization_id) as session:
         batch = get_batch(session, path.batch_id)
         if batch is None:
-            raise NotFound("There is no such batch")
+            raise no_such("batch", path.batch_id)
         runs = runs_of_batch(session, batch.id)
     count = Counter(_outcome(run) for _, run in runs)
     return success(

@@ -17,7 +17,7 @@ from api.check_reading import shown_checks
 from api.definitions import definition_of, merged
 from api.dependencies import refuse_bad_dependencies
 from api.envelope import success
-from api.errors import Conflict, Invalid, NotFound
+from api.errors import Conflict, Invalid, no_such
 from api.families import Family
 from api.paging import Page, page_meta
 from api.plan_limits import refuse_one_more
@@ -37,7 +37,7 @@ def find(family: Family, session: Session, check_id: str, *, lock: bool = False)
     """A check of the family that the session may see. NotFound. `lock`: nobody else edits it meanwhile."""
     check = get_check(session, check_id, lock=lock)
     if check is None or not family.holds(check):
-        raise NotFound(f"There is no such {family.noun}")
+        raise no_such(family.noun, check_id)
     return check
 
 
@@ -104,7 +104,7 @@ def run_by_hand(family: Family, check_id: str, wanted: Sequence[str] | None) -> 
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         check = lock_check_of(session, organization_id, check_id)
         if check is None or not family.holds(check):
-            raise NotFound(f"There is no such {family.noun}")
+            raise no_such(family.noun, check_id)
         if check.kind == "heartbeat":
             raise Conflict("A heartbeat is not run: it waits for a ping")
         locations = list(dict.fromkeys(wanted or check.locations))

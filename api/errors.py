@@ -93,6 +93,11 @@ class NotFound(Refused):
     status = 404
 
 
+def no_such(noun: str, named: str) -> NotFound:
+    """With what was asked for: a mistyped id shows."""
+    return NotFound(f"There is no {noun} {named[:100] if named.isprintable() else repr(named[:100])}")
+
+
 class Conflict(Refused):
     status = 409
 

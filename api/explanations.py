@@ -12,7 +12,7 @@ from alerts.explaining import Explained, decisions_of, why
 from api.access import Scope, caller
 from api.check_requests import find
 from api.envelope import success
-from api.errors import NotFound
+from api.errors import no_such
 from api.families import JOURNEY, MONITOR, Family
 from api.journeys import JourneyPath
 from api.monitors import MonitorPath
@@ -40,7 +40,7 @@ def list_decisions(path: RunPath) -> Response:
     with services().database.read(EVERY_ORGANIZATION) as session:
         run = run_by_id(session, path.run_id)
         if run is None or run.organization_id != caller().organization_id:
-            raise NotFound("There is no such run")
+            raise no_such("run", path.run_id)
         found = decisions_of(session, run)
     return success(_shapes(found))
 
@@ -62,7 +62,7 @@ def _why(family: Family, check_id: str, query: WhyQuery) -> Response:
     with state.database.read(EVERY_ORGANIZATION) as session:
         check = find(family, session, check_id)
         if check.organization_id != caller().organization_id:
-            raise NotFound(f"There is no such {family.noun}")
+            raise no_such(family.noun, check_id)
         found = why(session, check, state.database.now_ms(session) if query.at is None else parse_iso(query.at))
     return success(_shapes(found))
 

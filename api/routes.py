@@ -25,7 +25,7 @@ from pydantic.json_schema import JsonSchemaMode
 from api.access import Needs, Scope
 from api.access import needs as declare_needs
 from api.envelope import JSON
-from api.errors import CODES, Invalid, NotFound
+from api.errors import CODES, Invalid, no_such
 from api.json_body import read_json
 from model.validation import field_errors
 
@@ -188,7 +188,8 @@ def _read_path(kind: type[BaseModel], values: Mapping[str, str]) -> BaseModel:
     try:
         return kind.model_validate(dict(values))
     except ValidationError:
-        raise NotFound("There is no such thing") from None
+        name, value = next(iter(values.items()))
+        raise no_such(name.removesuffix("_id").replace("_", " "), value) from None
 
 
 def _read_query(kind: type[BaseModel]) -> BaseModel:

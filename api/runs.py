@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.access import Scope, caller
 from api.check_requests import find
 from api.envelope import success
-from api.errors import Invalid, NotFound
+from api.errors import Invalid, no_such
 from api.families import JOURNEY, MONITOR, Family
 from api.journeys import JourneyPath
 from api.monitors import MonitorPath
@@ -62,7 +62,7 @@ def show_run(path: RunPath) -> Response:
     with services().database.read(caller().organization_id) as session:
         run = run_by_id(session, path.run_id)
         if run is None:
-            raise NotFound("There is no such run")
+            raise no_such("run", path.run_id)
         return success(run_detail(run))
 
 

@@ -10,6 +10,7 @@ import click
 
 from alerts.messages.durations import lasting, seconds_between
 from alerts.rules.registry import RULES
+from cli.checks import path_of_check
 from cli.resources import ask, by_id, json_option, listing, read_document, show_answer, warn, writing
 from cli.tables import print_json, print_list
 from cli.times import PERIOD
@@ -141,17 +142,17 @@ writing(maintenance, "/v1/maintenance-windows")
 
 
 @click.command()
-@click.argument("id_", metavar="MONITOR_ID|RUN_ID")
+@click.argument("id_", metavar="MONITOR_ID|JOURNEY_ID|RUN_ID")
 @click.option("--at", help="ISO 8601; default: now.")
 @json_option
 def why(id_: str, at: str | None, as_json: bool) -> None:
-    """Say why somebody was told of a monitor's last runs or of one run, or was not: one line a rule."""
+    """Say why somebody was told of a check's last runs or of one run, or was not: one line a rule."""
     if id_.startswith("run_"):
         if at is not None:
-            raise click.UsageError("--at goes with a monitor: a run has its own time")
+            raise click.UsageError("--at goes with a check: a run has its own time")
         envelope = ask("GET", f"/v1/runs/{quote(id_, safe='')}/decisions")
     else:
-        envelope = ask("GET", f"/v1/monitors/{quote(id_, safe='')}/why", at=at)
+        envelope = ask("GET", f"{path_of_check(id_)}/why", at=at)
     if as_json:
         print_json(envelope["data"])
     else:

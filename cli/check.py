@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from cli.environment import read_settings
+from cli.environment import ALLOWED_BY_HAND, read_settings
 from cli.tables import print_json
 from cli.waterfall import print_outcome
 from model.definition import CheckDefinition
@@ -19,7 +19,6 @@ from probes.once import run_once
 from probes.target import TargetError, definition_of
 
 _EXIT = {RunStatus.SUCCESS: 0, RunStatus.FAILED: 1}
-ALLOWED_BY_HAND = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @click.command()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from cli.resources import ask, by_id, json_option, listing, writing
+from cli.showing_runs import numbered, show_run
 from cli.tables import print_json, print_list
 
 
@@ -87,7 +88,7 @@ def runs() -> None:
 
 
 runs_of(runs, "list", path_of_check, "List the runs of a monitor or journey, newest first.")
-by_id(runs, "show", "GET", "/v1/runs/{id}", "Everything about one run.")
+runs.add_command(show_run)
 
 
 def _part_of_a_run(name: str, summary: str) -> None:
@@ -99,7 +100,7 @@ def _part_of_a_run(name: str, summary: str) -> None:
         if as_json:
             print_json(found)
         else:
-            print_list(name, found, {}, nothing=f"That run has no {name}.")
+            print_list(name, [numbered(row) for row in found], {}, nothing=f"That run has no {name}.")
 
 
 _part_of_a_run("steps", "How each step of a journey's run went.")

@@ -15,6 +15,11 @@ _SECRET = frozenset({"api_key", "database_url", "deadman_url", "metrics_token", 
 """What no message may repeat."""
 
 
+ALLOWED_BY_HAND = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where commands with no server may go beside public addresses, unless TRACER_ALLOW_NETS says otherwise: who types them
+is on this machine already."""
+
+
 class _Environment(Settings, BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, env_prefix="TRACER_", env_ignore_empty=True, enable_decoding=False, extra="ignore"

@@ -25,8 +25,8 @@ _STATES = {
 COLUMNS: dict[str, tuple[str, ...]] = {
     "monitors": ("id", "name", "type", "health", "interval", "locations", "status"),
     "journeys": ("id", "name", "health", "interval", "locations", "tags", "status"),
-    "steps": ("index", "type", "name", "status", "duration_ms", "error"),
-    "artifacts": ("type", "step_index", "content_type", "size_bytes", "url"),
+    "steps": ("step", "type", "name", "status", "duration_ms", "error"),
+    "artifacts": ("type", "step", "content_type", "size_bytes", "url"),
     "runs": ("id", "status", "location", "scheduled_at", "duration_ms", "error"),
     "probes": ("id", "name", "location", "status", "version", "last_seen_at", "running"),
     "channels": ("id", "name", "type", "status", "config"),
@@ -45,6 +45,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 _WHOLE = frozenset({"id", "status", "health"})
+_FIRST = {"type": 0, "name": 1}
 _UNFOLDED = 10_000
 _LONGEST = 5_000
 
@@ -105,16 +106,27 @@ def _shown(text: Any) -> str:
 def _nested(value: dict[str, Any] | list[Any]) -> str:
     if isinstance(value, list) and not any(isinstance(item, (dict, list)) for item in value):
         return _shown(", ".join(str(item) for item in value))
-    lines = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_UNFOLDED).splitlines()
+    dumped = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_UNFOLDED, default_flow_style=None)
+    lines = dumped.splitlines()
     return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + _shown(line) for line in lines)
 
 
+def _without_nulls(value: Any) -> Any:
+    """Inside of fields what is null says nothing to people; as JSON it is all there. What a thing is comes first:
+    PostgreSQL keeps no order."""
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: _FIRST.get(name, len(_FIRST)))
+        return {name: _without_nulls(value[name]) for name in names if value[name] is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def print_object(value: dict[str, Any]) -> None:
-    """Every field of one object, nested ones as YAML."""
+    """Every field of one object, nested ones as YAML: a step, an assertion is a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
-    for name, item in value.items():
+    for name, given in value.items():
+        item = _without_nulls(given)
         nested = isinstance(item, (dict, list)) and bool(item)
-        table.add_row(name, Text(_nested(item)) if nested else cell(item))
+        table.add_row(name, Text(_nested(item)) if nested else cell(item or None if isinstance(item, dict) else item))
     Console().print(table)

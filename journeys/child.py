@@ -1,7 +1,8 @@
-"""`python -m journeys.child [--headed]`: walks journeys, one at a time, with a browser that stays warm.
+"""`python -m journeys.child [--headed] [--in-words]`: walks journeys, one at a time, with a browser that stays warm.
 
 A JSON object a line. In: Order. Out: `{"step": StepResult}` for each step as it ends, then `{"outcome": Outcome}`. The
-end of its input is its sign to close the browser and go; so it also goes when the probe has died.
+end of its input is its sign to close the browser and go; so it also goes when the probe has died. `--in-words`: what
+it has to say beside that is sentences, not JSON.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import structlog
@@ -116,6 +118,11 @@ def _internal(message: str) -> Outcome:
     return Outcome(RunStatus.UNKNOWN, error=RunError(ErrorCode.INTERNAL, message))
 
 
+def _sentence(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    """A line of the log for a person who looks on."""
+    return f"note: {event.get('reason') or event['event']}"
+
+
 def _places(error: BaseException) -> list[str]:
     """Where an error came from, without its text, which may quote a secret."""
     return [
@@ -132,7 +139,7 @@ def main() -> int:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper("iso"),
-            structlog.processors.JSONRenderer(),
+            _sentence if "--in-words" in sys.argv[1:] else structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

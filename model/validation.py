@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,12 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
+_ONE = {"characters": "character", "entries": "entry"}
+_OF_ONE = re.compile(r" 1 (characters|entries)$")
+_KEY = "[key]"
+"""What pydantic puts behind the key of an object that is wrong itself."""
+
+
 class FieldsError(ValueError):
     """Raised by a validator that looks at several fields: messages by path, relative to what it validates."""
 
@@ -103,7 +110,10 @@ def _only_seems_short(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -
 
 
 def _said(details: ErrorDetails) -> Iterator[tuple[str, str]]:
-    parts = [shown_part(part) for part in details["loc"] if not _is_tag(part)]
+    place = details["loc"]
+    if len(place) > 1 and place[-1] == _KEY and details["input"] == place[-2]:
+        place = place[:-1]
+    parts = [shown_part(part) for part in place if not _is_tag(part)]
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, FieldsError):
         for path, message in cause.fields.items():
@@ -134,7 +144,10 @@ def _sentence(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
         return str(context.get("error"))
     known = _SENTENCES.get(details["type"])
-    return known.format_map({name: _plain(value) for name, value in context.items()}) if known else details["msg"]
+    if known is None:
+        return details["msg"]
+    said = known.format_map({name: _plain(value) for name, value in context.items()})
+    return _OF_ONE.sub(lambda found: f" 1 {_ONE[found[1]]}", said)
 
 
 def _plain(value: object) -> object:

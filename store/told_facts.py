@@ -37,10 +37,9 @@ class ToldRun(msgspec.Struct, frozen=True):
     detail: bytes | None
 
     @property
-    def status_code(self) -> object:
-        """What an HTTP target answered, None of others."""
-        response = (_detail.decode(self.detail).response if self.detail else None) or {}
-        return response.get("status_code")
+    def shown(self) -> Detail:
+        """What only the run's own page shows."""
+        return _detail.decode(self.detail) if self.detail else Detail()
 
 
 def told_runs(session: Session, organization_id: str, run_ids: set[str]) -> dict[str, ToldRun]:

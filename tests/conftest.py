@@ -21,6 +21,7 @@ from store.tables import Organization
 from store.write_lock import Urgency
 from tests.memory import use_memory
 from tests.postgres import Postgres, running_postgres
+from tests.security.tally import Tally, lines_of, table
 
 use_memory()
 settings.register_profile("large", max_examples=1000, deadline=None)
@@ -28,6 +29,20 @@ STORES = ("sqlite", "postgresql")
 KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
 """What a test seals, encrypts and hashes with, unless it says otherwise."""
 MakeDatabase = Callable[[], str]
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Where a test says what it tried."""
+    return Tally(request.node.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    lines = lines_of(report for report in reports if getattr(report, "when", "") == "call")
+    if lines:
+        terminalreporter.section("what was tried")
+        terminalreporter.write_line("\n".join(table(lines)))
 
 
 class Clock:

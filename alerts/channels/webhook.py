@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 
 from alerts.channels.base import Channel, ChannelUrl, Delivered, Outgoing, Undelivered, Way
 from alerts.channels.http import post
+from alerts.messages.links import with_links
 from model.headers import Headers
 from model.validation import FieldsError
 
@@ -50,7 +51,7 @@ class Webhook(Channel):
         (payload,) = outgoing.payloads
         if outgoing.signing_secret is None:
             raise Undelivered("the webhook has no signing secret: make it anew", permanent=True)
-        body = body_of(payload)
+        body = body_of(with_links(payload, way.public_url))
         headers = {
             **self.headers,
             "Content-Type": "application/json",

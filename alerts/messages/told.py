@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from alerts.messages.durations import lasting, moment, seconds_between
 from alerts.messages.inert import inert
+from alerts.messages.links import alert_page, run_page, screenshot_place
 
 _CAUSE = 1_000
 _MOST_NAMED = 10
@@ -62,12 +63,14 @@ def _alert(
     alert, check, run = data.get("alert") or {}, data.get("check") or {}, data.get("run") or {}
     alert_id = str(alert.get("id"))
     severity = inert(alert.get("severity"), 10) or "high"
-    page = f"{public_url}/alerts/{alert_id}"
+    page = alert_page(public_url, alert)
     links = [("Alert", page)]
     if check.get("runbook_url"):
         links.insert(0, ("Runbook", inert(check["runbook_url"], 2_000)))
     if run.get("id"):
-        links.append(("Run", f"{public_url}/runs/{run['id']}"))
+        links.append(("Run", run_page(public_url, run)))
+    if run.get("id") and (picture := screenshot_place(public_url, run)) is not None:
+        links.append(("Screenshot", picture))
     facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(event, _failing)
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(

@@ -30,11 +30,13 @@ _MISSING = "not there"
 
 @dataclass(frozen=True)
 class Change:
-    """One line: what, what it was in the last good run, what it is now."""
+    """One line: what, what it was in the last good run, what it is now. `matters`: it is wrong as it is now; what is
+    only otherwise may be the reason, or nothing."""
 
     what: str
     before: str
     now: str
+    matters: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ def compare(run: Run, detail: Detail, good: Run, good_detail: Detail) -> Compari
     return Comparison(changes, list(_same(before, now)))
 
 
+def is_bad(code: Any) -> bool:
+    """Whether a status tells of something wrong: none at all does too."""
+    return not isinstance(code, int) or not 100 <= code < 400
+
+
 def status_line(code: Any) -> str:
     """`503 Service Unavailable`"""
     try:
@@ -73,10 +80,11 @@ def _definition(run: Run, good: Run) -> Iterator[Change]:
 
 def _answer(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
     if before and not now:
-        yield Change("answer", _answered(before), "none")
+        yield Change("answer", _answered(before), "none", matters=True)
         return
     if before.get("status_code") != now.get("status_code"):
-        yield Change("status", status_line(before.get("status_code")), status_line(now.get("status_code")))
+        was, is_ = before.get("status_code"), now.get("status_code")
+        yield Change("status", status_line(was), status_line(is_), matters=is_bad(is_))
     for what, name in (("HTTP version", "http_version"), ("address", "remote_ip"), ("records", "records")):
         if name in before and before[name] != now.get(name):
             yield Change(what, text_of(before[name]), text_of(now.get(name)))
@@ -98,7 +106,7 @@ def _assertions(before: Sequence[AssertionResult], now: Sequence[AssertionResult
         if not result.passed and former is not None and result.type != "status_code":
             if result.actual is None and former.actual is None:
                 continue
-            yield Change(subject(result), text_of(former.actual), text_of(result.actual))
+            yield Change(subject(result), text_of(former.actual), text_of(result.actual), matters=True)
 
 
 def subject(result: AssertionResult) -> str:

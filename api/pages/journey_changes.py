@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from api.pages.changes import Change, status_line
+from api.pages.changes import Change, is_bad, status_line
 from api.pages.words import milliseconds
 from model.evidence import StepResult
 from store.artifact_files import ArtifactFiles
@@ -81,7 +81,8 @@ def step_changes(before: Sequence[StepResult], now: Sequence[StepResult]) -> Ite
     """The first step that went otherwise, and the one that became slower by most."""
     for old, new in zip(before, now, strict=False):
         if (old.type, old.status) != (new.type, new.status):
-            yield Change(f"step {new.index + 1}", f"{old.type} {old.status}", f"{new.type} {new.status}")
+            was, is_ = f"{old.type} {old.status}", f"{new.type} {new.status}"
+            yield Change(f"step {new.index + 1}", was, is_, matters=new.status == "failed")
             break
     slower = [
         (new.duration_ms - old.duration_ms, old, new)
@@ -106,13 +107,13 @@ def page_changes(before: Pages, now: Pages) -> Iterator[Change]:
         if address in before.statuses and before.statuses[address] != status
     ]
     for address, old, new in others[:_MOST]:
-        yield Change(_short(address), _status(old), _status(new))
+        yield Change(_short(address), _status(old), _status(new), matters=is_bad(new))
     if len(others) > _MOST:
         yield Change("more answers", "", f"{len(others) - _MOST} more have another status")
     known = set(before.errors)
     fresh = [error for error in now.errors if error not in known]
     for error in fresh[:_MOST]:
-        yield Change("console", "not there", _short(error))
+        yield Change("console", "not there", _short(error), matters=True)
     if len(fresh) > _MOST:
         yield Change("more of the console", "", f"{len(fresh) - _MOST} more new errors")
 

@@ -21,9 +21,14 @@ def install(app: Flask) -> None:
     """What templates say of instants, durations and values; and no text of theirs that would mislead the eye."""
     app.jinja_options = {**app.jinja_options, "finalize": words.inert}
     app.jinja_env.filters.update(
-        iso=iso, clock=words.clock, duration=words.duration, milliseconds=words.milliseconds, text_of=words.text_of,
+        iso=iso,
+        clock=words.clock,
+        duration=words.duration,
+        milliseconds=words.milliseconds,
+        text_of=words.text_of,
+        coded=words.coded,
         program=words.program,
-    )  # fmt: skip
+    )
 
 
 def render(template: str, http_status: int = 200, *, no_store: bool = False, **shown: Any) -> Response:

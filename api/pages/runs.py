@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from flask import Blueprint, Response
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from alerts.explaining import Explained, decisions_of
@@ -24,7 +26,7 @@ from api.services import services
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
 from model.outcome import RunStatus
-from store.alert_reading import alerts_of_run, checks_by_ids, probe_name, rule_names
+from store.alert_reading import alerts_of_run, channel_names, checks_by_ids, probe_name, rule_names
 from store.alert_tables import Alert
 from store.alerts import get_alert
 from store.neighbouring_runs import runs_around
@@ -47,6 +49,8 @@ OUTCOMES = {
     "storm": "told it together with others",
 }
 """What a rule made of a run, by the contract's names."""
+_CHANNEL = re.compile(r"\bchan_\w+")
+"""As the API names channels in what it says; people know them by name."""
 _TRIGGERS = {
     "schedule": "on schedule",
     "manual": "asked for by hand",
@@ -102,7 +106,10 @@ def _decisions(run: Run) -> list[Explained]:
     if not RunStatus(run.status).terminal:
         return []
     with services().database.read(EVERY_ORGANIZATION) as session:
-        return decisions_of(session, run)
+        decisions = decisions_of(session, run)
+        ids = {each for decision in decisions for each in _CHANNEL.findall(decision.detail)}
+        names = channel_names(session, ids)
+    return [replace(each, detail=_CHANNEL.sub(lambda at: names.get(at[0], at[0]), each.detail)) for each in decisions]
 
 
 def _alerts(session: Session, run: Run, decisions: Sequence[Explained]) -> list[Alert]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from markupsafe import Markup, escape
 
 from model.times import DAY_MS, HOUR_MS
 
@@ -22,6 +24,16 @@ def inert(value: Any) -> Any:
     """What a template prints, without characters that only steer terminals and text direction. Markup stays as it is:
     autoescape has been over its parts."""
     return value.translate(_INVISIBLE) if type(value) is str else value
+
+
+def coded(text: str) -> Markup:
+    """A sentence whose `selectors` and the like stand between backticks, as HTML that shows them as code. One that is
+    never closed is a backtick."""
+    *pairs, last = re.split(r"`([^`]*)`", text)
+    shown = (escape(inert(part)) for part in pairs)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(shown)
+    ) + escape(inert(last))
 
 
 def text_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What stands in a file, section by section, and which stored object each entry means: the one of its name."""
+"""What stands in a file, section by section, and which stored object each entry means: that of its name, or its id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cli.as_code.stored import Item, Stored
 
 @dataclass(frozen=True)
 class Entry:
-    """One object of the file. `stored`: the one of the same name."""
+    """One object of the file. `stored`: the one of the same name, or of the id it gives."""
 
     section: Section
     place: str
@@ -58,16 +58,30 @@ def entries_of(document: Document, key: str, stored: Stored, problems: list[Prob
             what = "a name, which is text" if isinstance(value, dict) else f"the fields of a {section.noun}"
             problems.append(Problem(line, f"{place}: must have {what}"))
             continue
-        same = stored.named(key, name)
-        if name in first:
-            problems.append(Problem(line, f"{section.noun} {name!r}: stands twice, first in line {first[name]}"))
-        elif len(same) > 1:
-            ids = ", ".join(item["id"] for item in same)
-            said = f"several are stored under this name ({ids}), so it is not clear which is meant: rename or delete"
-            problems.append(Problem(line, f"{section.noun} {name!r}: {said}"))
-        else:
-            yield Entry(
-                section, place, name, value, same[0]["id"] if same else planned_id(section, number),
-                same[0] if same else None,
-            )  # fmt: skip
-        first.setdefault(name, line)
+        old, unclear = _meant(section, name, value.get("id"), stored)
+        if unclear:
+            at = document.line(f"{place}.id") if "id" in value else line
+            problems.append(Problem(at, f"{section.noun} {name!r}: {unclear}"))
+        known_by = name if old is None else old["id"]
+        if known_by in first:
+            problems.append(Problem(line, f"{section.noun} {name!r}: stands twice, first in line {first[known_by]}"))
+            continue
+        first[known_by] = line
+        fields = {field: given for field, given in value.items() if field != "id"}
+        yield Entry(section, place, name, fields, planned_id(section, number) if old is None else old["id"], old)
+
+
+def _meant(section: Section, name: str, id_: Any, stored: Stored) -> tuple[Item | None, str]:
+    """(the stored object that an entry means, what is not clear about that). With an `id`, which tells apart what has
+    one name, it is that one; without, the one of its name, if there is one."""
+    if id_ is not None:
+        found = next((item for item in stored.items[section.key] if item["id"] == id_), None)
+        return (
+            found,
+            "" if found else f"no {section.noun} has the id {str(id_)[:100]!r}: without an id, one is made anew",
+        )
+    same = stored.named(section.key, name)
+    if len(same) > 1:
+        ids = ", ".join(item["id"] for item in same)
+        return None, f"several are stored under this name: say which by its id ({ids}), or rename or delete"
+    return same[0] if same else None, ""

@@ -41,7 +41,10 @@ def exported(stored: Stored) -> str:
     """By name in each section, so that the same things make the same file."""
     names = Names(stored)
     document = {
-        key: [_entry(SECTIONS[key], item, names) for item in sorted(stored.items[key], key=_by_name)]
+        key: [
+            _entry(SECTIONS[key], item, names, with_id=len(stored.named(key, item["name"])) > 1)
+            for item in sorted(stored.items[key], key=_by_name)
+        ]
         for key in SECTIONS
         if stored.items[key]
     }
@@ -52,21 +55,26 @@ def exported(stored: Stored) -> str:
 
 
 def doubles(stored: Stored) -> Iterator[str]:
-    """Names that stand for several objects: `tracer apply` can't tell these apart."""
+    """Names that stand for several objects: the file tells these apart by ids, which only this Tracer knows."""
     for key in SECTIONS:
         counts = Counter(item["name"] for item in stored.items[key])
         for name, count in counts.items():
             if count > 1:
-                yield f"{count} {key} are called {name!r}: rename all but one, apply tells them apart by their names"
+                yield (
+                    f"{count} {key} are called {name!r}: the file tells them apart by their ids, which another Tracer "
+                    "does not know; rename all but one to do without"
+                )
 
 
 def _by_name(item: Item) -> tuple[str, str, str]:
     return item["name"].casefold(), item["name"], item["id"]
 
 
-def _entry(section: Section, item: Item, names: Names) -> dict[str, Any]:
+def _entry(section: Section, item: Item, names: Names, *, with_id: bool) -> dict[str, Any]:
     defaults = section.defaults(item)
     entry: dict[str, Any] = {"name": item["name"]}
+    if with_id:
+        entry["id"] = item["id"]
     for field, value in item.items():
         if field in section.read_only or field in ("name", _SET_FOR_A_WHILE) or (field == "locations" and not value):
             continue

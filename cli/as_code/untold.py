@@ -8,7 +8,8 @@ from cli.as_code.sections import CHECKS
 
 
 def untold(plan: Plan) -> list[Step]:
-    """The checks, of the file or stored, that no enabled rule with a channel that works covers."""
+    """The checks, of the file or stored, that no enabled rule with a channel that works covers. A paused one has
+    nothing to tell."""
     after = [step for step in (*plan.steps, *plan.left) if step.action != "delete"]
     working = {step.id for step in after if step.section.key == "channels" and _works(step)}
     covering = [
@@ -16,7 +17,7 @@ def untold(plan: Plan) -> list[Step]:
         for rule in (step.after for step in after if step.section.key == "rules")
         if rule is not None and rule.get("enabled", True) and working & set(rule["channels"])
     ]
-    checks = [step for step in after if step.section.key in CHECKS]
+    checks = [step for step in after if step.section.key in CHECKS and (step.after or {}).get("status") != "paused"]
     return [check for check in checks if not any(rule.covers(check.id, _tags(check)) for rule in covering)]
 
 

@@ -7,18 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
 from cli.ci.asking import Asked, ask_for_one, ask_for_tag
-from cli.ci.ending import Ending, end, plain
-from cli.ci.evidence import NotSavedError, saved, with_evidence
-from cli.ci.following import Clock, at_batch, at_runs, follow
-from cli.ci.progress import shown
-from cli.ci.results import ExitCode, JourneyResult
+from cli.ci.ending import Cut, Ending, end, end_before, forget, plain
+from cli.ci.results import ExitCode
+from cli.ci.waiting import wait_for
 from cli.client import ApiError, Client
 from cli.resources import json_option, print_refusal
 from cli.tables import print_json
@@ -81,7 +77,7 @@ def run(
     """Run journeys now: one by its id, all with a tag, or one from a file.
 
     Exit code with --wait and --file: 0 all passed, 1 some failed, 2 wrong usage, no connection or nothing to run, 3 not
-    measured or not finished in time.
+    measured or not finished in time, 130 interrupted (runs on probes go on).
     """
     options = Options(timeout_s=timeout or _DEFAULT_TIMEOUT_S, variables=dict(variables), **given)
     if sum(each is not None for each in (journey_id, tag, file)) != 1:
@@ -93,16 +89,33 @@ def run(
         raise click.UsageError("--headed needs a desktop: neither DISPLAY nor WAYLAND_DISPLAY is set here")
     if options.junit is not None and not options.junit.absolute().parent.is_dir():
         raise click.UsageError(f"--junit: there is no folder {options.junit.parent}")
-    if file is not None:
-        from cli.ci.local import run_file  # the browser's code, which nothing else here needs
-
-        results = run_file(file, options.variables, options.base_url, options.evidence, headed=headed)
-        end(Ending(results, "file"), junit=options.junit, as_json=options.as_json)
+    forget(options.junit)
+    suite = "file" if file is not None else tag or "journey"
     try:
+        if file is not None:
+            _here(file, options, headed=headed)
         _on_probes(Client(), journey_id, tag, options, wait=wait)
     except ApiError as error:
         print_refusal(error)
-        sys.exit(ExitCode.NOTHING_RUN)
+        end_before(str(error), ExitCode.NOTHING_RUN, suite=suite, junit=options.junit)
+    except KeyboardInterrupt:
+        asked = "" if file is not None else " before Tracer had answered: what was asked for may run all the same"
+        click.secho(f"Interrupted{asked}.", fg="yellow", err=True)
+        end_before(f"Interrupted{asked}.", ExitCode.INTERRUPTED, suite=suite, junit=options.junit)
+
+
+def _here(file: Any, options: Options, *, headed: bool) -> NoReturn:
+    from cli.ci.local import NothingRunError, run_file  # the browser's code, which nothing else here needs
+
+    try:
+        walked = run_file(file, options.variables, options.base_url, options.evidence, headed=headed)
+    except NothingRunError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        click.secho(str(error), fg="red", err=True)
+        end_before("; ".join((str(error), *error.lines)), ExitCode.NOTHING_RUN, suite="file", junit=options.junit)
+    cut: Cut | None = "interrupted" if walked.interrupted else None
+    end(Ending(walked.results, "file", cut=cut, told_steps=True), junit=options.junit, as_json=options.as_json)
 
 
 def _refuse_pointless(options: Options, *, by_id: bool, local: bool, wait: bool, timeout: float | None) -> None:
@@ -131,23 +144,10 @@ def _on_probes(client: Client, journey_id: str | None, tag: str | None, options:
     if not wait:
         _print_asked(asked, options.as_json)
         return
-    results: Sequence[JourneyResult] = asked.results
-    lost = None
-    look = at_runs(client, asked.results) if asked.batch_id is None else at_batch(client, asked.batch_id)
-    try:
-        results = shown(_errors(), follow(look, options.timeout_s, Clock())) or results
-    except ApiError as error:
-        lost = error
-    results = with_evidence(client, results)
-    if options.evidence is not None:
-        results = _saved(results, options.evidence)
-    if lost is not None:
-        print_refusal(lost)
-    elif not all(result.ended for result in results):
-        click.secho(f"Not finished within {options.timeout_s:g} s; the runs go on.", fg="yellow", err=True)
-    host = urlsplit(client.url).hostname or "localhost"
-    ending = Ending(results, tag or "journey", host, asked.batch_id, lost is not None)
-    end(ending, junit=options.junit, as_json=options.as_json)
+    wait_for(
+        client, asked, tag or "journey",
+        timeout_s=options.timeout_s, junit=options.junit, evidence=options.evidence, as_json=options.as_json,
+    )  # fmt: skip
 
 
 def _print_asked(asked: Asked, as_json: bool) -> None:
@@ -158,15 +158,3 @@ def _print_asked(asked: Asked, as_json: bool) -> None:
         click.echo(f"{result.run_id}  {result.title}  {result.url}")
     if asked.batch_id is not None:
         click.echo(f"{asked.batch_id}: {len(asked.results)} asked for; --wait waits for them")
-
-
-def _saved(results: Sequence[JourneyResult], folder: Path) -> Sequence[JourneyResult]:
-    try:
-        return saved(results, folder)
-    except NotSavedError as error:
-        click.secho(str(error), fg="red", err=True)
-        return results
-
-
-def _errors() -> Console:
-    return Console(stderr=True)

@@ -8,7 +8,7 @@ steps stand in the text of a failure and in `system-out`, and no element or attr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from xml.etree import ElementTree
 
 from cli.ci.lines import step_lines
@@ -18,14 +18,21 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def report(
-    suite: str, results: Sequence[JourneyResult], *, host: str, started_at: str, facts: Mapping[str, str]
+    suite: str,
+    results: Sequence[JourneyResult],
+    *,
+    host: str,
+    started_at: str,
+    facts: Mapping[str, str],
+    problem: str | None = None,
 ) -> bytes:
-    """One suite. `started_at`: UTC, without zone or parts of a second, as the schema wants it. `facts`: properties."""
+    """One suite. `started_at`: UTC, without zone or parts of a second, as the schema wants it. `facts`: properties.
+    `problem`: why nothing was run, an error of its own: an empty report would look like success."""
     root = ElementTree.Element("testsuites")
     counts = {
-        "tests": len(results),
+        "tests": len(results) + (problem is not None),
         "failures": sum(result.status == "failed" for result in results),
-        "errors": sum(result.status not in ("failed", "success") for result in results),
+        "errors": sum(result.status not in ("failed", "success") for result in results) + (problem is not None),
         "skipped": 0,
     }
     attributes = {
@@ -39,6 +46,13 @@ def report(
         ElementTree.SubElement(properties, "property", _clean_all({"name": name, "value": value}))
     for result in results:
         _case(one, suite, result)
+    if problem is not None:
+        case = ElementTree.SubElement(
+            one, "testcase", _clean_all({"name": "Nothing was run", "classname": suite, "time": _seconds(0)})
+        )
+        ElementTree.SubElement(case, "error", _clean_all({"message": problem, "type": "not_run"})).text = _clean(
+            problem
+        )
     pages = "\n".join(f"{result.title}: {result.url}" for result in results if result.url)
     ElementTree.SubElement(one, "system-out").text = _clean(pages)
     ElementTree.SubElement(one, "system-err").text = ""
@@ -55,11 +69,19 @@ def _case(suite: ElementTree.Element, tag: str, result: JourneyResult) -> None:
     kind = "failure" if result.status == "failed" else "error"
     code = (result.error or {}).get("code") or ("unknown" if result.ended else "not_finished")
     fault = ElementTree.SubElement(case, kind, _clean_all({"message": result.reason, "type": code}))
-    told = [result.reason, "", *step_lines(result)]
+    parts = [[result.reason], step_lines(result), [*_where(result)]]
+    fault.text = _clean("\n\n".join("\n".join(part) for part in parts if part))
+
+
+def _where(result: JourneyResult) -> Iterator[str]:
+    """Where to look. The page is said to hold what it holds."""
     if result.url:
-        told += ["", f"Run, with its screenshots and trace: {result.url}"]
-    told += [f"{artifact.type}: {artifact.where}" for artifact in result.artifacts if _lasts(artifact)]
-    fault.text = _clean("\n".join(told))
+        kinds = {artifact.type for artifact in result.artifacts}
+        shown = " and ".join(kind for kind in ("screenshot", "trace") if kind in kinds)
+        yield f"Run, with its {shown}: {result.url}" if shown else f"Run: {result.url}"
+    for artifact in result.artifacts:
+        if _lasts(artifact):
+            yield f"{artifact.type}: {artifact.where}"
 
 
 def _lasts(artifact: Artifact) -> bool:

@@ -16,11 +16,11 @@ _WORDS = {"success": "passed", "failed": "failed", "unknown": "not measured", "r
 _MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
 
 
-def print_results(console: Console, results: Sequence[JourneyResult]) -> None:
-    """A line for each, and below those that did not pass their steps and links."""
+def print_results(console: Console, results: Sequence[JourneyResult], *, steps: bool = True) -> None:
+    """A line for each, and below those that did not pass their links, and their steps unless they were told before."""
     for result in results:
         console.print(headline(result), soft_wrap=True)
-        for line in _details(result):
+        for line in _details(result, steps=steps):
             console.print(Text(f"    {line}", style="dim"), soft_wrap=True)
     console.print(Text(summary(results), style="bold"))
 
@@ -42,8 +42,8 @@ def step_lines(result: JourneyResult) -> list[str]:
     return [step_line(step) for step in result.steps]
 
 
-def _details(result: JourneyResult) -> Iterator[str]:
-    if result.status != "success":
+def _details(result: JourneyResult, *, steps: bool) -> Iterator[str]:
+    if steps and result.status != "success":
         yield from step_lines(result)
     if result.url:
         yield f"run page    {result.url}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import click
 import msgspec
@@ -20,18 +19,16 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.as_code.document import Document, InvalidFileError, Problem, read_document
-from cli.check import ALLOWED_BY_HAND
-from cli.ci.evidence import file_name, folder_name
+from cli.ci.keeping import Keeping
 from cli.ci.lines import step_line
-from cli.ci.results import Artifact, ExitCode, JourneyResult, as_status
-from cli.environment import read_settings
+from cli.ci.results import JourneyResult, as_status
+from cli.environment import ALLOWED_BY_HAND, read_settings
 from journeys.chromium import find
 from journeys.definition import JourneyCheck
 from journeys.errors import BrowserMissingError
 from journeys.pool import BrowserPool
 from journeys.variables import undefined
 from model.evidence import StepResult
-from model.outcome import Outcome
 from model.protocol import RunOverrides
 from model.secrets import MASK, split
 from model.times import iso
@@ -40,30 +37,54 @@ from model.validation import field_errors
 HERE = "this machine"
 _ELSEWHERE = ("depends_on", "locations")
 """Fields that say nothing here, and may hold what only a Tracer understands."""
-_CHILD = (sys.executable, "-m", "journeys.child")
+_CHILD = (sys.executable, "-m", "journeys.child", "--in-words")
+
+
+class NothingRunError(Exception):
+    """The file or the browser is not usable. `lines`: what exactly, one each."""
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
+@dataclass(frozen=True)
+class Walked:
+    """`interrupted`: by Ctrl-C; what had not ended by then is among the results all the same."""
+
+    results: Sequence[JourneyResult]
+    interrupted: bool = False
 
 
 def run_file(
     file: IO[str], variables: Mapping[str, str], base_url: str | None, folder: Path | None, *, headed: bool
-) -> list[JourneyResult]:
-    """Walks the journey, or each of the file's `journeys:`, once, and keeps the evidence in `folder` (else in a new one
-    beside other temporary files). Ends the command with exit code 2 when the file or the browser is not usable."""
+) -> Walked:
+    """Walks the journey, or each of the file's `journeys:`, once. Evidence of all goes to `folder`; with none, that of
+    journeys that did not pass to a new one beside other temporary files. Raises NothingRunError."""
     try:
         document = read_document(file.name, _text_of(file), os.environ)
         journeys = journeys_of(document, variables)
     except InvalidFileError as error:
-        for problem in error.problems:
-            click.echo(f"{file.name}:{problem.line}: {problem.text}", err=True)
-        _stop("Nothing was run")
+        lines = [f"{file.name}:{problem.line}: {problem.text}" for problem in error.problems]
+        raise NothingRunError("Nothing was run", lines) from None
     try:
         find()
     except BrowserMissingError as error:
-        _stop(str(error))
-    kept = folder or Path(tempfile.mkdtemp(prefix="tracer-evidence-"))
+        raise NothingRunError(str(error)) from None
+    keeping = Keeping(folder)
     overrides = RunOverrides(dict(variables), base_url)
-    results = asyncio.run(_walk_all(journeys, overrides, kept, headed=headed))
-    click.echo(f"Evidence is in {kept}; `playwright show-trace` opens a trace.zip", err=True)
-    return results
+    walked: list[JourneyResult] = []
+    interrupted = False
+    try:
+        asyncio.run(_walk_all(journeys, overrides, keeping, walked, headed=headed))
+    except KeyboardInterrupt:
+        interrupted = True
+        click.secho("Interrupted; the browser is closed.", fg="yellow", err=True)
+        cut = {"code": "interrupted", "message": "it was interrupted"}
+        walked += [JourneyResult(journey.name, HERE, error=cut) for journey in journeys[len(walked) :]]
+    if keeping.folder is not None:
+        click.echo(f"Evidence is in {keeping.folder}; `playwright show-trace` opens a trace.zip", err=True)
+    return Walked(walked, interrupted)
 
 
 def journeys_of(document: Document, variables: Mapping[str, str]) -> list[JourneyCheck]:
@@ -122,20 +143,28 @@ def _journey(entry: Any, variables: Mapping[str, str]) -> JourneyCheck:
 
 
 async def _walk_all(
-    journeys: Sequence[JourneyCheck], overrides: RunOverrides, folder: Path, *, headed: bool
-) -> list[JourneyResult]:
+    journeys: Sequence[JourneyCheck],
+    overrides: RunOverrides,
+    keeping: Keeping,
+    walked: list[JourneyResult],
+    *,
+    headed: bool,
+) -> None:
+    """Adds to `walked` as each ends: an interruption loses none of them."""
     allowed = ",".join(read_settings().allow_nets or ALLOWED_BY_HAND)
     with tempfile.TemporaryDirectory(prefix="tracer-browser-", ignore_cleanup_errors=True) as home:
         command = (*_CHILD, "--headed") if headed else _CHILD
         pool = BrowserPool(Path(home) / "pool", 1, {"TRACER_ALLOW_NETS": allowed}, command)
         try:
-            return [await _walk(pool, journey, overrides, Path(home) / "evidence", folder) for journey in journeys]
+            for journey in journeys:
+                result = await _walk(pool, journey, overrides, Path(home) / "evidence", keeping)
+                walked.append(result)
         finally:
             await pool.close()
 
 
 async def _walk(
-    pool: BrowserPool, journey: JourneyCheck, overrides: RunOverrides, found: Path, folder: Path
+    pool: BrowserPool, journey: JourneyCheck, overrides: RunOverrides, found: Path, keeping: Keeping
 ) -> JourneyResult:
     console = Console(stderr=True)
     console.print(Text(journey.name, style="bold"))
@@ -146,27 +175,16 @@ async def _walk(
         console.print(Text(f"  {step_line(msgspec.to_builtins(step))}"), soft_wrap=True)
 
     outcome = await pool.walk(definition, "run_byhand", journey.timeout, overrides, told)
-    return replace(_result(journey, outcome, found, folder), started_at=started_at)
-
-
-def _result(journey: JourneyCheck, outcome: Outcome, found: Path, folder: Path) -> JourneyResult:
     result = JourneyResult(
         journey.name,
         HERE,
         as_status(outcome.status),
         duration_ms=outcome.duration_ms,
+        started_at=started_at,
         error=None if outcome.error is None else msgspec.to_builtins(outcome.error),
         steps=[msgspec.to_builtins(step) for step in outcome.steps],
     )
-    place = folder / folder_name(result)
-    place.mkdir(parents=True, exist_ok=True)
-    artifacts = []
-    for evidence in outcome.artifacts:
-        artifact = Artifact(evidence.type, "", evidence.content_type, evidence.step_index)
-        path = place / file_name(artifact)
-        shutil.move(found / evidence.sha256, path)
-        artifacts.append(replace(artifact, where=str(path)))
-    return replace(result, artifacts=artifacts)
+    return keeping.keep(result, outcome, found)
 
 
 def _text_of(file: IO[str]) -> str:
@@ -174,8 +192,3 @@ def _text_of(file: IO[str]) -> str:
         return file.read()
     except (UnicodeDecodeError, OSError) as error:
         raise click.UsageError(f"{file.name} can't be read: {error}") from None
-
-
-def _stop(message: str) -> NoReturn:
-    click.secho(message, fg="red", err=True)
-    sys.exit(ExitCode.NOTHING_RUN)

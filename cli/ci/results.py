@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     NOTHING_RUN = 2
     NOT_MEASURED = 3
+    INTERRUPTED = 130
+    """As a shell says it of what Ctrl-C has ended: no verdict on the site."""
 
 
 @dataclass(frozen=True)

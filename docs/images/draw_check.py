@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.check import ALLOWED_BY_HAND
+from cli.environment import ALLOWED_BY_HAND
 from cli.waterfall import print_outcome
 from probes.once import run_once
 from probes.target import definition_of

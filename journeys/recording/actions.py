@@ -12,6 +12,7 @@ from journeys.recording.locators import Target
 StepFields = dict[str, Any]
 Given = Mapping[str, ast.expr]
 """Options of a call, by name."""
+_MOST_OF_A_NAME = 80
 _HARMLESS = frozenset({"no_wait_after", "delay", "wait_until", "strict", "path", "full_page"})
 """They change how something is done, not what."""
 
@@ -37,6 +38,14 @@ def with_timeout(fields: StepFields, options: Given) -> StepFields:
     if "timeout" not in options:
         return fields
     return {**fields, "timeout": _number(options["timeout"]) / 1000}
+
+
+def named(step: StepFields, target: Target) -> StepFields:
+    """The step as people call it, `fill Email`, where its selector is more than they would like to read."""
+    if not target.called or "selector" not in step:
+        return step
+    called = target.called if len(target.called) <= _MOST_OF_A_NAME else f"{target.called[: _MOST_OF_A_NAME - 1]}…"
+    return {"type": step["type"], "name": f"{step['type'].replace('_', ' ')} {called}", **step}
 
 
 def only(options: Given, *known: str) -> None:

@@ -24,10 +24,13 @@ _ROLE_STATES = {
 
 @dataclass(frozen=True)
 class Target:
-    """An element, or the page itself while `parts` is empty. `frames`: selectors of the frames it lies in."""
+    """An element, or the page itself while `parts` is empty. `frames`: selectors of the frames it lies in. `window`:
+    the number of its window. `called`: the element as people call it, "" where the script has only a selector."""
 
     parts: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
+    window: int = 0
+    called: str = ""
 
     @property
     def selector(self) -> str:
@@ -37,16 +40,16 @@ class Target:
     def frame(self) -> str | None:
         return FRAME_IN_FRAME.join(self.frames) or None
 
-    def within(self, part: str) -> Target:
-        """What `part` finds inside this, or of this."""
-        return replace(self, parts=(*self.parts, part))
+    def within(self, part: str, called: str | None = None) -> Target:
+        """What `part` finds inside this, or of this. `called`: what people call it; None where it stays the same."""
+        return replace(self, parts=(*self.parts, part), called=self.called if called is None else called)
 
     def in_frame(self, part: str | None = None) -> Target:
         """The page inside the frame that this is, or that `part` finds inside this."""
         parts = self.parts if part is None else (*self.parts, part)
         if not parts:
             raise NotTaken("no frame is named")
-        return Target((), (*self.frames, " >> ".join(parts)))
+        return replace(self, parts=(), frames=(*self.frames, " >> ".join(parts)), called="")
 
 
 Pages = Mapping[str, "Target | str"]
@@ -111,7 +114,7 @@ def _locator(call: _Call) -> Target:
     call.only("has_text", "has_not_text", "has", "has_not")
     found = call.argument()
     inner = _inner(found, call) if not isinstance(found, ast.Constant) else text_of(found)
-    return _filtered(call.before.within(inner), call)
+    return _filtered(call.before.within(inner, ""), call)
 
 
 def _filter(call: _Call) -> Target:
@@ -141,7 +144,8 @@ def _condition(name: str, node: ast.expr, call: _Call) -> str:
 
 def _by_role(call: _Call) -> Target:
     call.only("name", "exact", *_ROLE_STATES)
-    selector = f"role={text_of(call.argument())}"
+    role = called = text_of(call.argument())
+    selector = f"role={role}"
     for name, node in call.options.items():
         if name in _ROLE_STATES:
             value = value_of(node)
@@ -150,39 +154,44 @@ def _by_role(call: _Call) -> Target:
             selector += f"[{_ROLE_STATES[name]}={json.dumps(value)}]"
     if "name" in call.options:
         name_ = pattern_of(call.options["name"])
+        called = _called(name_)
         if isinstance(name_, Regex):
             selector += f"[name={name_.for_selectors}]"
         else:  # as Playwright has it: a part of the name in any case, or the whole of it
             selector += f"[name={_quoted(name_)}]" if call.exact else f"[name*={_quoted(name_)}i]"
-    return call.before.within(selector)
+    return call.before.within(selector, called)
 
 
 def _by_text(call: _Call) -> Target:
     call.only("exact")
     text = pattern_of(call.argument())
+    called = _called(text)
     if isinstance(text, Regex):
-        return call.before.within(f"text={text.for_selectors}")
-    if call.exact:
-        return call.before.within(f"text={_quoted(text)}")
+        return call.before.within(f"text={text.for_selectors}", called)
+    if call.exact:  # `text="x"` would pass over an element of which a part is bold
+        return call.before.within(f"internal:text={_json(text)}s", called)
     plain = text.strip() == text and text[:1] not in _PLAIN_START and ">>" not in text and "\n" not in text
-    return call.before.within(f"text={text}" if plain and text else f":text({_quoted(text)})")
+    return call.before.within(f"text={text}" if plain and text else f":text({_quoted(text)})", called)
 
 
 def _by_label(call: _Call) -> Target:
     call.only("exact")
     label = pattern_of(call.argument())
     said = f"{_json(label)}s" if call.exact and isinstance(label, str) else _loose(label)
-    return call.before.within(f"internal:label={said}")
+    return call.before.within(f"internal:label={said}", _called(label))
 
 
 def _by_attribute(attribute: str) -> Callable[[_Call], Target]:
     def make(call: _Call) -> Target:
         call.only("exact")
         value = pattern_of(call.argument())
+        called = _called(value)
         if isinstance(value, Regex):
-            return call.before.within(f"internal:attr=[{attribute}={value.for_selectors}]")
+            return call.before.within(f"internal:attr=[{attribute}={value.for_selectors}]", called)
+        if not (call.exact or value.isascii()):  # to CSS Ü and ü differ also where case does not matter
+            return call.before.within(f"internal:attr=[{attribute}={_quoted(value)}i]", called)
         said = f"={_quoted(value)}" if call.exact else f"*={_quoted(value)} i"
-        return call.before.within(f"[{attribute}{said}]")
+        return call.before.within(f"[{attribute}{said}]", called)
 
     return make
 
@@ -191,8 +200,8 @@ def _by_test_id(call: _Call) -> Target:
     call.only()
     value = pattern_of(call.argument())
     if isinstance(value, Regex):
-        return call.before.within(f"internal:testid=[data-testid={value.for_selectors}]")
-    return call.before.within(f"[data-testid={_quoted(value)}]")
+        return call.before.within(f"internal:testid=[data-testid={value.for_selectors}]", _called(value))
+    return call.before.within(f"[data-testid={_quoted(value)}]", _called(value))
 
 
 def _nth(call: _Call) -> Target:
@@ -236,9 +245,13 @@ _METHODS: Mapping[str, Callable[[_Call], Target]] = {
 def _inner(node: ast.expr, call: _Call) -> str:
     """A locator given to another one."""
     inner = target_of(node, call.names)
-    if not inner.parts or inner.frames != call.before.frames:
+    if not inner.parts or (inner.frames, inner.window) != (call.before.frames, call.before.window):
         raise NotTaken(f"{shown(node)} is in another frame")
     return inner.selector
+
+
+def _called(text: str | Regex) -> str:
+    return " ".join((text.source if isinstance(text, Regex) else text).split())
 
 
 def _loose(text: str | Regex) -> str:

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from journeys.recording.actions import StepFields, action, press_anywhere
+from journeys.recording.actions import StepFields, action, named, press_anywhere
 from journeys.recording.context import Context, launched, outside_of_pages
 from journeys.recording.expectations import expectation
 from journeys.recording.literals import NotTaken, shown
 from journeys.recording.locators import Target, target_of
 from journeys.recording.typed_secrets import SecretNames
+from journeys.recording.windows import Windows
 from journeys.registry import AnyStep
 from journeys.variables import names_in
 from model.validation import field_errors
@@ -27,11 +28,10 @@ from model.validation import field_errors
 MOST_CHARACTERS = 1_000_000
 _STEP: TypeAdapter[Any] = TypeAdapter(AnyStep)
 _STARTERS = frozenset({"run", "main", "asyncio.run"})
-_OTHER_WINDOW = "it is in another window, and a journey stays in one"
-_OF_WITH = {
-    "expect_popup": "what happens in the window that opens here is left out: a journey stays in one",
-    "expect_download": "that a file is downloaded here is not looked at",
-}
+_OTHER_WINDOW = "it is in a window that the script opens by itself, and a journey has those that a page opens"
+_NO_WINDOW = "the step that opens its window could not be taken"
+_POPUP = frozenset({"expect_popup", "expect_page"})
+_OF_WITH = {"expect_download": "that a file is downloaded here is not looked at"}
 
 
 class Line(NamedTuple):
@@ -64,7 +64,10 @@ def read_script(text: str) -> Recording:
         raise NoScriptError(f"it is longer than {MOST_CHARACTERS} characters")
     reader = _Reader()
     try:
-        for statement in ast.parse(text).body:
+        script = ast.parse(text)
+        uses = sorted((node.lineno, node.id) for node in ast.walk(script) if isinstance(node, ast.Name))
+        reader.windows.last_use = {name: line for line, name in uses}
+        for statement in script.body:
             reader.statement(statement)
     except SyntaxError as error:
         raise NoScriptError(f"line {error.lineno or 1} is not Python: {error.msg}") from None
@@ -74,6 +77,7 @@ def read_script(text: str) -> Recording:
         raise NoScriptError("it is nested too deeply") from None
     recording = reader.recording
     recording.fields, recording.variables = reader.context.fields, reader.secrets.values
+    recording.left += [Line(window.line, window.said) for window in reader.windows.stay_open]
     recording.left.sort()
     return recording
 
@@ -86,6 +90,7 @@ class _Reader:
         self.recording = Recording()
         self.context = Context()
         self.secrets = SecretNames()
+        self.windows = Windows()
         self._names: dict[str, Target | str] = {"page": Target()}
         self._outside = {"browser", "context", "playwright"}
         self._window_opened = False
@@ -145,12 +150,21 @@ class _Reader:
             if method in _OF_WITH:
                 self._leave(node, _OF_WITH[method])
                 if isinstance(item.optional_vars, ast.Name):
-                    window = method == "expect_popup"
-                    self._names[item.optional_vars.id] = _OTHER_WINDOW if window else _OF_WITH[method]
-            elif method not in ("sync_playwright", "async_playwright", "expect_navigation"):
+                    self._names[item.optional_vars.id] = _OF_WITH[method]
+            elif method not in (*_POPUP, "sync_playwright", "async_playwright", "expect_navigation"):
                 self._leave(node, f"`{shown(call)}` is code, and a journey is only steps")
+        before = len(self.recording.steps)
         for statement in node.body:
             self.statement(statement)
+        for item in node.items:
+            if _method(_awaited(item.context_expr)) in _POPUP:
+                self._opened(item.optional_vars, by_a_step=len(self.recording.steps) > before)
+
+    def _opened(self, name: ast.expr | None, *, by_a_step: bool) -> None:
+        """A window that a page opens, which the script knows by this name."""
+        target = Target(window=self.windows.open()) if by_a_step else _NO_WINDOW
+        if isinstance(name, ast.Name):
+            self._names[name.id] = target
 
     def _assigned(self, node: ast.Assign | ast.AnnAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -165,10 +179,12 @@ class _Reader:
         elif isinstance(value, ast.Call) and method == "new_page":
             self._names[name] = _OTHER_WINDOW if self._window_opened else Target()
             if self._window_opened:
-                raise NotTaken("a journey stays in one window: what happens in this one is left out")
+                raise NotTaken("a journey opens no window by itself: what happens in this one is left out")
             self._window_opened = True
         elif isinstance(value, ast.Attribute) and value.attr == "value" and isinstance(value.value, ast.Name):
-            self._names[name] = self._names.get(value.value.id, _OTHER_WINDOW)
+            self._names[name] = found = self._names.get(value.value.id, _OTHER_WINDOW)
+            if isinstance(found, Target) and not found.parts:
+                self.windows.name(found.window, name)
         else:
             self._names[name] = target_of(value, self._names)
 
@@ -189,22 +205,27 @@ class _Reader:
         if _root(receiver) in self._outside:
             outside_of_pages(method)
         elif method == "close" and isinstance(receiver, ast.Name):
-            return
+            closed = self._names.get(receiver.id)
+            if isinstance(closed, Target):
+                self.windows.close(closed.window, call.lineno)
         elif isinstance(receiver, ast.Call) and _is(receiver.func, "expect") and receiver.args:
-            self._add(call, expectation(target_of(receiver.args[0], self._names), method, call.args, options))
+            target = target_of(receiver.args[0], self._names)
+            self._add(call, target, expectation(target, method, call.args, options))
         elif isinstance(receiver, ast.Attribute) and receiver.attr in ("keyboard", "mouse", "touchscreen"):
-            target_of(receiver.value, self._names)
+            target = target_of(receiver.value, self._names)
             if (receiver.attr, method) != ("keyboard", "press"):
                 raise NotTaken(f"a journey has no step for {receiver.attr}.{method}()")
-            self._add(call, press_anywhere(call.args, options))
+            self._add(call, target, press_anywhere(call.args, options))
         elif method == "set_viewport_size":
             self.context.size(call.args)
         else:
-            step = action(target_of(receiver, self._names), method, call.args, options)
+            target = target_of(receiver, self._names)
+            step = action(target, method, call.args, options)
             if step is not None:
-                self._add(call, step)
+                self._add(call, target, step)
 
-    def _add(self, call: ast.Call, step: StepFields) -> None:
+    def _add(self, call: ast.Call, target: Target, step: StepFields) -> None:
+        step = named(step, target)
         looks_used = next(names_in(step), None)
         if looks_used is not None:
             raise NotTaken(f"a journey would read {{{{{looks_used}}}}} as a variable")
@@ -213,6 +234,7 @@ class _Reader:
         except ValidationError as error:
             path, messages = next(iter(field_errors(error).items()))
             raise NotTaken(f"{path} {messages[0]}") from None
+        self.windows.step_in(target.window, step["type"], call.lineno)
         kept, name = self.secrets.kept(step)
         if name is not None:
             kept_as = f"what is typed here is kept as the variable {name}, which is a secret"

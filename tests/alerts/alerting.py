@@ -79,13 +79,13 @@ def spans(state: CheckState, of: Rule) -> list[tuple[int, int | None]]:
     ]
 
 
-def add_channel(database: Database, organization_id: str, kind: str = "webhook") -> str:
+def add_channel(database: Database, organization_id: str, kind: str = "webhook", name: str | None = None) -> str:
     """A channel with nowhere to send to; its id."""
     channel_id = new_id("chan", T0)
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         session.add(
             AlertChannel(
-                id=channel_id, organization_id=organization_id, type=kind, name=kind, config={}, created_ms=T0,
+                id=channel_id, organization_id=organization_id, type=kind, name=name or kind, config={}, created_ms=T0,
                 updated_ms=T0,
             )
         )  # fmt: skip

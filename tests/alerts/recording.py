@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from alerts.record import record
 from model.errors import ErrorCode, status_for
@@ -116,8 +116,8 @@ def add_dispatch(database: Database, organization_id: str, runs: Sequence[Finish
 def rows_of(database: Database, table: type[Base], *without: str) -> list[dict[str, Any]]:
     """Every row of a table as a dict, in the order of its key, leaving out the columns named."""
     with database.read(EVERY_ORGANIZATION) as session:
-        columns = [column.key for column in table.__table__.columns if column.key not in without]
-        found = session.scalars(select(table).order_by(*table.__table__.primary_key.columns)).all()
+        columns = [column.key for column in inspect(table).columns if column.key not in without]
+        found = session.scalars(select(table).order_by(*inspect(table).primary_key)).all()
         return [{column: getattr(row, column) for column in columns} for row in found]
 
 

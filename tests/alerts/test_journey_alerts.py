@@ -9,6 +9,7 @@ import msgspec
 from alerts.messages.told import Told, told
 from alerts.payload import event_payload
 from journeys.definition import JourneyCheck
+from model.evidence import StepResult
 from model.material import material_change
 from model.outcome import RunError
 from store.checks import create_check
@@ -33,7 +34,8 @@ def fail(database: Database, organization: str, said: str, **fields: Any) -> Tol
         check_id = create_check(session, keyring, organization, definition, T0 - 60_000).id
     add_rule(database, organization, threshold=1)
     run = measured(organization, check_id, T0, passed=False, location="eu")
-    record_one(database, msgspec.structs.replace(run, error=RunError("step_failed", said)))
+    steps = (StepResult(0, "goto", "success"), StepResult(1, "click", "failed", "Buy", error=said, screenshot="0" * 64))
+    record_one(database, msgspec.structs.replace(run, error=RunError("step_failed", said), steps=steps))
     [alert] = alerts_of(database)
     with database.read(EVERY_ORGANIZATION) as session:
         payload = event_payload(session, alert, "triggered", T0 + 1_000)
@@ -47,7 +49,9 @@ def test_the_cause_names_the_step_once_and_the_target_is_where_it_begins(databas
     assert facts["Cause"].startswith(BLOCKED)
     assert facts["Target"] == "https://shop.example.com/login"
     assert heard.subject.startswith("[HIGH] Log in is down")
-    assert ("Run", heard.links[-1][1]) in heard.links
+    links = dict(heard.links)
+    assert links["Run"].startswith("https://tracer.example/runs/run_")
+    assert links["Screenshot"] == f"{links['Run']}#step-2"
     assert "/artifacts/" not in str(heard.links)
 
 

@@ -42,7 +42,7 @@ def ends(
             if _end(database, clock, organization, owner, name, status):
                 return
 
-    monkeypatch.setattr("cli.ci.command.Clock", lambda: WaitingClock(lambda: seconds[0], sleep))
+    monkeypatch.setattr("cli.ci.waiting.Clock", lambda: WaitingClock(lambda: seconds[0], sleep))
     return endings.update
 
 

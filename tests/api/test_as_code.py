@@ -123,7 +123,7 @@ def problems(result: Result) -> list[str]:
 def exported() -> str:
     result = CliRunner().invoke(tracer, ["export"])
     assert result.exit_code == 0, result.output
-    return str(result.output)
+    return str(result.stdout)
 
 
 def snapshot(owner: Client) -> Any:
@@ -290,6 +290,8 @@ def test_a_person_is_asked_for_the_number(apply: Apply, owner: Client, monkeypat
 def test_a_check_that_nobody_is_told_of_is_named(apply: Apply, owner: Client) -> None:
     apply(SHOP)
     assert "nobody is told" not in apply(SHOP).output
+    paused = "monitors:\n  - {name: Alone, type: heartbeat, interval: 60, status: paused}\n"
+    assert "nobody is told" not in apply(paused, "--dry-run").output
     alone = "monitors:\n  - {name: Alone, type: heartbeat, interval: 60}\n"
     assert "nobody is told when these fail" in apply(SHOP.replace("[On call]", "[]"), "--dry-run").output
     assert "when this fails, no rule with a channel covers it: Alone" in apply(alone, "--dry-run").output
@@ -483,7 +485,7 @@ def test_each_problem_is_named_with_its_line(apply: Apply, owner: Client) -> Non
         (12, "monitor 'Shop': stands twice, first in line 2"),
         (20, "monitor 'Gone': depends_on.0: there is no monitor"),
         (20, "monitor 'Gone': depends_on.1: there is no monitor"),
-        (21, "monitor 'Gone': id: is read-only"),
+        (21, "monitor 'Gone': no monitor has the id 'mon_1'"),
         (22, "monitors.4: must have the fields of a monitor"),
         (26, "rule 'Down': threshold: must be at least 1"),
         (27, "rule 'Down': channels.0: there is no channel called 'On call', here or stored"),
@@ -530,8 +532,35 @@ def test_names_that_are_not_unique_are_told_apart_by_ids_or_refused(apply: Apply
     assert done(apply(rule % ids[0])).startswith("Done: 1 created")
     assert "several are stored under this name" in problems(apply("monitors:\n  - {name: Twin, type: heartbeat}\n"))[0]
     result = CliRunner().invoke(tracer, ["export"])
-    assert "2 monitors are called 'Twin'" in result.output
+    assert "2 monitors are called 'Twin': the file tells them apart by their ids" in result.stderr
     assert f"- {ids[0]}" in result.output
+
+
+def test_what_has_one_name_is_told_apart_by_ids_so_an_export_changes_nothing(apply: Apply, owner: Client) -> None:
+    for path, body in (
+        ("/v1/monitors", {"name": "Twin", "type": "heartbeat", "interval": 60}),
+        ("/v1/alert-channels", {"name": "Hook", "type": "slack", "config": {"webhook_url": "https://a.example/"}}),
+    ):
+        for _ in range(2):
+            owner.data("POST", path, body, status=201)
+    before, text = snapshot(owner), exported()
+    assert done(apply(text)) == "Done: 0 created, 0 changed, 4 unchanged, 0 deleted"
+    assert snapshot(owner) == before
+    assert exported() == text
+
+
+def test_an_entry_with_its_id_may_have_another_name(apply: Apply, owner: Client) -> None:
+    ids = [
+        owner.data("POST", "/v1/monitors", {"name": "Twin", "type": "heartbeat", "interval": 60}, status=201)["id"]
+        for _ in range(2)
+    ]
+    entry = "  - {name: %s, id: %s, type: heartbeat, interval: 60}\n"
+    renamed = apply("monitors:\n" + entry % ("Other", ids[1]))
+    assert "~ monitor Other: name Twin → Other" in renamed.output
+    assert {item["id"]: item["name"] for item in owner.data("GET", "/v1/monitors")} == {ids[0]: "Twin", ids[1]: "Other"}
+    twice = "monitors:\n" + entry % ("A", ids[1]) + entry % ("B", ids[1])
+    assert "monitor 'B': stands twice, first in line 2" in problems(apply(twice))[0]
+    assert "no monitor has the id 'mon_nowhere'" in problems(apply("monitors:\n" + entry % ("A", "mon_nowhere")))[0]
 
 
 def test_a_circle_of_dependencies_is_refused(apply: Apply, owner: Client) -> None:

@@ -11,6 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.ci import following, waiting
+from cli.ci.following import Clock
+from cli.client import ApiError
 from cli.main import tracer
 from tests.api.conftest import PUBLIC_URL, Client
 from tests.api.endings import WORDS, Ends
@@ -100,7 +103,100 @@ def test_what_has_not_ended_in_time_is_not_measured_and_in_the_report(
     assert result.exit_code == 3
     assert "Not finished within 20 s; the runs go on." in result.stderr
     [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
-    assert [error.get("type") for error in suite.iter("error")] == ["not_finished"]
+    [error] = suite.iter("error")
+    page = next(line for line in (error.text or "").splitlines() if line.startswith("Run: "))
+    said = "it had not finished within 20 s; the run goes on"
+    assert (error.get("type"), error.get("message"), error.text) == ("not_finished", said, f"{said}\n\n{page}")
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, waits: int) -> None:
+    """Ctrl-C while the command waits for the so manyeth time."""
+    real = command_clock()
+
+    def sleep(seconds: float) -> None:
+        nonlocal waits
+        waits -= 1
+        if waits < 0:
+            raise KeyboardInterrupt
+        real.sleep(seconds)
+
+    monkeypatch.setattr("cli.ci.waiting.Clock", lambda: Clock(real.now, sleep))
+
+
+def command_clock() -> Clock:
+    """As the fixture `ends` has set it."""
+    return waiting.Clock()
+
+
+def test_ctrl_c_is_no_verdict_says_what_goes_on_and_reports_what_is_known(
+    owner: Client, ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke(owner, "Browse", "Buy")
+    ends(Buy="failed")
+    interrupt_after(monkeypatch, 1)
+    file = tmp_path / "report.xml"
+    result = wait_for_smoke("--junit", str(file))
+    assert (result.exit_code, "Aborted" in result.output) == (130, False)
+    [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+    batch = next(each.get("value") for each in suite.iter("property"))
+    assert f"Interrupted; the batch {batch} goes on." in result.stderr
+    assert f"/v1/batches/{batch} says how all of it went" in result.stderr
+    assert result.stdout.splitlines()[-1] == "2 runs: 0 passed, 1 failed, 1 not finished"
+    faults = {
+        case.get("name"): [(fault.tag, fault.get("message")) for fault in case] for case in suite.iter("testcase")
+    }
+    assert faults == {
+        "Browse (local)": [("error", "the wait for it was interrupted; the run goes on")],
+        "Buy (local)": [("failure", WORDS)],
+    }
+
+
+def test_ctrl_c_while_one_journey_is_waited_for_names_its_run(
+    owner: Client, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journey = make(owner, name="Buy")
+    ends()
+    interrupt_after(monkeypatch, 0)
+    result = typed("run", journey["id"], "--wait")
+    [run] = owner.data("GET", f"/v1/journeys/{journey['id']}/runs")
+    assert (result.exit_code, f"`tracer runs show {run['id']}` says how it went" in result.stderr) == (130, True)
+
+
+def test_what_was_known_is_reported_when_tracer_goes_away(
+    owner: Client, ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoke(owner, "Browse", "Buy")
+    ends(Buy="failed")
+    real, looked = following.of_api, []
+
+    def away(run: Any, fallback: Any = None) -> Any:
+        looked.append(run["run_id"])
+        if len(looked) > 4:
+            raise ApiError("Tracer can't be reached", status=404)
+        return real(run, fallback)
+
+    monkeypatch.setattr("cli.ci.following.of_api", away)
+    file = tmp_path / "report.xml"
+    assert wait_for_smoke("--junit", str(file)).exit_code == 1
+    [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
+    [error] = suite.iter("error")
+    assert error.get("message") == "how it went can't be asked for: Tracer can't be reached"
+
+
+def test_nothing_to_run_is_an_error_in_the_report_and_no_old_one_stays(
+    api: None, owner: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "report.xml"
+    for url, said in ((None, "No journey has the tag 'smoke'"), ("http://127.0.0.1:9", "can't be reached")):
+        file.write_text("<testsuites>all green, last week</testsuites>")
+        if url is not None:
+            monkeypatch.setenv("TRACER_URL", url)
+        assert wait_for_smoke("--junit", str(file)).exit_code == 2
+        assert breaches(file.read_bytes()) == []
+        [suite] = ElementTree.parse(file).getroot()  # noqa: S314 - our own report
+        [error] = suite.iter("error")
+        assert (suite.get("errors"), error.get("type"), said in (error.get("message") or "")) == ("1", "not_run", True)
 
 
 def test_json_has_each_run_with_its_steps_and_the_exit_code(owner: Client, ends: Ends) -> None:
@@ -226,6 +322,55 @@ def test_journeys_are_listed_shown_changed_and_deleted_by_hand(api: None, owner:
     assert typed("show", made["id"]).exit_code == 2
 
 
+def test_a_journey_is_shown_without_what_is_null(api: None, owner: Client) -> None:
+    steps = [{"type": "goto", "url": "https://a.example/"}, {"type": "click", "selector": "#buy", "name": "Buy"}]
+    journey = make(owner, name="Buy", steps=steps)
+    shown = typed("show", journey["id"]).stdout
+    assert "- {type: goto, url: 'https://a.example/'}" in shown
+    assert "- {type: click, name: Buy, selector: '#buy'}" in shown
+    assert "null" not in shown
+    assert '"frame": null' in typed("show", journey["id"], "--json").stdout
+
+
+def test_a_run_is_shown_with_its_steps_its_cause_and_its_files(owner: Client, ends: Ends) -> None:
+    smoke(owner, "Buy")
+    ends(Buy="failed")
+    run = json.loads(wait_for_smoke("--json").stdout)["runs"][0]["run_id"]
+    shown = CliRunner().invoke(tracer, ["runs", "show", run])
+    assert shown.exit_code == 0, shown.output
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["cause", *WORDS.split()] in lines
+    assert ["1", "goto", "-", "●", "success", "210", "-"] in lines
+    assert ["2", "click", "Buy", "■", "failed", "9000", *["it", "is", "covered", "by", "`#banner`"]] in lines
+    assert ["3", "screenshot", "-", "◌", "skipped", "-", "-"] in lines
+    assert "dns_ms" not in shown.stdout
+    assert "null" not in shown.stdout
+    whole = json.loads(CliRunner().invoke(tracer, ["runs", "show", run, "--json"]).stdout)
+    assert (whole["error"]["message"], "steps" in whole) == (WORDS, False)
+
+
+def test_the_files_of_a_run_are_links_on_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://tracer.example/artifacts/" + "x" * 200
+    artifacts = [
+        {"type": "screenshot", "step_index": 1, "url": url}, {"type": "trace", "step_index": None, "url": f"{url}2"},
+    ]  # fmt: skip
+    answers = {"/v1/runs/run_1": {"id": "run_1", "journey_id": "jny_1"}, "/v1/runs/run_1/artifacts": artifacts}
+    monkeypatch.setattr("cli.showing_runs.ask", lambda _, path: {"data": answers.get(path, [])})
+    lines = CliRunner().invoke(tracer, ["runs", "show", "run_1"]).stdout.splitlines()
+    assert lines[-2:] == [f"{'screenshot of step 2':<24}{url}", f"{'trace':<24}{url}2"]
+
+
+def test_why_is_answered_for_journeys_and_a_mistyped_id_shows(owner: Client, ends: Ends) -> None:
+    journey = make(owner, name="Buy")
+    for id_, said in (
+        (journey["id"], "Nothing failed there"), ("jny_nowhere", "There is no journey jny_nowhere"),
+        ("mon_nowhere", "There is no monitor mon_nowhere"), ("run_nowhere", "There is no run run_nowhere"),
+        ("nonsense", "There is no monitor nonsense"),
+    ):  # fmt: skip
+        result = CliRunner().invoke(tracer, ["why", id_])
+        assert (result.exit_code, said in result.output) == (0 if id_ == journey["id"] else 2, True), result.output
+
+
 def test_the_steps_of_a_run_by_hand(owner: Client, ends: Ends) -> None:
     smoke(owner, "Buy")
     ends(Buy="failed")
@@ -245,7 +390,11 @@ def test_a_recording_is_saved_over_rest_and_printed_without(api: None, owner: Cl
     )
     printed = typed("import", str(script))
     assert printed.exit_code == 0
-    assert printed.stdout.startswith("name: log in\n")
+    missing = f"1 line of {script} was not taken: the journey checks less than the script did."
+    assert printed.stdout.startswith(
+        f"# {missing}\n#   line 4: a journey has no step for reload(): use goto()\nname: log in\n"
+    )
+    assert missing in printed.stderr
     assert f"{script}:4: not taken: a journey has no step for reload()" in printed.stderr
     assert f"{script}:3: what is typed here is kept as the variable PASSWORD" in printed.stderr
     assert owner.data("GET", "/v1/journeys") == []
@@ -253,8 +402,25 @@ def test_a_recording_is_saved_over_rest_and_printed_without(api: None, owner: Cl
     assert saved.exit_code == 0
     [journey] = owner.data("GET", "/v1/journeys")
     assert (journey["name"], journey["tags"], journey["locations"]) == ("Log in", ["smoke"], ["eu"])
+    assert journey["status"] == "paused"
+    assert (
+        f"Saved paused, as it lacks lines of the script. Look at it, then `tracer journeys resume {journey['id']}`"
+        in (saved.stderr)
+    )
     assert journey["variables"] == {"PASSWORD": "********"}
     assert [step["type"] for step in journey["steps"]] == ["goto", "fill"]
+
+
+def test_a_recording_that_was_taken_whole_or_is_forced_is_saved_running(
+    api: None, owner: Client, tmp_path: Path
+) -> None:
+    script = tmp_path / "a.py"
+    for text, words in (("", []), ("page.reload()\n", ["--force"])):
+        script.write_text('page.goto("https://a.example/")\n' + text)
+        saved = typed("import", str(script), "--save", *words)
+        assert (saved.exit_code, "Saved paused" in saved.stderr) == (0, False)
+    assert [journey["status"] for journey in owner.data("GET", "/v1/journeys")] == ["active", "active"]
+    assert "--force goes with --save" in typed("import", str(script), "--force").output
 
 
 @pytest.mark.parametrize(

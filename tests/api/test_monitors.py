@@ -90,7 +90,7 @@ def test_the_seeds_delete_answers_the_id_and_then_there_is_no_such_monitor(owner
     made = make(owner)
     assert owner.data("DELETE", f"/v1/monitors/{made['id']}") == {"id": made["id"], "deleted": True}
     for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/run"), ("GET", "/runs")):
-        body = {} if method in ("PUT", "POST") else None
+        body: dict[str, Any] | None = {} if method in ("PUT", "POST") else None
         assert owner.error(method, f"/v1/monitors/{made['id']}{path}", body, status=404)["code"] == "not_found"
     assert owner("GET", "/v1/monitors").get_json()["meta"]["total"] == 0
 
@@ -231,7 +231,7 @@ def test_another_organizations_monitor_is_not_there(owner: Client, client_of: An
     made = make(owner)
     stranger = client_of("admin", organization_id=make_organization("Other"))
     for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/run"), ("GET", "/runs")):
-        body = {} if method in ("PUT", "POST") else None
+        body: dict[str, Any] | None = {} if method in ("PUT", "POST") else None
         assert stranger(method, f"/v1/monitors/{made['id']}{path}", body).status_code == 404
     queued = owner.data("POST", f"/v1/monitors/{made['id']}/run", status=202)
     assert stranger("GET", f"/v1/runs/{queued['run_id']}").status_code == 404

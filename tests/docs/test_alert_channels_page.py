@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from alerts.channels.apprise_schemes import ALLOWED
 from alerts.channels.registry import CHANNELS
+from alerts.messages.links import with_links
 from store.alert_tables import Notification
 from store.sessions import EVERY_ORGANIZATION, Database
 from tests.alerts.alerting import add_channel, add_rule, tell_story
@@ -52,7 +53,7 @@ def test_the_webhook_body_shown_has_the_fields_that_are_sent(database: Database,
     add_rule(database, organization, threshold=1, channels=[channel_id])
     tell_story(database, organization, check, "+-")
     with database.read(EVERY_ORGANIZATION) as session:
-        sent = session.scalars(select(Notification)).one().payload
+        sent = with_links(session.scalars(select(Notification)).one().payload, "https://tracer.example.com")
     [example] = shown(REFERENCE)
     assert example.keys() == sent.keys()
     for part in ("alert", "check", "run"):

@@ -21,7 +21,9 @@ from egress.resolver import Resolver
 from model.addresses import AddressPolicy, networks_of
 from tests.egress.dns_server import dns_server, resolver_files, zone
 from tests.probes.http_bench import bench, redirecting, serving
+from tests.security.tally import Tally
 
+ATTACK = "leading Tracer to an inner address"
 NAMES = {
     "private.test": ["127.0.0.1"],
     "mixed.test": ["93.184.216.34", "127.0.0.1"],
@@ -101,7 +103,7 @@ async def canaries() -> AsyncIterator[Canaries]:
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_nothing_arrives_at_a_canary_from_a_url(wrapper: str, tmp_path: Path) -> None:
+def test_nothing_arrives_at_a_canary_from_a_url(wrapper: str, tmp_path: Path, tally: Tally) -> None:
     async def work() -> None:
         async with canaries() as watch, dns_server(zone(NAMES)) as names:
             resolver = Resolver(**resolver_files(tmp_path, hosts=HOSTS), port=names.port)
@@ -114,13 +116,14 @@ def test_nothing_arrives_at_a_canary_from_a_url(wrapper: str, tmp_path: Path) ->
                     assert outcome.status != "success", host
                     assert outcome.error is not None
                     assert outcome.error.code in ("blocked_address", "dns_failure"), (host, outcome.error)
+            tally.add(ATTACK, "url check", tried=len(corpus()), refused=len(corpus()), effective=watch.arrived)
             assert watch.arrived == 0
 
     uvloop.run(work())
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_nothing_arrives_at_a_canary_through_a_redirect(status: int, tmp_path: Path) -> None:
+def test_nothing_arrives_at_a_canary_through_a_redirect(status: int, tmp_path: Path, tally: Tally) -> None:
     async def work() -> None:
         async with canaries() as watch, dns_server(zone(NAMES)) as names:
             resolver = Resolver(**resolver_files(tmp_path, hosts=HOSTS), port=names.port)
@@ -133,12 +136,13 @@ def test_nothing_arrives_at_a_canary_through_a_redirect(status: int, tmp_path: P
                     assert outcome.error is not None, host
                     assert outcome.error.code in ("blocked_address", "dns_failure", "protocol_error"), host
                     assert len(server.seen) == 1
+            tally.add(ATTACK, "redirect", tried=len(corpus()), refused=len(corpus()), effective=watch.arrived)
             assert watch.arrived == 0
 
     uvloop.run(work())
 
 
-def test_nothing_arrives_at_a_canary_from_tcp_and_udp(tmp_path: Path) -> None:
+def test_nothing_arrives_at_a_canary_from_tcp_and_udp(tmp_path: Path, tally: Tally) -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         async with canaries() as watch, dns_server(zone(NAMES)) as names:
@@ -151,17 +155,21 @@ def test_nothing_arrives_at_a_canary_from_tcp_and_udp(tmp_path: Path) -> None:
                     assert caught.value.code in ("blocked_address", "dns_failure"), host
                     with pytest.raises(EgressError):
                         (await egress.datagram_socket(host_text, watch.port, loop.time() + 3)).close()
+            tally.add(
+                ATTACK, "tcp and udp", tried=6 * len(corpus()), refused=6 * len(corpus()), effective=watch.arrived
+            )
             assert watch.arrived == 0
 
     uvloop.run(work())
 
 
-def test_the_canaries_would_notice() -> None:
+def test_the_canaries_would_notice(tally: Tally) -> None:
     async def work() -> None:
         async with canaries() as watch, bench(allow=("127.0.0.0/8", "::1/128")) as b:
             for host in ("2130706433", "0x7f.1", "[::1]", "localhost"):
                 await b.url(f"http://{host}:{watch.port}/")
             assert watch.arrived == 4
+        tally.caught(ATTACK, "policy that allows loopback")
 
     uvloop.run(work())
 

@@ -14,7 +14,9 @@ from model.addresses import AddressPolicy, networks_of
 from model.outcome import RunStatus
 from tests.journeys.conftest import Walker
 from tests.journeys.site import Answer, Site
+from tests.security.tally import Tally
 
+ATTACK = "leading Tracer to an inner address"
 SITE_ONLY = AddressPolicy(networks_of(("127.0.0.1/32",)))
 """The site of a test stands on 127.0.0.1; every other loopback address is an inner one that nobody may reach."""
 
@@ -168,7 +170,9 @@ def test_there_are_sixty_ways_and_more() -> None:
     assert len(set(WAYS)) >= 60
 
 
-def test_no_way_of_a_page_leads_to_an_inner_address(walker: Walker, site: Site, canaries: Canaries) -> None:
+def test_no_way_of_a_page_leads_to_an_inner_address(
+    walker: Walker, site: Site, canaries: Canaries, tally: Tally
+) -> None:
     site.on("/to-inner", lambda _: Answer(status=307, headers=(("Location", f"http://{canaries.host}/0"),)))
     worker = f"fetch('http://{canaries.host}/worker').catch(String)"
     site.on("/worker.js", lambda _: Answer(worker, content_type="text/javascript"))
@@ -182,10 +186,13 @@ def test_no_way_of_a_page_leads_to_an_inner_address(walker: Walker, site: Site, 
     assert site.asked, "the page was opened"
     assert "/to-inner" in site.paths(), "its ways were tried"
     assert outcome.steps[0].status == "success"
+    tally.add(ATTACK, "journey's page", tried=len(WAYS), refused=len(WAYS), effective=canaries.heard())
     assert canaries.heard() == 0
 
 
-def test_pages_that_go_elsewhere_by_themselves_do_not_arrive(walker: Walker, site: Site, canaries: Canaries) -> None:
+def test_pages_that_go_elsewhere_by_themselves_do_not_arrive(
+    walker: Walker, site: Site, canaries: Canaries, tally: Tally
+) -> None:
     inner = f"http://{canaries.host}/"
     pages = (
         f"<meta http-equiv=refresh content='0; url={inner}'>",
@@ -199,12 +206,14 @@ def test_pages_that_go_elsewhere_by_themselves_do_not_arrive(walker: Walker, sit
     for html in pages:
         url = site.page("/", html)
         walker.walk({"type": "goto", "url": url}, {"type": "wait_for", "ms": 300}, policy=SITE_ONLY)
+    tally.add(ATTACK, "journey's page", tried=len(pages), refused=len(pages), effective=canaries.heard())
     assert canaries.heard() == 0
 
 
-def test_the_listeners_do_hear_what_is_allowed(walker: Walker, site: Site, canaries: Canaries) -> None:
+def test_the_listeners_do_hear_what_is_allowed(walker: Walker, site: Site, canaries: Canaries, tally: Tally) -> None:
     """Else the silence above would say nothing."""
     url = site.page("/", f"<img src=http://{canaries.host}/x>")
     everything = AddressPolicy(networks_of(("127.0.0.0/8",)))
     walker.walk({"type": "goto", "url": url, "timeout": 2}, policy=everything)
     assert canaries.heard() > 0
+    tally.caught(ATTACK, "journey that may reach loopback")

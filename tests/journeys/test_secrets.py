@@ -18,6 +18,7 @@ from model.outcome import Outcome, RunStatus
 from model.protocol import RunOverrides
 from tests.journeys.conftest import Walker
 from tests.journeys.site import Answer, Asked, Site
+from tests.security.tally import Tally
 
 CANARIES = {
     "PLAIN": "canary-plain-7341",
@@ -112,7 +113,7 @@ for (const s of ALL) {
 """
 
 
-def test_ten_canaries_in_six_encodings_stand_nowhere(walker: Walker, site: Site) -> None:
+def test_ten_canaries_in_six_encodings_stand_nowhere(walker: Walker, site: Site, tally: Tally) -> None:
     outcome = walker.walk(
         {"type": "goto", "url": echo_site(site)},
         *({"type": "fill", "selector": f"#{name}", "value": f"{{{{{name}}}}}"} for name in CANARIES),
@@ -129,7 +130,12 @@ def test_ten_canaries_in_six_encodings_stand_nowhere(walker: Walker, site: Site)
     words = 'expect_text `.out`: expected the text to contain "never ********", got "********"'
     assert outcome.error.message.endswith(words), "the failing step quotes the text, masked"
     assert {evidence.type for evidence in outcome.artifacts} == {"screenshot", "trace", "har", "console"}
-    assert hits(walker, outcome, [*CANARIES.values(), OVERRIDE, HEADER, TOKEN]) == []
+    canaries = [*CANARIES.values(), OVERRIDE, HEADER, TOKEN]
+    found = hits(walker, outcome, canaries)
+    places = sum(1 for _ in everything(walker, outcome))
+    tried = places * sum(len(list(encodings(canary))) for canary in canaries)
+    tally.add("looking for secrets", "what a journey leaves", tried=tried, effective=len(found))
+    assert found == []
     sent = b"".join(asked.body for asked in site.asked if asked.path == "/echo")
     assert all(quote_plus(secret).encode() in sent for secret in ("canary-plain-7341", "908172635445")), (
         "they were sent"

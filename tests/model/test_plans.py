@@ -51,7 +51,7 @@ def test_the_settings_hold_the_plans_of_the_file(file: Path) -> None:
     ("document", "said"),
     [
         (None, "must be an object"),
-        ({"plans": []}, "plans: must have at least 1 entries"),
+        ({"plans": []}, "plans: must have at least 1 entry"),
         ({**FILE, "default": "gold"}, "default: there is no plan 'gold'; there are free, team"),
         ({**FILE, "organizations": {"org_1": "gold"}}, "org_1: there is no plan 'gold'"),
         ({"plans": [FILE["plans"][0]] * 2}, "there are two plans with the id 'free'"),  # type: ignore[index]

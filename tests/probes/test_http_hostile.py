@@ -14,6 +14,7 @@ import zlib
 import pytest
 
 from tests.probes.http_bench import OK, Answerer, Connection, answering, bench, run, serving
+from tests.security.tally import Tally
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -82,6 +83,7 @@ def nested(depth: int) -> bytes:
     return encoded(body, *["gzip"] * depth)
 
 
+ATTACK = "answering to do harm"
 ENDS_AT_ONCE: dict[str, tuple[Answerer, str]] = {
     "gzip bomb": (answering(encoded(gzip_bomb(200), "gzip")), "body_too_large"),
     "gzip bomb in a gzip": (answering(encoded(gzip.compress(gzip_bomb(200)), "gzip", "gzip")), "body_too_large"),
@@ -125,7 +127,7 @@ NEVER_ENDS: dict[str, Answerer] = {
 
 
 @pytest.mark.parametrize("name", ENDS_AT_ONCE)
-def test_a_hostile_answer_ends_at_once_with_its_code(name: str) -> None:
+def test_a_hostile_answer_ends_at_once_with_its_code(name: str, tally: Tally) -> None:
     answer, code = ENDS_AT_ONCE[name]
 
     async def work() -> None:
@@ -138,6 +140,7 @@ def test_a_hostile_answer_ends_at_once_with_its_code(name: str) -> None:
             assert (await b.url(server.url(), within_s=20)).error is not None  # the pooled handle is as good as new
 
     run(work())
+    tally.add(ATTACK, "url check", tried=2, refused=2)
 
 
 def test_large_bodies_that_assertions_want_share_a_bounded_room() -> None:
@@ -172,7 +175,7 @@ def test_large_bodies_that_assertions_want_share_a_bounded_room() -> None:
 
 
 @pytest.mark.parametrize("name", NEVER_ENDS)
-def test_an_answer_that_never_ends_is_cut_at_the_deadline(name: str) -> None:
+def test_an_answer_that_never_ends_is_cut_at_the_deadline(name: str, tally: Tally) -> None:
     async def work() -> None:
         async with bench() as b, serving(NEVER_ENDS[name]) as server:
             started = time.monotonic()
@@ -183,6 +186,7 @@ def test_an_answer_that_never_ends_is_cut_at_the_deadline(name: str) -> None:
             assert outcome.duration_ms == pytest.approx(400, abs=300)
 
     run(work())
+    tally.add(ATTACK, "url check", tried=1, refused=1)
 
 
 def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline() -> None:
@@ -232,7 +236,7 @@ def test_a_deadline_that_has_passed_sends_nothing() -> None:
     run(work())
 
 
-def test_sixty_bombs_at_once_take_little_memory_and_delay_nobody() -> None:
+def test_sixty_bombs_at_once_take_little_memory_and_delay_nobody(tally: Tally) -> None:
     bomb = encoded(gzip_bomb(100), "gzip")
 
     async def work() -> None:
@@ -247,3 +251,4 @@ def test_sixty_bombs_at_once_take_little_memory_and_delay_nobody() -> None:
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 64 * 1024
 
     run(work())
+    tally.add(ATTACK, "url check", tried=61, refused=61)

@@ -72,7 +72,7 @@ def lines_of(reports: Iterable[Any]) -> list[Line]:
 
 def table(lines: Sequence[Line]) -> list[str]:
     """An attack a line: its sinks, what was tried, refused, effective, and the broken builds that were caught."""
-    shown = [("attack", "sinks", "tried", "refused", "effective", "broken builds caught")]
+    shown: list[tuple[str, ...]] = [("attack", "sinks", "tried", "refused", "effective", "broken builds caught")]
     for attack in dict.fromkeys(line.attack for line in lines):
         of_it = [line for line in lines if line.attack == attack]
         sinks = dict.fromkeys(line.sink for line in of_it if line.sink)

@@ -68,6 +68,7 @@ def payload(event: str = "triggered", **alert: Any) -> dict[str, Any]:
                 "duration_ms": 31.5,
                 "error": {"code": "connect_refused", "message": "the connection was refused"},
                 "response": None,
+                "failed_step": None,
             },
         },
     }

@@ -201,7 +201,7 @@ def test_of_bad_recipients_only_what_is_wrong_is_said() -> None:
 
     assert said("ops", "ops@example.com") == {"recipients.0": ["must be a mail address such as ops@example.com"]}
     assert said("ops", "boss").keys() == {"recipients.0", "recipients.1"}
-    assert said() == {"recipients": ["must have at least 1 entries"]}
+    assert said() == {"recipients": ["must have at least 1 entry"]}
 
 
 def test_a_recipient_named_twice_is_kept_once() -> None:

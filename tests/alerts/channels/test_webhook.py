@@ -17,7 +17,9 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from alerts.channels.base import Delivered, Undelivered
 from alerts.channels.http import retry_after_s
 from alerts.channels.webhook import MAX_BODY, body_of, new_signing_secret, signature
-from tests.alerts.channels.bench import SECRET, channel, payload, send
+from alerts.messages.links import with_links
+from alerts.messages.sample import sample_payload
+from tests.alerts.channels.bench import PUBLIC_URL, SECRET, channel, payload, send
 from tests.alerts.channels.http_sink import Answer, http_sink
 
 
@@ -30,10 +32,32 @@ def test_a_verifier_that_is_not_ours_accepts_it_and_the_id_is_the_notifications(
     assert received.headers["webhook-timestamp"] == str(now_s)
     assert received.headers["content-type"] == "application/json"
     Verifier(SECRET).verify(received.body, received.headers)
-    assert received.json == payload()
+    assert received.json == with_links(payload(), PUBLIC_URL)
     altered = received.body.replace(b"critical", b"low")
     with pytest.raises(Exception, match="No matching signature"):
         Verifier(SECRET).verify(altered, received.headers)
+
+
+def test_it_leads_to_the_pages_of_the_alert_and_the_run_and_to_the_picture_of_the_step_that_failed() -> None:
+    told = payload()
+    step = {"index": 1, "type": "click", "name": "Sign in", "error": "it is covered by `#banner`"}
+    told["data"]["run"]["failed_step"] = {**step, "has_screenshot": True}
+    with http_sink() as sink:
+        send(channel("webhook", url=sink.url), told)
+        del told["data"]["run"]
+        send(channel("webhook", url=sink.url), told)
+        first, second = (received.json["data"] for received in sink.received)
+    assert first["alert"]["url"] == f"{PUBLIC_URL}/alerts/{first['alert']['id']}"
+    assert first["run"]["url"] == f"{PUBLIC_URL}/runs/run_3"
+    assert first["run"]["failed_step"] == {**step, "screenshot_url": f"{PUBLIC_URL}/runs/run_3#step-2"}
+    assert second["alert"]["url"] == first["alert"]["url"]
+
+
+def test_a_test_leads_to_tracer_itself_and_a_picture_that_was_not_taken_nowhere() -> None:
+    assert with_links(sample_payload("Hook", 0), PUBLIC_URL)["data"]["alert"]["url"] == PUBLIC_URL
+    told = payload()
+    told["data"]["run"]["failed_step"] = {"index": 1, "has_screenshot": False}
+    assert with_links(told, PUBLIC_URL)["data"]["run"]["failed_step"] == {"index": 1, "screenshot_url": None}
 
 
 def test_the_example_of_the_specification_is_signed_as_it_says() -> None:

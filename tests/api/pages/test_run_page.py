@@ -8,6 +8,7 @@ import pytest
 
 from model.outcome import Metrics, RunError, RunStatus, Trigger
 from store.sessions import Database
+from tests.alerts.alerting import add_channel
 from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import MINUTE_MS, OVERLOADED, Browser, Seen, fail, succeed
@@ -67,6 +68,35 @@ def test_a_slow_phase_is_what_changed(
     run_id = fail(database, organization, check_id, clock.now_ms + MINUTE_MS, metrics=slow)
     text = signed_in.get(f"/runs/{run_id}").text
     assert "DNS 9.0 ms 900 ms" in text
+    assert '<td class="mono">900 ms</td>' in signed_in.answer(f"/runs/{run_id}").get_data(as_text=True)
+
+
+def test_the_status_is_red_and_a_header_is_not(signed_in: Browser, outage: Outage) -> None:
+    page = signed_in.answer(f"/runs/{outage.failed[1]}").get_data(as_text=True)
+    assert '<td class="mono new">503 Service Unavailable</td>' in page
+    assert '<td class="mono">30</td>' in page
+
+
+def test_the_answer_does_not_repeat_what_changed(signed_in: Browser, outage: Outage) -> None:
+    failed, good = (
+        signed_in.answer(f"/runs/{each}").get_data(as_text=True) for each in (outage.failed[1], outage.good)
+    )
+    card = failed.split('<h2 id="answer">')[1]
+    assert card.index("<details><summary>Status, address and the rest") < card.index("status code")
+    assert "Status, address and the rest" not in good
+
+
+def test_rules_tell_of_channels_by_their_name(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    channel = add_channel(database, organization, name="The on-call's chat")
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(locations=["us-east"], interval=60), status=201)["id"]
+    rule = {"name": "Down", "type": "consecutive_failures", "threshold": 1, "apply_to": {"monitors": [check_id]}}
+    owner.data("POST", "/v1/alert-rules", {**rule, "channels": [channel]}, status=201)
+    clock.advance(MINUTE_MS)
+    run_id = fail(database, organization, check_id, clock.now_ms)
+    text = signed_in.get(f"/runs/{run_id}").text.split("What the alert rules made of it")[1]
+    assert ("The on-call's chat" in text, channel in text) == (True, False)
 
 
 def test_without_a_good_run_it_says_so(

@@ -1,10 +1,27 @@
-"""What pages say of programs: enough to know which session it is."""
+"""What pages say: sentences, where what stands between backticks is code; programs, enough to know a session by."""
 
 from __future__ import annotations
 
 import pytest
 
-from api.pages.words import program
+from api.pages.words import coded, program
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("step 2 click `#buy`: it is covered", "step 2 click <code>#buy</code>: it is covered"),
+        ("`a` and `b`", "<code>a</code> and <code>b</code>"),
+        ("an open ` is one", "an open ` is one"),
+        ("`<b>` & <i>", "<code>&lt;b&gt;</code> &amp; &lt;i&gt;"),
+        ("`a\u202eb`", "<code>a\ufffdb</code>"),
+        ("nothing", "nothing"),
+        ("", ""),
+    ],
+)
+def test_backticks_become_code(text: str, html: str) -> None:
+    assert str(coded(text)) == html
+
 
 _WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 _MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"

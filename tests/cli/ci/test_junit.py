@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -67,6 +68,19 @@ def test_a_failure_names_the_step_and_leads_to_the_run() -> None:
         "out/trace.zip",
     ):
         assert part in text
+
+
+def test_a_run_is_said_to_have_what_it_has_and_no_line_is_empty_for_nothing() -> None:
+    slow = JourneyResult("Slow", "eu", "running", url="https://t.example/runs/run_4")
+    shot = Artifact("screenshot", "https://t.example/artifacts/signed")
+    for artifacts, said in (
+        ([], "Run: "), ([shot], "Run, with its screenshot: "),
+        ([Artifact("trace", "x.zip"), shot], "Run, with its screenshot and trace: "),
+    ):  # fmt: skip
+        error = suite_of([replace(slow, artifacts=artifacts)]).find("testcase/error")
+        assert error is not None
+        files = "\ntrace: x.zip" if len(artifacts) == 2 else ""
+        assert error.text == f"it had not finished\n\n{said}https://t.example/runs/run_4{files}"
 
 
 def test_a_signed_link_stands_in_no_report() -> None:

@@ -24,7 +24,9 @@ PAGE = """<!doctype html><title>x</title>
 <div role=checkbox aria-checked=true id=c3 aria-label=Three>x</div>
 <ul id=ul><li id=l1>Product 1 <button id=l1b>Buy</button></li><li id=l2>Product 2 <button id=l2b>Buy</button></li>
 <li id=l3 hidden>Product 3</li></ul><div id=d data-testid="row-1"><span id=s data-testid='a"b'>x</span></div>
-<div id=t>Hello <b id=bold>world</b></div><input type=submit id=sub value="Send it">"""
+<div id=t>Hello <b id=bold>world</b></div><input type=submit id=sub value="Send it">
+<button id=b6>Put <i>it</i> in
+ the basket</button><label for=i4>Your <b>mail</b></label><input id=i4 placeholder="Über"><p id=p3>Größe</p>"""
 LOCATORS = [
     'get_by_role("button", name="Sign in")', 'get_by_role("button", name="Sign in", exact=True)',
     'get_by_role("button", name="sign in please")', 'get_by_role("button", name=re.compile("^sign", re.IGNORECASE))',
@@ -38,6 +40,11 @@ LOCATORS = [
     'get_by_text("a >> b")', 'get_by_text("\\\\ and a >> b")', 'get_by_text("a/b")', 'get_by_text(" world ")',
     'get_by_text("Hello world")', 'get_by_text("Send it")',
     'get_by_text("it\'s \\"quoted\\" \\\\ and a >> b", exact=True)',
+    'get_by_text("Hello world", exact=True)', 'get_by_text("world", exact=True)',
+    'get_by_text("hello world", exact=True)',
+    'get_by_text(re.compile("Hello world"))', 'get_by_role("button", name="Put it in the basket", exact=True)',
+    'get_by_label("Your mail", exact=True)', 'get_by_placeholder("über")', 'get_by_placeholder("Über", exact=True)',
+    'get_by_text("größe")', 'get_by_text("Größe", exact=True)', 'locator("p", has_text="größe")',
     'get_by_label("Email")', 'get_by_label("Email", exact=True)', 'get_by_label(re.compile("again"))',
     'get_by_label("E-mail again")', 'get_by_placeholder("email")', 'get_by_placeholder("Email", exact=True)',
     'get_by_placeholder(re.compile("^your", re.I))', 'get_by_alt_text("logo")', 'get_by_alt_text("logo", exact=True)',

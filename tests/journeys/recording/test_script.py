@@ -13,28 +13,35 @@ import pytest
 
 from journeys.definition import JourneyCheck
 from journeys.recording.script import NoScriptError, Recording, read_script
+from tests.journeys.conftest import Walker
+from tests.journeys.site import Site
 
 HERE = Path(__file__).parent
 TARGETS = ("python", "python-async", "python-pytest")
+CLOSINGS = {"python-pytest": '"Get it").click()'}
+"""Its recorder writes no closings: there it is the first step that happens elsewhere."""
 WALK = [
     {"type": "goto", "url": "https://shop.example/"},
-    {"type": "fill", "selector": 'role=textbox[name*="Email"i]', "value": "me@example.com"},
-    {"type": "fill", "selector": 'role=textbox[name*="Password"i]', "value": "{{PASSWORD}}"},
-    {"type": "press", "selector": 'role=textbox[name*="Password"i]', "key": "Tab"},
-    {"type": "click", "selector": 'role=textbox[name*="Search things"i]'},
-    {"type": "fill", "selector": 'role=textbox[name*="Search things"i]', "value": 'it\'s "x" \\ y'},
-    {"type": "check", "selector": 'role=checkbox[name*="Remember me"i]'},
-    {"type": "select", "selector": 'internal:label="Colour RedBlue"i', "value": "b"},
-    {"type": "click", "selector": '[data-testid="row-2"] >> role=button[name*="Edit"i]'},
-    {"type": "click", "selector": 'role=button[name*="Sign in"i]'},
-    {"type": "double_click", "selector": "text=Welcome, me@example.com"},
+    {"type": "fill", "name": "fill Email", "selector": 'role=textbox[name*="Email"i]', "value": "me@example.com"},
+    {"type": "fill", "name": "fill Password", "selector": 'role=textbox[name*="Password"i]', "value": "{{PASSWORD}}"},
+    {"type": "press", "name": "press Password", "selector": 'role=textbox[name*="Password"i]', "key": "Tab"},
+    {"type": "click", "name": "click Search things", "selector": 'role=textbox[name*="Search things"i]'},
+    {"type": "fill", "name": "fill Search things", "selector": 'role=textbox[name*="Search things"i]',
+     "value": 'it\'s "x" \\ y'},
+    {"type": "check", "name": "check Remember me", "selector": 'role=checkbox[name*="Remember me"i]'},
+    {"type": "select", "name": "select Colour RedBlue", "selector": 'internal:label="Colour RedBlue"i', "value": "b"},
+    {"type": "click", "name": "click Edit", "selector": '[data-testid="row-2"] >> role=button[name*="Edit"i]'},
+    {"type": "click", "name": "click Sign in", "selector": 'role=button[name*="Sign in"i]'},
+    {"type": "double_click", "name": "double click Welcome, me@example.com",
+     "selector": "text=Welcome, me@example.com"},
     {"type": "click", "selector": 'role=listitem >> :scope:has-text("Product 2 Buy") >> button'},
-    {"type": "click", "selector": 'role=button[name*="Alert"i]'},
-    {"type": "click", "selector": 'role=button[name*="Inner"i]', "frame": 'iframe[title="ad"]'},
-    {"type": "click", "selector": 'role=link[name*="Help"i]'},
-    {"type": "click", "selector": 'role=link[name*="Get it"i]'},
-    {"type": "uncheck", "selector": 'role=checkbox[name*="Remember me"i]'},
-]
+    {"type": "click", "name": "click Alert", "selector": 'role=button[name*="Alert"i]'},
+    {"type": "click", "name": "click Inner", "selector": 'role=button[name*="Inner"i]', "frame": 'iframe[title="ad"]'},
+    {"type": "click", "name": "click Help", "selector": 'role=link[name*="Help"i]'},
+    {"type": "click", "name": "click Shop", "selector": 'role=heading[name*="Shop"i]'},
+    {"type": "click", "name": "click Get it", "selector": 'role=link[name*="Get it"i]'},
+    {"type": "uncheck", "name": "uncheck Remember me", "selector": 'role=checkbox[name*="Remember me"i]'},
+]  # fmt: skip
 
 
 def line_with(text: str, part: str) -> int:
@@ -58,10 +65,13 @@ def test_each_line_that_could_not_be_taken_is_named_and_no_other(target: str) ->
     assert [(line.number, line.text.split(":")[0]) for line in read_script(text).left] == [
         (line_with(text, 'select_option(["a", "b"])'), "a step selects one option"),
         (line_with(text, "set_input_files"), "the file is not in the script"),
-        (line_with(text, "expect_popup"), "what happens in the window that opens here is left out"),
         (line_with(text, "page.frame_locator()"), "frame_locator() names nothing to look for"),
-        (line_with(text, "page1.get_by_role"), "it is in another window, and a journey stays in one"),
-        (line_with(text, "expect_download"), "that a file is downloaded here is not looked at"),
+        *sorted(
+            [
+                (line_with(text, CLOSINGS.get(target, "page1.close()")), "that page1 closes"),
+                (line_with(text, "expect_download"), "that a file is downloaded here is not looked at"),
+            ]
+        ),
     ]
 
 
@@ -207,6 +217,94 @@ def test_a_second_window_is_left_out_with_all_that_happens_in_it() -> None:
     assert [line.number for line in recording.left] == [3, 4]
 
 
+POPUP = """page.goto("https://a.example/")
+with page.expect_popup() as page1_info:
+    page.locator("#open").click()
+page1 = page1_info.value
+"""
+
+
+def selectors_and_left(script: str) -> tuple[list[str], list[tuple[int, str]]]:
+    recording = read_script(script)
+    return [step.get("selector", step["type"]) for step in recording.steps], [(n, text) for n, text in recording.left]
+
+
+def test_steps_in_a_window_that_a_page_opens_are_taken_in_their_order() -> None:
+    script = POPUP + 'page1.locator("#in").click()\nexpect(page1).to_have_title("In")\npage1.close()\npage.close()\n'
+    assert selectors_and_left(script) == (["goto", "#open", "#in", "expect_title"], [])
+
+
+def test_a_window_that_may_close_by_its_last_step_is_named_with_what_comes_of_it() -> None:
+    script = POPUP + 'page1.locator("#done").click()\npage1.close()\npage.locator("#behind").click()\n'
+    steps, [(line, text)] = selectors_and_left(script)
+    assert steps == ["goto", "#open", "#done", "#behind"]
+    assert (line, "unless the step before does, the steps that follow happen in it, and fail" in text) == (6, True)
+
+
+def test_what_would_happen_in_a_window_that_nothing_closes_is_left_out_until_a_page_is_opened() -> None:
+    script = POPUP + (
+        'expect(page1.locator("#in")).to_be_visible()\npage1.close()\npage.locator("#behind").click()\n'
+        'page.keyboard.press("Enter")\npage.goto("https://a.example/b")\npage.locator("#after").click()\n'
+    )
+    steps, left = selectors_and_left(script)
+    assert steps == ["goto", "#open", "#in", "goto", "#after"]
+    assert [line for line, _ in left] == [6, 7, 8]
+    assert "it stays in front, and what the script then does in the window behind it is left out" in left[0][1]
+    assert "page1 is still in front" in left[1][1]
+
+
+def test_a_step_behind_an_open_window_is_left_out() -> None:
+    script = POPUP + 'page.locator("#behind").click()\npage1.locator("#in").click()\n'
+    steps, left = selectors_and_left(script)
+    assert steps == ["goto", "#open", "#in"]
+    assert left == [(5, "page1 is in front, and a journey's steps happen in the window in front")]
+
+
+def test_a_recording_for_pytest_says_nothing_of_closings_and_is_taken_all_the_same() -> None:
+    script = POPUP + 'page1.locator("#done").click()\npage.locator("#behind").click()\n'
+    steps, [(line, text)] = selectors_and_left(script)
+    assert (steps, line) == (["goto", "#open", "#done", "#behind"], 6)
+    assert "unless the step before does" in text
+    steps, [(line, text)] = selectors_and_left(script + 'page1.locator("#late").click()\n')
+    assert (steps, line) == (["goto", "#open", "#done", "#late"], 6)
+    assert text.startswith("page1 is in front")
+
+
+def test_windows_that_open_windows_lie_on_each_other() -> None:
+    script = POPUP + (
+        'with page1.expect_popup() as page2_info:\n    page1.locator("#more").click()\npage2 = page2_info.value\n'
+        'page2.locator("#ok").click()\npage2.close()\npage1.locator("#ok").click()\npage1.close()\n'
+        'page.locator("#end").click()\n'
+    )
+    steps, left = selectors_and_left(script)
+    assert steps == ["goto", "#open", "#more", "#ok", "#ok", "#end"]
+    assert [line for line, _ in left] == [9, 11]
+
+
+def test_a_window_whose_opening_could_not_be_taken_is_left_out_with_what_happens_in_it() -> None:
+    script = (
+        'page.goto("https://a.example/")\nwith page.expect_popup() as info:\n    page.evaluate("open()")\n'
+        'page1 = info.value\npage1.locator("#in").click()\npage1.close()\npage.locator("#end").click()\n'
+    )
+    steps, left = selectors_and_left(script)
+    assert steps == ["goto", "#end"]
+    assert [line for line, _ in left] == [3, 5]
+
+
+def test_a_popup_of_a_recording_is_walked_to_its_end(walker: Walker, site: Site) -> None:
+    """In a real browser: into the window, and back when its own button closes it."""
+    site.page("/", "<button id=open onclick=window.open('/pop')>Help</button><h1>Behind</h1>")
+    site.page("/pop", "<button onclick='window.close()'>Done</button>")
+    script = POPUP.replace("https://a.example", site.url) + (
+        'expect(page1).to_have_title("Page")\npage1.get_by_role("button", name="Done").click()\npage1.close()\n'
+        'expect(page.get_by_role("heading", name="Behind")).to_be_visible()\n'
+    )
+    outcome = walker.walk(*read_script(script).steps)
+    assert (outcome.status, [step.name for step in outcome.steps][-2:]) == (
+        "success", ["click Done", "expect visible Behind"],
+    )  # fmt: skip
+
+
 def test_of_several_tests_the_first_is_taken() -> None:
     recording = read_script(
         'def test_a(page):\n    page.goto("https://a.example/")\n\ndef test_b(page):\n    page.goto("https://b.example/")\n'
@@ -217,7 +315,7 @@ def test_of_several_tests_the_first_is_taken() -> None:
 
 def test_a_name_may_stand_for_a_locator() -> None:
     assert steps_of('row = page.get_by_role("row").nth(1)', 'row.get_by_text("Edit").click()') == [
-        {"type": "click", "selector": "role=row >> nth=1 >> text=Edit"}
+        {"type": "click", "name": "click Edit", "selector": "role=row >> nth=1 >> text=Edit"}
     ]
 
 
@@ -231,6 +329,23 @@ def test_context_options_are_fields_of_the_journey() -> None:
         "base_url": "https://a.example", "user_agent": "me", "viewport": {"width": 800, "height": 600},
         "extra_headers": {"X-A": "b"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ('page.get_by_label("Email").fill("x")', "fill Email"),
+        ('expect(page.get_by_text("Welcome\\n me", exact=True)).to_be_visible()', "expect visible Welcome me"),
+        ('page.get_by_role("row").nth(2).click()', "click row"),
+        ('page.get_by_role("button", name=re.compile("^Buy")).first.click()', "click ^Buy"),
+        ('page.get_by_test_id("row-1").locator("button").click()', None),
+        ('page.locator("#a").click()', None),
+        (f'page.get_by_text("{"long " * 60}").click()', f"click {('long ' * 60)[:79]}…"),
+    ],
+)  # fmt: skip
+def test_a_step_is_called_as_people_call_its_element(code: str, name: str | None) -> None:
+    [step] = steps_of(code)
+    assert step.get("name") == name
 
 
 def test_each_secret_has_a_name_of_its_own_and_keeps_it() -> None:
