@@ -21,7 +21,7 @@ from api import (
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import account, acknowledging, alert_list, joining, keys, people, rendering, sign_in
+from api.pages import account, acknowledging, alert_list, joining, keys, overview, people, rendering, sign_in
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -63,6 +63,17 @@ def create_app(
     app.register_blueprint(artifact_serving.pages)
     rendering.install(app)
     attempts.install(app)
-    for family in (sign_in, joining, account, people, keys, alert_list, alert_pages, run_pages, acknowledging):
+    for family in (
+        overview,
+        sign_in,
+        joining,
+        account,
+        people,
+        keys,
+        alert_list,
+        alert_pages,
+        run_pages,
+        acknowledging,
+    ):
         app.register_blueprint(family.pages)
     return app

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, render_template
 
-from api.pages import words
+from api.pages import menu, words
 from api.services import services
 from model.times import iso
 
@@ -20,6 +20,7 @@ HTML = "text/html; charset=utf-8"
 def install(app: Flask) -> None:
     """What templates say of instants, durations and values; and no text of theirs that would mislead the eye."""
     app.jinja_options = {**app.jinja_options, "finalize": words.inert}
+    app.jinja_env.globals.update(main_menu=menu.main_menu, settings_menu=menu.settings_menu)
     app.jinja_env.filters.update(
         iso=iso,
         clock=words.clock,

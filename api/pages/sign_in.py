@@ -19,14 +19,7 @@ from store.web_sessions import end_web_session
 from store.write_lock import Urgency
 
 pages = Blueprint("sign_in", __name__)
-HOME = "/alerts"
-
-
-@pages.get("/")
-@page(None)
-def home() -> Response:
-    """Until there is an overview: the alerts."""
-    return go_to(HOME if g.visitor is not None else "/login")
+HOME = "/"
 
 
 @pages.get("/login")

@@ -46,7 +46,7 @@ def test_a_setup_link_makes_the_first_owner_who_is_signed_in(browser: Browser, s
     assert "You become an owner" in seen.text
     assert "Example" in str(seen.all("input"))
     sent = fill(browser, setup, organization="Navy", name="Grace", email="Grace@example.com", **TYPED)
-    assert sent == (303, "/alerts")
+    assert sent == (303, "/")
     people = browser.get("/settings/people").text
     assert "Grace You owner" in people
     assert owner.data("GET", "/v1/organization")["name"] == "Navy"
@@ -58,7 +58,7 @@ def test_who_is_invited_joins_with_a_name_and_a_password(browser: Browser, owner
     path = invited(owner)
     seen = browser.get(path)
     assert "test invites ada@example.com as viewer" in seen.text
-    assert fill(browser, path, name="Ada", **TYPED) == (303, "/alerts")
+    assert fill(browser, path, name="Ada", **TYPED) == (303, "/")
     assert "Sign out" in browser.get("/alerts").text
     assert browser.answer("/settings/people", status=403)
     assert "Your role here is viewer" in browser.get("/settings/people", status=403).text
@@ -103,7 +103,7 @@ def test_who_has_an_account_types_its_password(
     path = invited(owner)
     assert "There is an account with this email already" in browser.get(path).text
     assert fill(browser, path, password="not this one") == (401, fill(browser, path, password="nor this")[1])
-    assert fill(browser, path, password=PASSWORD) == (303, "/alerts")
+    assert fill(browser, path, password=PASSWORD) == (303, "/")
     assert "Switch to Other" in str(browser.get("/account").all("button"))
 
 
@@ -115,7 +115,7 @@ def test_who_is_signed_in_joins_by_one_button(
     path = invited(owner)
     seen = browser.get(path)
     assert not [field for field in seen.all("input") if field.get("type") == "password"]
-    assert fill(browser, path) == (303, "/alerts")
+    assert fill(browser, path) == (303, "/")
     assert "Example, as viewer" in browser.get("/account").text
 
 
@@ -124,7 +124,7 @@ def test_who_is_signed_in_as_somebody_else_is_told_and_replaced(browser: Browser
     browser.send("/login", "/login", email="eve@example.com", password=PASSWORD)
     path = invited(owner)
     assert "joining signs them out" in browser.get(path).text
-    assert fill(browser, path, name="Ada", **TYPED) == (303, "/alerts")
+    assert fill(browser, path, name="Ada", **TYPED) == (303, "/")
     assert "ada@example.com" in browser.get("/account").text
 
 

@@ -27,8 +27,7 @@ def test_a_key_signs_in_and_leads_to_the_page_asked_for(browser: Browser, make_k
     answer = browser.sign_in(f"  {make_key()} ", wanted=outage.page)
     assert (answer.status_code, answer.headers["Location"]) == (303, outage.page)
     assert "Orders API answers 503" in browser.get(outage.page).text
-    assert browser.answer("/login", status=303).headers["Location"] == "/alerts"
-    assert browser.answer("/", status=303).headers["Location"] == "/alerts"
+    assert browser.answer("/login", status=303).headers["Location"] == "/"
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser: Browser, make_key: MakeKey) -> None:
@@ -82,8 +81,8 @@ def test_a_key_that_may_read_nothing_does_not_sign_in(browser: Browser, make_key
 )  # fmt: skip
 def test_a_sign_in_never_leads_to_another_site(browser: Browser, make_key: MakeKey, wanted: str) -> None:
     answer = browser.sign_in(make_key(), wanted=quote(wanted, safe=""))
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/alerts")
-    assert browser.answer(f"/login?next={quote(wanted, safe='')}", status=303).headers["Location"] == "/alerts"
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert browser.answer(f"/login?next={quote(wanted, safe='')}", status=303).headers["Location"] == "/"
 
 
 def test_signing_out_ends_the_session_on_the_server(signed_in: Browser) -> None:

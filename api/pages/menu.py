@@ -1,0 +1,48 @@
+"""Where a visitor can go: the main menu, and the tabs of the settings. A new place is one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.access import Scope
+
+
+class Looking(Protocol):
+    """Who looks at a page."""
+
+    def may(self, scope: str) -> bool:
+        """Whether they have that scope."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry of a menu. `pages`: the names (`here` in their templates) of the pages it stands for."""
+
+    path: str
+    word: str
+    pages: tuple[str, ...]
+    scope: Scope = Scope.READ
+
+
+SETTINGS = (
+    Place("/settings/people", "People", ("people",), Scope.ADMIN),
+    Place("/settings/keys", "API keys", ("keys",), Scope.ADMIN),
+    Place("/account", "Your account", ("account",)),
+)
+MAIN = (
+    Place("/", "Overview", ("overview",)),
+    Place("/alerts", "Alerts", ("alerts",)),
+    Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
+    Place("/docs", "API", ()),
+)
+
+
+def main_menu(visitor: Looking) -> list[Place]:
+    """The main menu."""
+    return [place for place in MAIN if visitor.may(place.scope)]
+
+
+def settings_menu(visitor: Looking) -> list[Place]:
+    """The tabs of the settings."""
+    return [place for place in SETTINGS if visitor.may(place.scope)]

@@ -1,0 +1,161 @@
+"""/: what is broken now, first; then every check with its state, its last 24 hours, how fast it is and from where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, request
+
+from alerts.book import windows_at
+from api.access import Scope
+from api.errors import Invalid
+from api.pages.day_bar import Bar, Line, day_bar, latency_line
+from api.pages.forms import page_number
+from api.pages.gate import page, visitor
+from api.pages.rendering import go_to, render
+from api.pages.summaries import Summary, summary
+from api.services import services
+from model.health import Health
+from model.uptime import Counts
+from store.alert_reading import checks_by_ids
+from store.alerts import AlertFilter, list_alerts
+from store.overview import Standing, hours_of, standings
+from store.probes import online_locations
+
+pages = Blueprint("overview", __name__)
+PER_PAGE = 100
+_MOST_INCIDENTS = 5
+_OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
+_WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+_WORDS = {
+    Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
+    Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
+}  # fmt: skip
+_FIELDS = ("q", "state", "type", "tag", "location")
+_MOST_TYPED = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check on the page."""
+
+    standing: Standing
+    word: str
+    bar: Bar
+    line: Line | None
+    uptime: str
+    coverage: str
+
+
+@pages.get("/")
+@page(None)
+def overview() -> Response:
+    """For who is signed in; the way to sign in for everybody else."""
+    return go_to("/login") if g.visitor is None else _overview()
+
+
+@page(Scope.READ)
+def _overview() -> Response:
+    chosen = _chosen()
+    state, number = services(), page_number()
+    organization_id = visitor().caller.organization_id
+    with state.database.read(organization_id) as session:
+        now_ms = state.database.now_ms(session)
+        windows = windows_at(session, organization_id, now_ms)
+        every = standings(
+            session, now_ms, lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows)
+        )
+        fitting = [standing for standing in every if _fits(standing, chosen)]
+        fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
+        shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
+        hours = hours_of(session, [standing.check_id for standing in shown], now_ms)
+        alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
+        checks = checks_by_ids(session, [alert.check_id for alert in alerts])
+        online = sorted(online_locations(session, now_ms))
+    incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
+    return render(
+        "overview.html",
+        heading=_heading(every),
+        measured=_measured(hours.values()),
+        online=online,
+        incidents=incidents,
+        more_incidents=open_alerts - len(incidents),
+        rows=[_row(standing, hours[standing.check_id]) for standing in shown],
+        total=len(fitting),
+        every=len(every),
+        number=number,
+        more=len(fitting) > number * PER_PAGE,
+        chosen=chosen,
+        choices=_choices(every),
+        words=_WORDS,
+        address=lambda **changed: _address(chosen, changed),
+        now_ms=now_ms,
+    )
+
+
+def _row(standing: Standing, hours: Sequence[Any]) -> Row:
+    counts = Counts()
+    for hour in hours:
+        counts.add(hour.planned, hour.success, hour.failed)
+    return Row(
+        standing,
+        _WORDS[standing.health],
+        day_bar(standing.name, hours),
+        latency_line(hours),
+        "" if counts.uptime is None else f"{counts.uptime:g} %",
+        "" if counts.coverage in (None, 100) else f"{counts.coverage:g} % measured",
+    )
+
+
+def _heading(every: Sequence[Standing]) -> str:
+    """The answer in words: "2 down, 1 not measured, 131 up"."""
+    if not every:
+        return "Nothing is watched yet"
+    found = Counter(standing.health for standing in every)
+    return ", ".join(f"{found[health]} {_WORDS[health]}" for health in _WORST_FIRST if found[health])
+
+
+def _measured(hours: Any) -> str | None:
+    counts = Counts()
+    for of_a_check in hours:
+        for hour in of_a_check:
+            counts.add(hour.planned, hour.success, hour.failed)
+    return None if counts.coverage is None else f"{counts.coverage:g} %"
+
+
+def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
+    typed = chosen.get("q", "").lower()
+    return (
+        (not typed or typed in standing.name.lower() or any(typed in tag.lower() for tag in standing.tags))
+        and chosen.get("state", standing.health) == standing.health
+        and chosen.get("type", standing.type) == standing.type
+        and ("tag" not in chosen or chosen["tag"] in standing.tags)
+        and ("location" not in chosen or any(place.location == chosen["location"] for place in standing.places))
+    )
+
+
+def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
+    """What can be chosen of each filter, as far as there is a choice."""
+    found: dict[str, list[str]] = {
+        "state": [health for health in _WORST_FIRST if any(standing.health == health for standing in every)],
+        "type": sorted({standing.type for standing in every}),
+        "tag": sorted({tag for standing in every for tag in standing.tags}),
+        "location": sorted({place.location for standing in every for place in standing.places}),
+    }
+    return {name: values for name, values in found.items() if len(values) > 1 or (name == "tag" and values)}
+
+
+def _chosen() -> dict[str, str]:
+    chosen = {name: value[:_MOST_TYPED] for name in _FIELDS if (value := request.args.get(name, "").strip())}
+    if chosen.get("state", Health.UP) not in set(Health):
+        raise Invalid({"state": [f"there is no {chosen['state'][:40]!r}: choose one of {', '.join(Health)}"]})
+    return chosen
+
+
+def _address(chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
+    found = {name: value for name, value in {**chosen, **changed}.items() if value is not None}
+    return "/?" + urlencode(found) if found else "/"

@@ -1,0 +1,22 @@
+"""Every page there is, seen by a signed-in owner: no barrier, no overflow, no error on the console."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.pages.conftest import Outage
+from tests.api.pages.screens.conftest import Visit
+from tests.api.pages.screens.seen import faults
+
+PAGES = ("/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_barriers(visit: Visit, outage: Outage, path: str) -> None:
+    page = visit(path.format(alert=outage.page, failed=outage.failed[-1], good=outage.good))
+    assert page.title() != ""
+    assert faults(page) == []
+
+
+def test_the_way_in_has_no_barriers(visit: Visit) -> None:
+    assert faults(visit("/login", scopes=None)) == []
