@@ -10,7 +10,6 @@ proof: open to ask, but it takes a secret of its own (a link's, a password) to g
 from __future__ import annotations
 
 TABLE = """
-GET     /                                               open
 GET     /docs                                           open
 GET     /.well-known/security.txt                       open
 GET     /health                                         open
@@ -28,6 +27,7 @@ POST    /invite/<token>                                 proof
 GET     /setup/<token>                                  proof
 POST    /setup/<token>                                  proof
 
+GET     /                                               page read
 GET     /account                                        page read
 POST    /account/name                                   page read
 POST    /account/organization                           page read
