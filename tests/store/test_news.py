@@ -17,7 +17,8 @@ from tests.conftest import Clock
 
 def tell(database: Database, organization: str, *numbers: int) -> None:
     with database.write(organization, Urgency.PEOPLE) as session:
-        announce(session, organization, *({"alert": {"number": number}} for number in numbers))
+        for number in numbers:
+            announce(session, organization, {"alert": {"number": number}})
 
 
 def told(database: Database, organization: str, seen: int) -> list[tuple[int, int]]:
