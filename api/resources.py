@@ -26,6 +26,7 @@ from api import (
     runs,
     sign_ins,
     silences,
+    streams,
     usage,
     variables,
 )
@@ -39,6 +40,7 @@ RESOURCES = (
     artifacts.routes,
     explanations.routes,
     alerts.routes,
+    streams.routes,
     alert_rules.routes,
     backtests.routes,
     alert_channels.routes,

@@ -20,6 +20,7 @@ from api.json_body import MAX_BODY_BYTES
 from api.requests import new_request_id
 from api.serving_peers import Proxies, plain
 from api.serving_pools import SaturatedError
+from api.serving_protocol import ABORT
 from api.serving_requests import (
     Bodies,
     Receive,
@@ -145,11 +146,16 @@ class Entrance:
             server=scope.get("server") or ("localhost", 0),
             request_id=new_request_id(),
             receive=receive,
+            abort=scope.get(ABORT, _nothing),
         )
         if self._proxies.trusts(peer):
             request.client = self._proxies.client_of(peer, _joined(request, b"x-forwarded-for"))
             request.scheme = self._proxies.scheme_of(peer, request.scheme, _joined(request, b"x-forwarded-proto"))
         return request
+
+
+def _nothing() -> None:
+    """Where the server can't cut a connection."""
 
 
 def _joined(request: Request, name: bytes) -> str:

@@ -55,6 +55,7 @@ class TooSlowError(Refused):
 @dataclass(slots=True)
 class Request:
     """`peer`: address of the socket; `client`: of whom the request comes from, by the word of trusted proxies.
+    `abort`: cut the connection, whatever is on its way.
     `began`: loop time at which it was complete. `unread`: its body is still to come. Header names are lower case."""
 
     method: str
@@ -68,6 +69,7 @@ class Request:
     server: tuple[str, int]
     request_id: str
     receive: Receive
+    abort: Callable[[], None] = lambda: None
     body: bytes = b""
     began: float = 0.0
     unread: bool = False

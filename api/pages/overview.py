@@ -67,12 +67,15 @@ def _overview() -> Response:
         now_ms = state.database.now_ms(session)
         windows = windows_at(session, organization_id, now_ms)
         every = standings(
-            session, now_ms, lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows)
+            session,
+            organization_id,
+            now_ms,
+            lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
         fitting = [standing for standing in every if _fits(standing, chosen)]
         fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
-        hours = hours_of(session, [standing.check_id for standing in shown], now_ms)
+        hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
         checks = checks_by_ids(session, [alert.check_id for alert in alerts])
         online = sorted(online_locations(session, now_ms))
