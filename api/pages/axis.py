@@ -44,8 +44,10 @@ class Axis:
 
     @property
     def label(self) -> str:
-        parts = [counted(len(self.alerts), "alert"), counted(len(self.maintenance), "stretch", "stretches")]
-        return f"{parts[0]} and {parts[1]} of maintenance in this time"
+        parts = [counted(len(self.alerts), "alert")] if self.alerts else []
+        if self.maintenance:
+            parts.append(f"{counted(len(self.maintenance), 'stretch', 'stretches')} of maintenance")
+        return f"{' and '.join(parts)} in this time"
 
     def __bool__(self) -> bool:
         return bool(self.alerts or self.maintenance)

@@ -146,7 +146,7 @@ def chart(
     else:
         _add_rollups(session, check_id, columns, location, cut, daily=span.daily)
     for sample in sampled:
-        if sample.status == RunStatus.SUCCESS:
+        if sample.measured:
             for name, ms in phases(sample):
                 cut[columns.of(sample.at_ms)].phase_sums[NAMES.index(name)] += ms
     stroked = by_location and location is None and len(locations) > 1
@@ -230,7 +230,7 @@ def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Seque
         lines = [
             Line(css, path, name, _mean_of([layer[number] for layer in known]))
             for number, (css, name, path) in enumerate(
-                zip((*PHASE_CSS, "phase-whole"), (*NAMES, "in all, phases no longer kept"),
+                zip((*PHASE_CSS, "phase-whole"), (*NAMES, "in all, no phases kept"),
                     stacked(layers, top, WIDTH, HEIGHT) or [""] * (len(NAMES) + 1), strict=True)
             )
             if any(layer[number] for layer in known)

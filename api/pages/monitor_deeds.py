@@ -50,16 +50,18 @@ def resume(monitor_id: str) -> Response:
 @page(Scope.WRITE)
 def mute(monitor_id: str) -> Response:
     """Nobody is told for a while: `for` is 1h, 8h, 24h, `ever`; `no` ends it."""
+    _as_over_rest(monitor_id)
     wanted = request.form.get("for", "")
     if wanted == "no":
         return _changed(monitor_id, {"muted_until": None})
     if wanted == "ever":
         return _changed(monitor_id, {"muted_until": iso(FOR_EVER_MS)})
-    if wanted not in MUTES:
-        raise Invalid({"for": [f"must be one of {', '.join((*MUTES, 'ever', 'no'))}"]})
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
+        checks.find(MONITOR, session, monitor_id)
         now_ms = state.database.now_ms(session)
+    if wanted not in MUTES:
+        raise Invalid({"for": [f"must be one of {', '.join((*MUTES, 'ever', 'no'))}"]})
     return _changed(monitor_id, {"muted_until": iso(now_ms + MUTES[wanted])})
 
 

@@ -28,12 +28,14 @@ from api.pages.words import NOTHING
 from api.run_shape import detail_of
 from api.services import services
 from model.ids import looks_like_id
+from model.outcome import RunStatus
 from model.times import DAY_MS, HOUR_MS, parse_iso
 from store.alert_reading import alerts_told, checks_by_ids, rule_types
 from store.alerts import AlertFilter, list_alerts
 from store.check_history import durations
 from store.heartbeat_rows import heartbeat_of_check, ping_token
 from store.location_states import states_of_checks
+from store.neighbouring_runs import last_good_run
 from store.probes import online_locations
 from store.runs import RunFilter, last_runs, list_runs, run_by_id
 from store.tables import Check, Gap, Heartbeat, LocationState
@@ -188,10 +190,12 @@ def _uptime(word: str, name: str, stats: Mapping[str, float | None]) -> Uptime:
 
 
 def _certificate(session: Session, check: Check, states: Sequence[LocationState], now_ms: int) -> Certificate | None:
-    """Of the newest run, or of one that counts now: a failure may have come before the handshake."""
+    """Of the newest run, of one that counts now, or of the last good one: a failure may come before the handshake."""
     newest = last_runs(session, [check.id]).get(check.id)
     ids = [state.run_id for state in sorted(states, key=lambda state: -(state.at_ms or 0)) if state.run_id][:2]
-    for run in [newest, *(run_by_id(session, run_id) for run_id in ids)]:
+    counting = [run_by_id(session, run_id) for run_id in ids]
+    good = last_good_run(session, newest) if newest is not None and newest.status != RunStatus.SUCCESS else None
+    for run in (newest, *counting, good):
         found: Any = (detail_of(run).response or {}).get("certificate") if run is not None else None
         try:
             ends_ms = parse_iso(str(found["not_after"])) if found else None

@@ -20,7 +20,8 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Here:
-    """A check at one location. `css`: up, degraded, down, unknown; `since_ms`: since when that verdict holds."""
+    """A check at one location. `css`: up, degraded, down, unknown; `since_ms`: since when that verdict holds. `why`:
+    what its last failure said, also when that counts no more."""
 
     location: str
     css: str
@@ -118,7 +119,9 @@ def _unknown(
     last = [place.at_ms for place in places if place.at_ms is not None]
     if not last:
         return "has not been measured yet", None, reason or "Its first run comes within its interval."
-    return "is not measured", max(last), reason or "No run has ended since its last one went stale."
+    said = [reason or "No run has ended since its last one went stale."]
+    said += [f"It was down when it was last measured: {place.why}." for place in places if place.why][:1]
+    return "is not measured", max(last), " ".join(said)
 
 
 def _here(location: str, state: LocationState | None, now_ms: int) -> Here:
@@ -127,7 +130,7 @@ def _here(location: str, state: LocationState | None, now_ms: int) -> Here:
     said = (state.error or {}).get("message") or (state.error or {}).get("code") or ""
     facts = (state.at_ms, state.run_id, state.duration_ms)
     if (state.fresh_until_ms or 0) <= now_ms:
-        return Here(location, "unknown", "not measured lately", state.unrun_since_ms, *facts, "")
+        return Here(location, "unknown", "not measured lately", state.unrun_since_ms, *facts, str(said))
     if state.status == RunStatus.FAILED:
         return Here(location, "down", "down", state.since_ms, *facts, str(said))
     css, word = ("degraded", "slow") if state.degraded else ("up", "up")
