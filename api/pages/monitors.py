@@ -37,7 +37,7 @@ from store.heartbeat_rows import heartbeat_of_check, ping_token
 from store.location_states import states_of_checks
 from store.neighbouring_runs import last_good_run
 from store.probes import online_locations
-from store.runs import RunFilter, last_runs, list_runs, run_by_id
+from store.runs import Entry, RunFilter, last_runs, list_runs, run_by_id
 from store.tables import Check, Gap, Heartbeat, LocationState
 
 pages = Blueprint("monitors", __name__)
@@ -79,13 +79,12 @@ def monitor(monitor_id: str) -> Response:
         span_name, location, by = _view(locations)
         span = history.SPANS[span_name]
         states = states_of_checks(session, [check.id])[check.id]
-        lately = list_runs(session, check.id, RunFilter(), page=1, per_page=1).entries
         tags = check.definition.get("tags") or ()
         resting = [
             each for each in windows_at(session, organization_id, now_ms) if each.apply_to.covers(check.id, tags)
         ]
         stands = answer(
-            check, states, lately, online_locations(session, now_ms), now_ms,
+            check, states, _lately(session, check, states, now_ms), online_locations(session, now_ms), now_ms,
             maintenance=[window.name for window in resting],
         )  # fmt: skip
         drawn = history.chart(
@@ -166,6 +165,13 @@ def _changed(view: Mapping[str, str]) -> dict[str, str]:
     """What is not as it is shown at first."""
     first = {"span": "24h", "location": "all", "by": "phase"}
     return {name: value for name, value in view.items() if value != first[name]}
+
+
+def _lately(session: Session, check: Check, states: Sequence[LocationState], now_ms: int) -> Sequence[Entry]:
+    """Its newest run or gap, which says why it is not measured; nothing while it is."""
+    if any((state.fresh_until_ms or 0) > now_ms for state in states):
+        return ()
+    return list_runs(session, check.id, RunFilter(), page=1, per_page=1).entries
 
 
 def _alerts(session: Session, check: Check, now_ms: int) -> tuple[list[Summary], int]:
