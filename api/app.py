@@ -21,7 +21,19 @@ from api import (
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import account, acknowledging, alert_list, joining, keys, overview, people, rendering, sign_in
+from api.pages import (
+    account,
+    acknowledging,
+    alert_list,
+    joining,
+    keys,
+    monitor_deeds,
+    monitors,
+    overview,
+    people,
+    rendering,
+    sign_in,
+)
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -65,6 +77,8 @@ def create_app(
     attempts.install(app)
     for family in (
         overview,
+        monitors,
+        monitor_deeds,
         sign_in,
         joining,
         account,

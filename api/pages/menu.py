@@ -32,6 +32,7 @@ SETTINGS = (
 )
 MAIN = (
     Place("/", "Overview", ("overview",)),
+    Place("/monitors", "Monitors", ("monitors",)),
     Place("/alerts", "Alerts", ("alerts",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),

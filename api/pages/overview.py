@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from alerts.book import windows_at
 from api.access import Scope
 from api.errors import Invalid
+from api.families import MONITOR
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import page, visitor
@@ -58,8 +59,16 @@ def overview() -> Response:
     return go_to("/login") if g.visitor is None else _overview()
 
 
+@pages.get("/monitors")
 @page(Scope.READ)
-def _overview() -> Response:
+def monitors() -> Response:
+    """The same list, of monitors alone."""
+    return _overview(path="/monitors", types=tuple(MONITOR.types))
+
+
+@page(Scope.READ)
+def _overview(path: str = "/", types: Collection[str] | None = None) -> Response:
+    """`types`: only checks of these."""
     chosen = _chosen()
     state, number = services(), page_number()
     organization_id = visitor().caller.organization_id
@@ -72,6 +81,7 @@ def _overview() -> Response:
             now_ms,
             lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
+        every = every if types is None else [standing for standing in every if standing.type in types]
         fitting = [standing for standing in every if _fits(standing, chosen)]
         fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
@@ -95,7 +105,8 @@ def _overview() -> Response:
         chosen=chosen,
         choices=_choices(every),
         words=_WORDS,
-        address=lambda **changed: _address(chosen, changed),
+        path=path,
+        address=lambda **changed: _address(path, chosen, changed),
         now_ms=now_ms,
     )
 
@@ -159,6 +170,6 @@ def _chosen() -> dict[str, str]:
     return chosen
 
 
-def _address(chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
+def _address(path: str, chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
     found = {name: value for name, value in {**chosen, **changed}.items() if value is not None}
-    return "/?" + urlencode(found) if found else "/"
+    return f"{path}?{urlencode(found)}" if found else path

@@ -37,6 +37,13 @@ GET     /alerts                                         page read
 GET     /alerts/<alert_id>                              page read
 POST    /alerts/<alert_id>/acknowledge                  page write
 POST    /alerts/<alert_id>/resolve                      page write
+GET     /monitors                                       page read
+GET     /monitors/<monitor_id>                          page read
+POST    /monitors/<monitor_id>/delete                   page write
+POST    /monitors/<monitor_id>/mute                     page write
+POST    /monitors/<monitor_id>/pause                    page write
+POST    /monitors/<monitor_id>/resume                   page write
+POST    /monitors/<monitor_id>/run                      page run
 GET     /runs/<run_id>                                  page read
 GET     /settings                                       page read
 GET     /settings/keys                                  page admin

@@ -181,7 +181,8 @@ def test_a_build_whose_roles_all_may_everything_is_caught(
 ) -> None:
     viewer = ACTORS["viewer"](world)
     monkeypatch.setattr(Caller, "may", lambda *_: True)
-    assert "('DELETE', '/v1/monitors/<monitor_id>'): 200, expected 403" in knock_everywhere(app, world, viewer).faults
+    # Its page is asked before the API, and what it has deleted is nowhere any more.
+    assert "('POST', '/monitors/<monitor_id>/delete'): 303, expected 403" in knock_everywhere(app, world, viewer).faults
     tally.caught(ATTACK, "roles that all may everything")
 
 
