@@ -8,7 +8,10 @@ from tests.api.pages.conftest import Outage
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import faults
 
-PAGES = ("/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys")
+PAGES = (
+    "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
+    "/settings/audit", "/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)
