@@ -157,8 +157,10 @@ def _heading(places: Sequence[Place]) -> str:
         return "No probe yet"
     online = sum(place.online > 0 for place in places)
     without = len(places) - online
-    parts = [f"{counted(online, 'location')} online"] if online else []
-    return ", ".join([*parts, f"{without} without a probe that answers"] if without else parts)
+    if not online:
+        return f"{counted(without, 'location')} without a probe that answers"
+    rest = f", {without} without a probe that answers" if without else ""
+    return f"{counted(online, 'location')} online{rest}"
 
 
 def _place(

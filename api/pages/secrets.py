@@ -14,7 +14,7 @@ from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
 from api.schemas.variables import VariableChange, VariableRequest
 from api.services import services
-from api.variables import VariablePath, change_variable, create_variable, delete_variable
+from api.variables import VariablePath, change_variable, create_variable, delete_variable, show_variable
 from model.validation import field_errors
 from store import variables as stored
 from store.variable_uses import journeys_using
@@ -52,8 +52,10 @@ def set_secret_here() -> Response:
 @page(Scope.WRITE)
 def change_secret_here(variable: str) -> Response:
     """Another value."""
+    path = VariablePath.model_construct(variable=variable)
+    show_variable(path)  # one of another organization is not there, whatever is typed
     try:
-        change_variable(VariablePath.model_construct(variable=variable), _read(VariableChange, value=secret("value")))
+        change_variable(path, _read(VariableChange, value=secret("value")))
     except Invalid as error:
         return _page({variable: error.fields.get("value", ["is not acceptable"]) if error.fields else []}, error.status)
     return go_to(f"{_HERE}?done=set")
