@@ -10,7 +10,8 @@ from tests.api.pages.screens.seen import faults
 
 PAGES = (
     "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
-    "/settings/audit", "/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
+    "/settings/audit", "/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account",
+    "/settings/people", "/settings/keys",
 )  # fmt: skip
 
 
