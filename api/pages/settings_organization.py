@@ -44,12 +44,18 @@ def change_organization_here() -> Response:
         "notice_channels": None if _all_channels() else request.form.getlist("notice_channels"),
     }
     try:
-        change_organization(OrganizationChange.model_validate(given))
+        change_organization(OrganizationChange.model_validate(_sent(given)))
     except ValidationError as error:
         return _page(field_errors(error), Invalid.status)
     except Invalid as error:
         return _page(error.fields, error.status)
     return go_to(f"{_HERE}?done=saved")
+
+
+def _sent(given: Mapping[str, object]) -> dict[str, object]:
+    """What the form had fields for: one that lacks some clears nothing."""
+    fields = {"notice_channels": "hear"}
+    return {name: value for name, value in given.items() if fields.get(name, name) in request.form}
 
 
 def _all_channels() -> bool:
