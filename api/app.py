@@ -25,17 +25,24 @@ from api.pages import (
     account,
     acknowledging,
     alert_list,
+    audit,
+    fleet,
     joining,
+    journey_editor,
     keys,
     monitor_deeds,
     monitors,
     overview,
     people,
     rendering,
+    secrets,
+    settings_organization,
     sign_in,
 )
 from api.pages import alerts as alert_pages
+from api.pages import journeys as journey_pages
 from api.pages import runs as run_pages
+from api.pages import usage as usage_pages
 from api.pages.errors import error_page
 from api.resources import RESOURCES
 from api.services import SchedulerFigures, Services, install
@@ -88,6 +95,13 @@ def create_app(
         alert_pages,
         run_pages,
         acknowledging,
+        journey_pages,
+        journey_editor,
+        fleet,
+        settings_organization,
+        secrets,
+        usage_pages,
+        audit,
     ):
         app.register_blueprint(family.pages)
     return app

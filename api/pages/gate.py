@@ -70,6 +70,7 @@ def page(scope: Scope | None) -> Callable[[View], View]:
                 refuse_forged(token)
             if not found.caller.may(scope):
                 raise _lacking(found, scope)
+            g.caller = found.caller  # forms change things by what the REST resources call
             return view(**from_path)
 
         guarded.is_page = True  # type: ignore[attr-defined]

@@ -28,12 +28,18 @@ class Place:
 SETTINGS = (
     Place("/settings/people", "People", ("people",), Scope.ADMIN),
     Place("/settings/keys", "API keys", ("keys",), Scope.ADMIN),
+    Place("/settings/organization", "Organization", ("organization",), Scope.ADMIN),
+    Place("/settings/secrets", "Secrets", ("secrets",)),
+    Place("/settings/usage", "Usage", ("usage",)),
+    Place("/settings/audit", "Audit log", ("audit",), Scope.ADMIN),
     Place("/account", "Your account", ("account",)),
 )
 MAIN = (
     Place("/", "Overview", ("overview",)),
     Place("/monitors", "Monitors", ("monitors",)),
+    Place("/journeys", "Journeys", ("journeys",)),
     Place("/alerts", "Alerts", ("alerts",)),
+    Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),
 )

@@ -31,8 +31,8 @@ pages = Blueprint("overview", __name__)
 PER_PAGE = 100
 _MOST_INCIDENTS = 5
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
-_WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
-_WORDS = {
+WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+WORDS = {
     Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
     Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
 }  # fmt: skip
@@ -83,7 +83,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         )
         every = every if types is None else [standing for standing in every if standing.type in types]
         fitting = [standing for standing in every if _fits(standing, chosen)]
-        fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
+        fitting.sort(key=lambda standing: WORST_FIRST.index(standing.health))  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
@@ -92,7 +92,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
     incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
-        heading=_heading(every),
+        heading=heading_of(every),
         measured=_measured(hours.values()),
         online=online,
         incidents=incidents,
@@ -104,7 +104,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         more=len(fitting) > number * PER_PAGE,
         chosen=chosen,
         choices=_choices(every),
-        words=_WORDS,
+        words=WORDS,
         path=path,
         address=lambda **changed: _address(path, chosen, changed),
         now_ms=now_ms,
@@ -117,7 +117,7 @@ def _row(standing: Standing, hours: Sequence[Any]) -> Row:
         counts.add(hour.planned, hour.success, hour.failed)
     return Row(
         standing,
-        _WORDS[standing.health],
+        WORDS[standing.health],
         day_bar(standing.name, hours),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
@@ -125,12 +125,12 @@ def _row(standing: Standing, hours: Sequence[Any]) -> Row:
     )
 
 
-def _heading(every: Sequence[Standing]) -> str:
+def heading_of(every: Sequence[Standing]) -> str:
     """The answer in words: "2 down, 1 not measured, 131 up"."""
     if not every:
         return "Nothing is watched yet"
     found = Counter(standing.health for standing in every)
-    return ", ".join(f"{found[health]} {_WORDS[health]}" for health in _WORST_FIRST if found[health])
+    return ", ".join(f"{found[health]} {WORDS[health]}" for health in WORST_FIRST if found[health])
 
 
 def _measured(hours: Any) -> str | None:
@@ -155,7 +155,7 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
 def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
     """What can be chosen of each filter, as far as there is a choice."""
     found: dict[str, list[str]] = {
-        "state": [health for health in _WORST_FIRST if any(standing.health == health for standing in every)],
+        "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
         "location": sorted({place.location for standing in every for place in standing.places}),

@@ -148,6 +148,7 @@ class Stage:
     def journey(self) -> str:
         steps = [{"type": "goto", "url": f"https://shop.example/{MARK}"}, {"type": "click", "selector": f".{MARK}"}]
         journey = self.made("/v1/journeys", {"name": MARK, "steps": steps, "locations": ["local"]})
+        self.addresses += ["/journeys", f"/journeys/{journey}", f"/journeys/{journey}/edit"]
         walked = (
             StepResult(0, "goto", "success", name=MARK, duration_ms=1.0),
             StepResult(1, "click", "failed", name=MARK, duration_ms=1.0, error=MARK),
@@ -166,7 +167,7 @@ class Stage:
             session.execute(update(WebSession.__table__).values(user_agent=MARK, address=MARK))  # type: ignore[arg-type]
         self.addresses += [
             str(invited["invite_url"]).removeprefix(PUBLIC_URL), "/alerts", "/settings/people", "/settings/keys",
-            "/account",
+            "/account", "/probes", "/settings/organization", "/settings/audit", "/settings/secrets",
         ]  # fmt: skip
 
     def found(self) -> list[Spot]:

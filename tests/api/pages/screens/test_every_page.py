@@ -11,6 +11,8 @@ from tests.api.pages.screens.seen import faults
 PAGES = (
     "/", "/monitors", "/monitors/{check}", "/monitors/{check}?span=7d&by=location&status=failed", "/alerts", "{alert}",
     "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
+    "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
+    "/settings/audit",
 )  # fmt: skip
 
 
