@@ -21,7 +21,20 @@ from api import (
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import account, acknowledging, alert_list, joining, keys, overview, people, rendering, sign_in
+from api.pages import (
+    account,
+    acknowledging,
+    alert_list,
+    joining,
+    keys,
+    overview,
+    people,
+    rendering,
+    sign_in,
+    status,
+    status_settings,
+    subscribing,
+)
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -74,6 +87,9 @@ def create_app(
         alert_pages,
         run_pages,
         acknowledging,
+        status,
+        subscribing,
+        status_settings,
     ):
         app.register_blueprint(family.pages)
     return app

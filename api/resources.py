@@ -26,6 +26,7 @@ from api import (
     runs,
     sign_ins,
     silences,
+    status_updates,
     usage,
     variables,
 )
@@ -45,6 +46,7 @@ RESOURCES = (
     notifications.routes,
     maintenance_windows.routes,
     silences.routes,
+    status_updates.routes,
     notices.routes,
     probes.routes,
     locations.routes,

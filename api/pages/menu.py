@@ -28,6 +28,7 @@ class Place:
 SETTINGS = (
     Place("/settings/people", "People", ("people",), Scope.ADMIN),
     Place("/settings/keys", "API keys", ("keys",), Scope.ADMIN),
+    Place("/settings/status-pages", "Status pages", ("status_pages",), Scope.WRITE),
     Place("/account", "Your account", ("account",)),
 )
 MAIN = (
