@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    RootModel,
     StringConstraints,
     Tag,
     model_validator,
@@ -146,7 +147,7 @@ class NewPage(PageDefinition):
 PageFields: type[BaseModel] = change_of(PageDefinition, "PageFields", "What may change of a status page.")
 
 
-class PageChange(PageFields):  # type: ignore[valid-type, misc]
+class PageChange(RootModel[PageFields]):  # type: ignore[valid-type]
     """What may change. Absent fields stay as they are; `logo: null` takes the logo away."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Acme status"}]})

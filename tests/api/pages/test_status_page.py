@@ -162,7 +162,8 @@ def test_a_logo_is_a_picture_and_colours_can_be_read(world: StatusWorld, browser
     style = browser.answer("/status/acme/style.css").get_data(as_text=True)
     [ink] = [line.split("--brand-ink: ")[1][:7] for line in style.splitlines() if "--brand: #777777" in line]
     assert contrast(ink, "#777777") >= READABLE
-    light, dark = [line.split("--accent: ")[1][:7] for line in style.splitlines() if "--primary-ink" in line][1:]
+    light, dark = [part[:7] for part in style.split("--accent: ")[1:]][-2:]
+    assert light != dark
     assert contrast(light, "#ffffff") >= READABLE
     assert contrast(dark, "#171a20") >= READABLE
     assert "/status/acme/logo?v=" in browser.answer("/status/acme").get_data(as_text=True)
