@@ -13,6 +13,7 @@ COMMANDS = (
     ["benchmarks.ticks"],
     ["benchmarks.recording"],
     ["benchmarks.serving"],
+    ["benchmarks.status_page"],
     ["benchmarks.stored_runs"],
     ["benchmarks.whole_path", "--seconds", "60"],
     ["benchmarks.journeys", "--seconds", "10", "--rounds", "2"],
