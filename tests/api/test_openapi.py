@@ -57,6 +57,19 @@ def _notification(database: Database, organization: str, channel: str) -> str:
         return notification_id
 
 
+@pytest.fixture(scope="session")
+def _documents() -> dict[Flask, Any]:
+    return {}
+
+
+@pytest.fixture
+def document(app: Flask, _documents: dict[Flask, Any]) -> Any:
+    """The document as Schemathesis reads it, once for each app: reading it takes longer than a test."""
+    if app not in _documents:
+        _documents[app] = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    return _documents[app]
+
+
 @pytest.fixture
 def known_ids(owner: Client, database: Database, organization: str) -> dict[str, str]:
     """Ids that exist, for each path parameter: random ones would only ever meet 404."""
@@ -102,14 +115,17 @@ def operations() -> list[str]:
 @pytest.mark.parametrize("operation_id", operations())
 @sqlite_only
 def test_whatever_fits_the_document_or_does_not_is_answered_as_it_says(
-    app: Flask, owner: Client, known_ids: dict[str, str], operation_id: str, mode: GenerationMode
+    document: Any, owner: Client, request: pytest.FixtureRequest, operation_id: str, mode: GenerationMode
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
-    operation = schema.find_operation_by_id(operation_id)
+    operation = document.find_operation_by_id(operation_id)
     names = [parameter.name for parameter in operation.path_parameters]
     if mode is GenerationMode.NEGATIVE and not (names or list(operation.query) or list(operation.body)):
         pytest.skip("nothing to get wrong")
-    ids = {name: known_ids[name] for name in names} if mode is GenerationMode.POSITIVE else {}
+    if mode is GenerationMode.POSITIVE:
+        known = request.getfixturevalue("known_ids")
+        ids = {name: known[name] for name in names}
+    else:
+        ids = {}
 
     @given(case=operation.as_strategy(mode, path_parameters=ids or None))
     @settings(

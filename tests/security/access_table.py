@@ -10,7 +10,6 @@ proof: open to ask, but it takes a secret of its own (a link's, a password) to g
 from __future__ import annotations
 
 TABLE = """
-GET     /                                               open
 GET     /docs                                           open
 GET     /.well-known/security.txt                       open
 GET     /health                                         open
@@ -38,6 +37,7 @@ GET     /badge/<check_id>/<name>                        open
 GET     /setup/<token>                                  proof
 POST    /setup/<token>                                  proof
 
+GET     /                                               page read
 GET     /account                                        page read
 POST    /account/name                                   page read
 POST    /account/organization                           page read
