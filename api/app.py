@@ -38,6 +38,9 @@ from api.pages import (
     secrets,
     settings_organization,
     sign_in,
+    status,
+    status_settings,
+    subscribing,
 )
 from api.pages import alerts as alert_pages
 from api.pages import journeys as journey_pages
@@ -102,6 +105,9 @@ def create_app(
         secrets,
         usage_pages,
         audit,
+        status,
+        subscribing,
+        status_settings,
     ):
         app.register_blueprint(family.pages)
     return app

@@ -32,6 +32,7 @@ SETTINGS = (
     Place("/settings/secrets", "Secrets", ("secrets",)),
     Place("/settings/usage", "Usage", ("usage",)),
     Place("/settings/audit", "Audit log", ("audit",), Scope.ADMIN),
+    Place("/settings/status-pages", "Status pages", ("status_pages",), Scope.WRITE),
     Place("/account", "Your account", ("account",)),
 )
 MAIN = (

@@ -24,6 +24,16 @@ POST    /ack/<link>                                     proof
 GET     /artifacts/<link>                               proof
 GET     /invite/<token>                                 proof
 POST    /invite/<token>                                 proof
+GET     /status/<slug>                                  open
+GET     /status/<slug>.json                             open
+GET     /status/<slug>.atom                             open
+GET     /status/<slug>/<part>                           open
+POST    /status/<slug>/subscribe                        open
+GET     /status/<slug>/confirm/<token>                  proof
+POST    /status/<slug>/confirm/<token>                  proof
+GET     /status/<slug>/unsubscribe/<token>              proof
+POST    /status/<slug>/unsubscribe/<token>              proof
+GET     /badge/<check_id>/<name>                        open
 GET     /setup/<token>                                  proof
 POST    /setup/<token>                                  proof
 
@@ -71,6 +81,15 @@ GET     /settings/usage                                 page read
 GET     /settings/keys                                  page admin
 POST    /settings/keys                                  page admin
 POST    /settings/keys/<key_id>/revoke                  page admin
+GET     /settings/status-pages                          page write
+GET     /settings/status-pages/new                      page write
+POST    /settings/status-pages/new                      page write
+GET     /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>/delete         page write
+GET     /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates/<update_id>/delete page write
 GET     /settings/people                                page admin
 POST    /settings/people/invite                         page admin
 POST    /settings/people/<member_id>/link               page admin
@@ -147,6 +166,17 @@ GET     /v1/silences                                    read
 POST    /v1/silences                                    write
 GET     /v1/silences/<silence_id>                       read
 DELETE  /v1/silences/<silence_id>                       write
+
+GET     /v1/status-pages                                read
+POST    /v1/status-pages                                write
+GET     /v1/status-pages/<page_id>                      read
+PUT     /v1/status-pages/<page_id>                      write
+DELETE  /v1/status-pages/<page_id>                      write
+GET     /v1/status-pages/<page_id>/updates              read
+POST    /v1/status-pages/<page_id>/updates              write
+GET     /v1/status-pages/<page_id>/updates/<update_id>  read
+PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
+DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read

@@ -14,6 +14,7 @@ from sqlalchemy import Table, select, update
 
 from alerts.acknowledge_links import acknowledge_url
 from alerts.notices import raise_notice
+from api.services import services_of
 from model.evidence import StepResult
 from model.outcome import AssertionResult, Attempt, RunError, RunStatus
 from store.keyring import Keyring
@@ -100,6 +101,7 @@ class Stage:
             name=MARK, tags=[MARK], description=MARK, runbook_url=f"https://wiki.example/{MARK}",
             url=f"https://shop.example/{MARK}", locations=["local"],
         ))  # fmt: skip
+        self.status_page(check_id)
         good, bad = self.runs(check_id)
         self.alerts(check_id, good, bad)
         self.addresses += [f"/monitors/{check_id}?span=1h&status=failed", f"/runs/{self.journey()}"]
@@ -111,6 +113,14 @@ class Stage:
         self.people()
         self.spots = list(self.found())
         return self
+
+    def status_page(self, check_id: str) -> None:
+        groups = [{"name": MARK, "checks": [{"id": check_id, "name": MARK}]}]
+        page = self.made("/v1/status-pages", {"slug": "stage", "title": MARK, "groups": groups})
+        for said in ({"status": "resolved"}, {"status": "identified", "components": [check_id]}):
+            self.made(f"/v1/status-pages/{page}/updates", {"message": MARK, "title": MARK, **said})
+        settings = "/settings/status-pages"
+        self.addresses += ["/status/stage", settings, f"{settings}/{page}", f"{settings}/{page}/updates"]
 
     def runs(self, check_id: str) -> tuple[str, list[str]]:
         response: dict[str, Any] = {
@@ -185,6 +195,7 @@ class Stage:
 
     def dress(self, text: str) -> None:
         """Have every text say `text`, as if it had always stood there."""
+        services_of(self.app).public_pages.forget()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             for spot in self.spots:
                 where = [column == key for column, key in zip(spot.table.primary_key.columns, spot.key, strict=True)]

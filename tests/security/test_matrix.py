@@ -40,6 +40,7 @@ FIELDS = {"role": "admin", "email": "new@example.com", "name": "New", "scopes": 
 """What the forms of pages ask for."""
 BODIES = {
     ("PUT", "/v1/account"): {"name": "New"},
+    ("PUT", "/v1/status-pages/<page_id>/updates/<update_id>"): {"message": "Other words"},
     ("PUT", "/v1/account/password"): {"current_password": PASSWORD, "new_password": PASSWORD},
 }
 """Beside those of the routes that the audit log tells of."""
