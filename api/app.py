@@ -21,7 +21,23 @@ from api import (
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import account, acknowledging, alert_list, joining, keys, overview, people, rendering, sign_in
+from api.pages import (
+    account,
+    acknowledging,
+    alert_channels,
+    alert_list,
+    alert_rules,
+    backtests,
+    joining,
+    keys,
+    maintenance,
+    overview,
+    people,
+    rendering,
+    sign_in,
+    silences,
+    why,
+)
 from api.pages import alerts as alert_pages
 from api.pages import runs as run_pages
 from api.pages.errors import error_page
@@ -72,6 +88,12 @@ def create_app(
         keys,
         alert_list,
         alert_pages,
+        alert_rules,
+        backtests,
+        alert_channels,
+        silences,
+        maintenance,
+        why,
         run_pages,
         acknowledging,
     ):
