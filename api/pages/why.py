@@ -26,7 +26,7 @@ from store.tables import Check
 pages = Blueprint("why", __name__)
 _OFFERED = 20
 _WORDS = {
-    "triggered": ("told", "Told"),
+    "triggered": ("told", "Alert raised"),
     "joined": ("told", "Part of an alert that was told"),
     "storm": ("told", "Told in a digest"),
     "not_met": ("up", "Not enough for an alert"),

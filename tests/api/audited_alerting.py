@@ -41,7 +41,9 @@ DEEDS_ON_ALERTING_PAGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", f"{CHANNELS}/<channel_id>"): (
         sent(f"{CHANNELS}/{{}}", f"{CHANNELS}/{{}}", "channel", CHANNEL), "channel.updated",
     ),
-    ("POST", f"{CHANNELS}/<channel_id>/delete"): (sent(CHANNELS, f"{CHANNELS}/{{}}/delete", "channel"), "channel.deleted"),
+    ("POST", f"{CHANNELS}/<channel_id>/delete"): (
+        sent(CHANNELS, f"{CHANNELS}/{{}}/delete", "channel"), "channel.deleted",
+    ),
     ("POST", f"{CHANNELS}/<channel_id>/test"): (sent(CHANNELS, f"{CHANNELS}/{{}}/test", "channel"), "channel.tested"),
     ("POST", f"{NOTIFICATIONS}/<notification_id>/resend"): (resend, "notification.resent"),
     ("POST", SILENCES): (sent(SILENCES, SILENCES, fields={"covers": "all", "lasts": "3600"}), "silence.created"),
