@@ -24,12 +24,14 @@ from model.health import Health
 from model.uptime import Counts
 from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
+from store.notices import list_notices
 from store.overview import Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
 PER_PAGE = 100
 _MOST_INCIDENTS = 5
+_MOST_NOTICES = 3
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
 WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
 WORDS = {
@@ -88,6 +90,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
         checks = checks_by_ids(session, [alert.check_id for alert in alerts])
+        notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
     incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
@@ -96,6 +99,8 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         measured=_measured(hours.values()),
         online=online,
         incidents=incidents,
+        notices=notices,
+        more_notices=open_notices - len(notices),
         more_incidents=open_alerts - len(incidents),
         rows=[_row(standing, hours[standing.check_id]) for standing in shown],
         total=len(fitting),

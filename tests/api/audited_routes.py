@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alerts.acknowledge_links import acknowledge_url
+from tests.api.audited_alerting import DEEDS_ON_ALERTING_PAGES
 from tests.api.audited_people import DEEDS_OF_PEOPLE
 from tests.api.audited_place import HOOK, POST, WINDOW, Deed, Place, Rest
 from tests.api.conftest import PUBLIC_URL
@@ -14,6 +15,7 @@ from tests.api.test_monitors import url_monitor
 
 CHANGES_NOTHING = {
     ("POST", "/v1/alert-rules/backtest"): "it computes what a rule would have done, and stores nothing",
+    ("POST", "/alerts/rules/try"): "it draws what a rule would have done, and stores nothing",
     ("POST", "/v1/probe/lease"): "what probes measure is data, told by the runs themselves",
     ("POST", "/v1/probe/results"): "what probes measure is data, told by the runs themselves",
     ("PUT", "/v1/probe/artifacts/<sha256>"): "what probes measure is data, told by the runs themselves",
@@ -168,6 +170,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ),
     ("POST", "/ack/<link>"): (follow_link, "alert.acknowledged"),
     **DEEDS_OF_PEOPLE,
+    **DEEDS_ON_ALERTING_PAGES,
 }  # fmt: skip
 """What each route that changes something is told as, and how to have it done once."""
 SWITCHES = {("POST", "/v1/organizations/<organization_id>/switch"), ("POST", "/account/organization")}

@@ -92,8 +92,14 @@ class Stage:
         """One of everything, as its owner sees it."""
         self.owner.data("PUT", "/v1/organization", {"name": MARK})
         hook = {"name": MARK, "type": "slack", "config": {"webhook_url": "http://127.0.0.1:9/"}}
-        self.made("/v1/alert-channels", hook)
-        self.made("/v1/alert-rules", {"name": MARK, "type": "consecutive_failures", "threshold": 1})
+        channel = self.made("/v1/alert-channels", hook)
+        rule = self.made("/v1/alert-rules", {"name": MARK, "type": "consecutive_failures", "threshold": 1})
+        planned = {"name": MARK, "cron": "0 3 * * *", "duration": 60, "apply_to": {"tags": [MARK]}}
+        window = self.made("/v1/maintenance-windows", planned)
+        self.addresses += [
+            "/alerts/rules", f"/alerts/rules/{rule}", "/alerts/channels", f"/alerts/channels/{channel}",
+            "/alerts/silences", "/settings/maintenance", f"/settings/maintenance/{window}",
+        ]  # fmt: skip
         self.made("/v1/api-keys", {"name": MARK, "scopes": ["read"]})
         self.made("/v1/probes", {"name": MARK, "location": "local"})
         self.made("/v1/silences", {"match": {"all": True}, "for": 60, "reason": MARK})
@@ -102,6 +108,7 @@ class Stage:
             url=f"https://shop.example/{MARK}", locations=["local"],
         ))  # fmt: skip
         self.status_page(check_id)
+        self.addresses.append(f"/alerts/why?check={check_id}")
         good, bad = self.runs(check_id)
         self.alerts(check_id, good, bad)
         self.addresses += [f"/monitors/{check_id}?span=1h&status=failed", f"/runs/{self.journey()}"]

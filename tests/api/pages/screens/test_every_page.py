@@ -13,6 +13,8 @@ PAGES = (
     "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
     "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
     "/settings/audit",
+    "/alerts/rules", "/alerts/rules/new", "/alerts/channels", "/alerts/channels/new?type=webhook", "/alerts/silences",
+    "/alerts/why", "/alerts/why?check={check}", "/settings/maintenance", "/settings/maintenance/new",
 )  # fmt: skip
 
 
