@@ -60,12 +60,19 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     released: list[ReleasedRuns] = []
 
 
+TRIED_BODY_BYTES = 65_536
+"""What is shown of the answer to a draft that somebody tries out."""
+
+
 class RunOverrides(msgspec.Struct, omit_defaults=True):
     """What somebody asked of one run beyond its definition (journeys, `run-tag`): variables that come before the
-    journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk."""
+    journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk.
+    `body_bytes`: so much of the answer's body is wanted back, whether the run passed or not; a probe that does not
+    know this field sends it of failed runs, as ever."""
 
     variables: dict[str, str] = {}
     base_url: str | None = None
+    body_bytes: int = 0
 
 
 class LeasedRun(msgspec.Struct, omit_defaults=True):

@@ -25,3 +25,8 @@ class RunContext:
     run_id: str
     browsers: BrowserPool | None = None
     overrides: RunOverrides | None = None
+
+    @property
+    def body_bytes(self) -> int:
+        """How much of the answer's body somebody wants to see, of a run that passed too; 0: nobody asked."""
+        return 0 if self.overrides is None else self.overrides.body_bytes

@@ -92,6 +92,7 @@ class Retention:
         yield from news_steps(self._deleting, now_ms - NEWS_KEPT_MS)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
+        yield from self._by_id("drafts", "expires_ms < ?", now_ms)
         yield from self._instances(horizons.closed)
         yield from self._removed_checks(horizons.closed)
         if self._database.sqlite:

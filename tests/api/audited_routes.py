@@ -75,6 +75,11 @@ def on_a_status_page(path: str, action: str, fields: dict[str, str]) -> Deed:
     return prepare
 
 
+def try_out(place: Place) -> Callable[[], Any]:
+    place.online()
+    return lambda: place.owner("POST", "/v1/monitors/try?wait=0", url_monitor())
+
+
 def run_tag(place: Place) -> Callable[[], Any]:
     place.journey()
     return lambda: place.owner("POST", "/v1/journeys/run-tag/smoke")
@@ -85,6 +90,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("PUT", "/v1/monitors/<monitor_id>"): (Rest("PUT", "/v1/monitors/{monitor}", {"name": "N"}), "monitor.updated"),
     ("DELETE", "/v1/monitors/<monitor_id>"): (Rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
     ("POST", "/v1/monitors/<monitor_id>/run"): (Rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
+    ("POST", "/v1/monitors/try"): (try_out, "monitor.tried"),
     ("POST", "/v1/journeys"): (Rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
     ("PUT", "/v1/journeys/<journey_id>"): (Rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
     ("DELETE", "/v1/journeys/<journey_id>"): (Rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),

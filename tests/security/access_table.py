@@ -135,6 +135,8 @@ POST    /v1/organizations/<organization_id>/switch      people
 
 GET     /v1/monitors                                    read
 POST    /v1/monitors                                    write
+POST    /v1/monitors/try                                write
+GET     /v1/monitors/try/<draft_id>                       write
 GET     /v1/monitors/<monitor_id>                       read
 PUT     /v1/monitors/<monitor_id>                       write
 DELETE  /v1/monitors/<monitor_id>                       write
