@@ -15,7 +15,7 @@ from api.access import Scope
 from api.errors import Invalid
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
-from api.pages.gate import page, visitor
+from api.pages.gate import admit, page, visitor
 from api.pages.rendering import go_to, render
 from api.pages.summaries import Summary, summary
 from api.services import services
@@ -55,11 +55,9 @@ class Row:
 @page(None)
 def overview() -> Response:
     """For who is signed in; the way to sign in for everybody else."""
-    return go_to("/login") if g.visitor is None else _overview()
-
-
-@page(Scope.READ)
-def _overview() -> Response:
+    if g.visitor is None:
+        return go_to("/login")
+    admit(g.visitor, Scope.READ)
     chosen = _chosen()
     state, number = services(), page_number()
     organization_id = visitor().caller.organization_id
