@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -20,10 +20,10 @@ from api.pages.rendering import go_to, render
 from api.pages.summaries import Summary, summary
 from api.services import services
 from model.health import Health
-from model.uptime import Counts
+from model.uptime import Counts, total
 from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
-from store.overview import Standing, hours_of, standings
+from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
@@ -77,15 +77,16 @@ def overview() -> Response:
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
         checks = checks_by_ids(session, [alert.check_id for alert in alerts])
         online = sorted(online_locations(session, now_ms))
+    totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
     incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
         heading=_heading(every),
-        measured=_measured(hours.values()),
+        measured=_measured(totals.values()),
         online=online,
         incidents=incidents,
         more_incidents=open_alerts - len(incidents),
-        rows=[_row(standing, hours[standing.check_id]) for standing in shown],
+        rows=[_row(standing, hours[standing.check_id], totals[standing.check_id]) for standing in shown],
         total=len(fitting),
         every=len(every),
         number=number,
@@ -98,14 +99,11 @@ def overview() -> Response:
     )
 
 
-def _row(standing: Standing, hours: Sequence[Any]) -> Row:
-    counts = Counts()
-    for hour in hours:
-        counts.add(hour.planned, hour.success, hour.failed)
+def _row(standing: Standing, hours: Sequence[Hour], counts: Counts) -> Row:
     return Row(
         standing,
         _WORDS[standing.health],
-        day_bar(standing.name, hours),
+        day_bar(standing.name, hours, counts),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
         "" if counts.coverage in (None, 100) else f"{counts.coverage:g} % measured",
@@ -120,12 +118,9 @@ def _heading(every: Sequence[Standing]) -> str:
     return ", ".join(f"{found[health]} {_WORDS[health]}" for health in _WORST_FIRST if found[health])
 
 
-def _measured(hours: Any) -> str | None:
-    counts = Counts()
-    for of_a_check in hours:
-        for hour in of_a_check:
-            counts.add(hour.planned, hour.success, hour.failed)
-    return None if counts.coverage is None else f"{counts.coverage:g} %"
+def _measured(totals: Iterable[Counts]) -> str | None:
+    coverage = total(totals).coverage
+    return None if coverage is None else f"{coverage:g} %"
 
 
 def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
