@@ -24,8 +24,8 @@ from store.open_dispatches import (
     set_status_by_hand,
     waiting_dispatch,
 )
-from store.sessions import wake
 from store.statements import rows, run
+from store.wakeups import wake
 
 _RENEW = (
     "INSERT INTO probe_instances (id, organization_id, probe_id, location, lease_until_ms, started_ms, seen_ms, "
