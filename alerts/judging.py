@@ -20,6 +20,7 @@ from alerts.evaluation import tick as let_time_pass
 from alerts.holds import hold_on
 from alerts.lifecycle import LONGEST_CAUSE, close, open_alert, recover, reopen, retract
 from alerts.state import CheckState, Closing, Facts, Opened, Rearm, Rule, RuleState
+from alerts.streaming import stream_alert
 from model.finished import Finished
 from model.notices import NoticeKind
 from model.outcome import RunStatus, Trigger
@@ -245,15 +246,17 @@ def _update(session: Session, alert: Alert, opened: Opened, word: str, now_ms: i
     elif alert.resolved_ms is not None and by_itself and opened.ended_by is not None:
         alert.recovered_ms, alert.resolved_ms = opened.ended_by.at_ms, opened.ended_by.ended_ms
     alert.retracted = False
-    for location, at_ms in opened.votes.items():
-        if location not in alert.votes:
-            add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is {word} too")
+    joined = {location: at_ms for location, at_ms in opened.votes.items() if location not in alert.votes}
+    for location, at_ms in joined.items():
+        add_event(session, alert, "joined", max(at_ms, alert.triggered_ms), f"{location} is {word} too")
     alert.at_ms, alert.triggered_ms, alert.needed = opened.at_ms, opened.triggered_ms, opened.needed
     alert.cause = opened.cause[:LONGEST_CAUSE]
     if dict(alert.votes) != opened.votes:
         alert.votes = dict(opened.votes)
     if list(alert.run_ids) != opened.run_ids:
         alert.run_ids = list(opened.run_ids)
+    if joined:
+        stream_alert(session, alert, "joined")
 
 
 def _matched(

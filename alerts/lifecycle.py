@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from alerts.holds import Held
 from alerts.state import Opened, Rule
+from alerts.streaming import stream_alert
 from alerts.telling import tell
 from model.ids import new_id
 from model.times import iso
@@ -55,6 +56,7 @@ def open_alert(session: Session, check: Check, rule: Rule, opened: Opened, held:
     add_event(session, alert, "triggered", opened.triggered_ms, alert.cause, run_id=_last(alert))
     if opened.is_open:
         tell_or_hold(session, alert, held, now_ms)
+    stream_alert(session, alert, "triggered")
     return alert
 
 
@@ -71,6 +73,7 @@ def tell_or_hold(session: Session, alert: Alert, held: Held | None, now_ms: int)
     if alert.held is not None:
         add_event(session, alert, "released", now_ms, "nothing holds it any more", run_id=run_id)
         alert.held = None
+        stream_alert(session, alert, "released")
     tell(session, alert, "triggered", now_ms)
 
 
@@ -96,6 +99,7 @@ def reopen(session: Session, alert: Alert, now_ms: int) -> None:
     alert.resolved_ms = alert.recovered_ms = alert.resolved_by = alert.resolution = None
     alert.retracted = False
     add_event(session, alert, "reopened", now_ms, "a result that came late shows that it goes on")
+    stream_alert(session, alert, "reopened")
     if alert.told_ms is not None:
         tell(session, alert, "triggered", now_ms)
 
@@ -105,6 +109,7 @@ def retract(session: Session, alert: Alert, now_ms: int) -> None:
     was_open = alert.resolved_ms is None
     alert.retracted = True
     add_event(session, alert, "retracted", now_ms, NOT_SO)
+    stream_alert(session, alert, "retracted")
     if was_open:
         _resolve(session, alert, now_ms, now_ms, NOT_SO)
 
@@ -118,10 +123,12 @@ def acknowledge(session: Session, alert: Alert, *, by: str, note: str | None, no
         if note and (by, note) not in ((earlier["by"], earlier["text"]) for earlier in alert.notes):
             _note(alert, by, note, now_ms)
             add_event(session, alert, "note", now_ms, note, by=by)
+            stream_alert(session, alert, "note")
         return
     alert.status, alert.acknowledged_ms, alert.acknowledged_by = "acknowledged", now_ms, by
     _note(alert, by, note, now_ms)
     add_event(session, alert, "acknowledged", now_ms, note or "", by=by)
+    stream_alert(session, alert, "acknowledged")
     if alert.told_ms is not None:
         tell(session, alert, "acknowledged", now_ms)
 
@@ -140,6 +147,7 @@ def _resolve(
 ) -> None:
     alert.status, alert.resolved_ms, alert.resolved_by, alert.resolution = "resolved", at_ms, by, why
     add_event(session, alert, "resolved", at_ms, why, by=by, run_id=run)
+    stream_alert(session, alert, "resolved")
     if alert.told_ms is None and alert.held is not None:
         return  # nobody was told that it began
     tell(session, alert, "resolved", now_ms)

@@ -20,13 +20,13 @@ from alerts.ledger import Known, Ledger
 from model.finished import Finished
 from model.outcome import RunStatus, Trigger
 from model.protocol import Refusal
+from store.announcements import announce
 from store.artifacts import add_artifacts
 from store.dispatch_ends import close_if_all_ended, count_ended_runs, lock_dispatches
 from store.gaps import OpenGap, gaps_by_id, gaps_since, write_gaps
 from store.location_states import Stream, StreamState, lock_states, write_stretches, write_verdicts
 from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
-from store.sessions import wake
 from store.usage import add_usage
 from store.version_schedules import schedules_of_versions
 
@@ -71,8 +71,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
         close_if_all_ended(session, ledger.repeated, now_ms)
     judge(session, book, ledger.entered, verdicts_before, known.states, now_ms)
     add_usage(session, ledger.entered)
-    for organization_id in {done.organization_id for done in ordered}:
-        wake(session, f"check:{organization_id}")
+    _announce(session, ledger, known.states, verdicts_before)
     return ledger.refused
 
 
@@ -125,6 +124,19 @@ def _write_states(session: Session, ledger: Ledger, states: dict[Stream, StreamS
     write_verdicts(session, [_verdict_row(ledger, states[stream], done) for stream, done in ledger.verdicts.items()])
     changed: Iterable[Stream] = (ledger.stretched | ledger.late.keys()) - ledger.verdicts.keys()
     write_stretches(session, [states[stream] for stream in changed])
+
+
+def _announce(
+    session: Session, ledger: Ledger, states: dict[Stream, StreamState], verdicts_before: dict[Stream, str | None]
+) -> None:
+    """Tell the listeners of each organization what has ended, and which of it turned the state of its location."""
+    turned = {
+        done.run_id
+        for stream, done in ledger.verdicts.items()
+        if (verdicts_before.get(stream), bool(states[stream].degraded)) != (done.status, done.degraded)
+    }
+    for done in ledger.entered:
+        announce(session, done.organization_id, {"turned": done.run_id} if done.run_id in turned else done.run_id)
 
 
 def _verdict_row(ledger: Ledger, state: StreamState, done: Finished) -> tuple[object, ...]:

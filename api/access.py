@@ -19,6 +19,7 @@ from api.actors import act_as_key, act_as_person
 from api.attempts import trying_key
 from api.errors import Forbidden, Unauthorized
 from api.services import services
+from api.session_cookie import session_token
 from model.keys import API_KEY, mistyped
 from model.people import SCOPES_OF, Role
 from store.api_keys import authenticate
@@ -109,6 +110,13 @@ def needs(rule: Needs) -> Callable[[_View], _View]:
     return declare
 
 
+def for_pages_too(view: _View) -> _View:
+    """Let a browser use this route by its sign-in, where no key is shown: for what our pages' scripts read. It must
+    change nothing: there is no form's token to tell our pages from others'."""
+    view.for_pages_too = True  # type: ignore[attr-defined]
+    return view
+
+
 def rule_of(view: Callable[..., Any]) -> Needs | None:
     """What a view declared; None if it declared nothing."""
     return getattr(view, "needs", None)
@@ -138,6 +146,18 @@ def identify() -> Caller:
     refuse_mistyped(token)
     with trying_key(token):
         return _owner_of(token)
+
+
+def identify_browser() -> Caller:
+    """Who this browser is signed in as. A page that is left open is nobody at the keyboard, so this is no use of it.
+    Unauthorized."""
+    token, state = session_token(), services()
+    if token is not None:
+        with state.database.read(EVERY_ORGANIZATION) as session:
+            found = web_session_of(session, state.keyring, token, state.database.now_ms(session))
+        if found is not None:
+            return caller_of(found)
+    raise Unauthorized("This needs an API key: Authorization: Bearer trk_…; or, in a browser, a sign-in")
 
 
 def refuse_mistyped(key: str) -> None:
@@ -195,12 +215,14 @@ def install(app: Flask) -> None:
     def hold() -> None:
         if request.endpoint is None:
             return  # no such address: 404 or 405 follows
-        rule = rule_of(current_app.view_functions[request.endpoint])
+        view = current_app.view_functions[request.endpoint]
+        rule = rule_of(view)
         if rule is None:
             _log.error("api.route_without_declared_need", endpoint=request.endpoint)
             raise Forbidden("This address is closed")
         if isinstance(rule, Scope):
-            found = identify()
+            by_cookie = getattr(view, "for_pages_too", False) and "Authorization" not in request.headers
+            found = identify_browser() if by_cookie else identify()
             g.caller = found
             act_as_caller(found)
             bind_to_log(found)

@@ -27,19 +27,31 @@ from api.pages import (
     alert_channels,
     alert_list,
     alert_rules,
+    audit,
     backtests,
+    fleet,
     joining,
+    journey_editor,
     keys,
     maintenance,
+    monitor_deeds,
+    monitors,
     overview,
     people,
     rendering,
+    secrets,
+    settings_organization,
     sign_in,
     silences,
+    status,
+    status_settings,
+    subscribing,
     why,
 )
 from api.pages import alerts as alert_pages
+from api.pages import journeys as journey_pages
 from api.pages import runs as run_pages
+from api.pages import usage as usage_pages
 from api.pages.errors import error_page
 from api.resources import RESOURCES
 from api.services import SchedulerFigures, Services, install
@@ -81,6 +93,8 @@ def create_app(
     attempts.install(app)
     for family in (
         overview,
+        monitors,
+        monitor_deeds,
         sign_in,
         joining,
         account,
@@ -96,6 +110,16 @@ def create_app(
         why,
         run_pages,
         acknowledging,
+        journey_pages,
+        journey_editor,
+        fleet,
+        settings_organization,
+        secrets,
+        usage_pages,
+        audit,
+        status,
+        subscribing,
+        status_settings,
     ):
         app.register_blueprint(family.pages)
     return app

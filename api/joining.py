@@ -13,7 +13,7 @@ from api.attempts import count_attempt, count_email
 from api.errors import Conflict, Invalid, NotFound, Unauthorized
 from api.services import services
 from api.signing_in import WRONG, hashed, proven, whence
-from model.people import new_password
+from model.people import new_password, refuse_email
 from store.invitations import accept, invitation_of
 from store.organizations import get_organization, update_organization
 from store.people import TakenError, create_person, find_person, get_person, places_of, set_password
@@ -77,7 +77,7 @@ def join(token: str, answer: Answer, visitor: Caller | None = None, former: str 
     same = account is not None and visitor is not None and visitor.person_id == account.id
     fresh = None
     if account is None:
-        fresh = hashed(_of_somebody_new(answer))
+        fresh = hashed(_of_somebody_new(answer, email))
     elif not same:
         count_email(email)
         account = proven(email, answer.password or "")
@@ -117,11 +117,12 @@ def _account(session: Session, email: str) -> Person | None:
     return person if person is not None and places_of(session, person.id) else None
 
 
-def _of_somebody_new(answer: Answer) -> str:
+def _of_somebody_new(answer: Answer, email: str) -> str:
     missing = {name: ["is required"] for name in ("name", "password") if not getattr(answer, name)}
     if missing:
         raise Invalid(missing)
     try:
+        refuse_email(answer.password or "", email)
         return new_password(answer.password or "")
     except ValueError as error:
         raise Invalid({"password": [str(error)]}) from None

@@ -22,7 +22,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import JsonSchemaMode
 
-from api.access import Needs, Scope
+from api.access import Needs, Scope, for_pages_too
 from api.access import needs as declare_needs
 from api.envelope import JSON
 from api.errors import CODES, Invalid, no_such
@@ -114,18 +114,26 @@ class Routes:
         status: int = 200,
         errors: Sequence[int] = (),
         also: Mapping[int, type[BaseModel]] | None = None,
+        headers: type[BaseModel] | None = None,
+        media: str = JSON,
+        pages: bool = False,
     ) -> Callable[[View], View]:
         """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `also`: statuses
         with an answer of their own. `accepts`: what the OpenAPI says of a body that the view takes as a plain dict,
-        because which model it is depends on it."""
+        because which model it is depends on it. `headers`: request headers that the
+        OpenAPI tells of; the view reads them. `media`: the content type of an answer that is no JSON. `pages`:
+        browsers may use it by their sign-in."""
 
         def register(view: View) -> View:
             takes = {name: kind for name, kind in get_type_hints(view).items() if name in ("path", "query", "body")}
             shown = {**takes, "body": accepts} if accepts is not None else takes
+            shown = {**shown, "header": headers} if headers is not None else shown
             reading = _reading(view, takes, optional_body=not _body_required(shown.get("body")))
             reading.__annotations__ = shown
             reading.__doc__ = None
             declare_needs(needs)(reading)
+            if pages:
+                for_pages_too(reading)
             given = {status: answers, **(also or {})}
             self.models |= {(model, "serialization") for model in given.values()}
             if "body" in shown:
@@ -137,8 +145,8 @@ class Routes:
                 summary=summary.rstrip("."),
                 description=description.strip() or None,
                 responses={
-                    **_refusals(method, needs, takes, errors),
-                    **{answered: _described(model) for answered, model in given.items()},
+                    **_refusals(method, needs, takes, errors, fleeting=media != JSON),
+                    **{answered: _described(model, media) for answered, model in given.items()},
                 },
                 security=[{"key": []}] if isinstance(needs, Scope) else None,
                 openapi_extensions={"x-scope": needs.value} if isinstance(needs, Scope) else None,
@@ -207,22 +215,24 @@ def _read_query(kind: type[BaseModel]) -> BaseModel:
     return kind.model_validate(values)
 
 
-def _described(model: type[BaseModel]) -> dict[str, Any]:
+def _described(model: type[BaseModel], media: str = JSON) -> dict[str, Any]:
     example = (model.model_config.get("json_schema_extra") or {}).get("example")  # type: ignore[union-attr]
     content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
     if example is not None:
         content["example"] = example
-    return {"description": (model.__doc__ or "").strip().split("\n")[0], "content": {JSON: content}}
+    return {"description": (model.__doc__ or "").strip().split("\n")[0], "content": {media: content}}
 
 
-def _refusals(method: str, needs: Needs, takes: Mapping[str, Any], more: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _refusals(
+    method: str, needs: Needs, takes: Mapping[str, Any], more: Sequence[int], *, fleeting: bool = False
+) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
     statuses |= {401, 403, 429} if isinstance(needs, Scope) else set()
     statuses |= {404} if "path" in takes else set()
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()
     described = {status: refusal(status) for status in sorted(statuses)}
-    if method == "GET":
+    if method == "GET" and not fleeting:
         described[304] = {"description": "Nothing has changed since the ETag given in If-None-Match"}
     return described
 

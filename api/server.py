@@ -41,11 +41,15 @@ from api.serving_peers import Proxies
 from api.serving_pools import Pool
 from api.serving_uvicorn import BACKLOG, PartUvicorn
 from api.serving_wsgi import WsgiBridge
+from api.status.serving import BADGE_METHODS, BADGE_PREFIX, STATUS_PREFIX, PublicServing
+from api.status.serving import METHODS as STATUS_METHODS
+from api.stream_hub import StreamHub
 from model.heartbeat import KEPT_BODY_BYTES
 from model.settings import Settings
 from store.keyring import Keyring
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.stream_places import leave_all_places
 from store.uses import Uses
 from store.write_lock import Urgency
 
@@ -59,6 +63,8 @@ PROBE_THREADS, PROBE_WAITING = 6, 512
 PING_THREADS, PING_WAITING = 2, 64
 ARTIFACT_THREADS, ARTIFACTS_WAITING = 2, 64
 """Of their own: a slow disk delays evidence, and no lease."""
+STREAM_THREADS, STREAMS_WAITING = 2, 2_048
+"""For what streams read: one look serves them all, and each that catches up waits for its turn."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
@@ -97,12 +103,15 @@ class Server:
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
+        self._for_streams = Pool("streams", STREAM_THREADS, STREAMS_WAITING)
         keys = ProbeKeys(database, keyring, settings.probe_key, uses=uses)
         self.probes = ProbeProtocol(database, keyring, self._for_probes, keys)
         pings = Pings(database, keyring, self._for_pings)
         self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
+        self.streams = StreamHub(database, self._for_streams)
+        strangers = PublicServing(app, self._people)
         self._entrance = Entrance(
-            WsgiBridge(app.wsgi_app, self._people, self._for_changes),
+            WsgiBridge(app.wsgi_app, self._people, self._for_changes, self.streams.serve),
             Proxies(settings.trusted_proxies),
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
@@ -110,6 +119,8 @@ class Server:
             },
             below={
                 PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES),
+                STATUS_PREFIX: Native(strangers.handle, STATUS_METHODS),
+                BADGE_PREFIX: Native(strangers.handle, BADGE_METHODS),
                 ARTIFACT_PREFIX: Native(self.artifacts.put, ARTIFACT_METHODS, ARTIFACT_BYTES, streamed=True),
             },
         )
@@ -118,7 +129,7 @@ class Server:
         self._beats: threading.Thread | None = None
         self._serving = threading.Event()
         self._stopping = threading.Event()
-        self._uvicorn = PartUvicorn(self._entrance, self._serving.set, self.probes.close)
+        self._uvicorn = PartUvicorn(self._entrance, self._serving.set, self._end_waiting)
         self._on_failure = on_failure
         self._failure: BaseException | None = None
 
@@ -163,7 +174,9 @@ class Server:
         for thread in (self._thread, self._beats):
             if thread is not None:
                 thread.join()
-        for pool in (self._people, self._for_changes, self._for_probes, self._for_pings, self._for_artifacts):
+        self.streams.leave()
+        pools = (self._people, self._for_changes, self._for_probes, self._for_pings, self._for_artifacts)
+        for pool in (*pools, self._for_streams):
             pool.close()
 
     def __enter__(self) -> Self:
@@ -179,6 +192,10 @@ class Server:
         if self._name is None:
             raise RuntimeError("the server was not started")
         return self._name
+
+    def _end_waiting(self) -> None:
+        self.probes.close()
+        self.streams.close()
 
     def _serve(self, listener: socket.socket) -> None:
         try:
@@ -202,6 +219,8 @@ class Server:
                 try:
                     with self._database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
                         beat(session, self._database.now_ms(session), returned=returned)
+                        if returned:
+                            leave_all_places(session)
                     returned = False
                 except (DBAPIError, PoolTimeoutError) as error:
                     _log.warning("server.no_beat", error=str(error.__cause__ or error))

@@ -20,6 +20,7 @@ from api.json_body import MAX_BODY_BYTES
 from api.requests import new_request_id
 from api.serving_peers import Proxies, plain
 from api.serving_pools import SaturatedError
+from api.serving_protocol import ABORT
 from api.serving_requests import (
     Bodies,
     Receive,
@@ -33,7 +34,8 @@ from api.serving_requests import (
 from api.serving_wsgi import WsgiBridge
 
 _log = structlog.get_logger(__name__)
-Handler = Callable[[Request], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Reply | None]]
+"""None: this one is Flask's after all."""
 
 
 class MethodNotAllowed(Refused):
@@ -121,10 +123,11 @@ class Entrance:
 
     async def _answer(self, request: Request, native: Native | None, send: Send) -> None:
         try:
-            if native is None:
+            reply = await native.handler(request) if native is not None else None
+            if reply is None:
                 await self._flask(request, send)
             else:
-                await send_reply(send, await native.handler(request), request.request_id)
+                await send_reply(send, reply, request.request_id)
         except SaturatedError:
             raise Unavailable("The server is busy; try again shortly") from None
         except (OperationalError, PoolTimeoutError) as error:
@@ -145,11 +148,16 @@ class Entrance:
             server=scope.get("server") or ("localhost", 0),
             request_id=new_request_id(),
             receive=receive,
+            abort=scope.get(ABORT, _nothing),
         )
         if self._proxies.trusts(peer):
             request.client = self._proxies.client_of(peer, _joined(request, b"x-forwarded-for"))
             request.scheme = self._proxies.scheme_of(peer, request.scheme, _joined(request, b"x-forwarded-proto"))
         return request
+
+
+def _nothing() -> None:
+    """Where the server can't cut a connection."""
 
 
 def _joined(request: Request, name: bytes) -> str:

@@ -27,6 +27,8 @@ LINGER_S = 2.0
 FLUSH_S = 30.0
 """After the last answer of a connection: how long its reader may take to fetch what is left."""
 CONNECTIONS = 4096
+ABORT = "tracer.abort"
+"""In the scope of a request: what cuts its connection."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -82,6 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._too_large = True
             raise ValueError("the headers are too large")  # the parser stops here and calls send_400_response
         super().on_headers_complete()
+        self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

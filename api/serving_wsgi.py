@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -24,25 +24,35 @@ WHOLE_BYTES = 4 << 20
 _STALLED_S = 30.0
 _PIECE_BYTES = 64 << 10
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+Flow = Callable[[Any, Request, Send], Awaitable[None]]
+FLOW = "tracer.flow"
+"""In the WSGI environment: what a view leaves here is given to the loop once its thread is free, and the answer goes on
+from there, for as long as it likes (live streams). Its status and headers are the view's."""
 _Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": None, b"transfer-encoding": None}
 
 
 class WsgiBridge:
     """Calls a WSGI app in the threads of a pool. `changes`: the pool of requests that may change something, so that who
-    reads never waits for who waits for the database's lock; by default the same."""
+    reads never waits for who waits for the database's lock; by default the same. `flow`: what goes on with answers that
+    flow (FLOW)."""
 
-    def __init__(self, app: _Wsgi, pool: Pool, changes: Pool | None = None) -> None:
+    def __init__(self, app: _Wsgi, pool: Pool, changes: Pool | None = None, flow: Flow | None = None) -> None:
         self._app = app
         self._pool = pool
         self._changes = changes or pool
+        self._flow = flow
 
     async def __call__(self, request: Request, send: Send) -> None:
         """Answer the request, whose body has been read. SaturatedError when no thread is free and none will be soon."""
         answer = _Answer(send, asyncio.get_running_loop())
         pool = self._pool if request.method in _READING else self._changes
-        body = await pool.run(self._call, environ_of(request), answer)
-        if body is not None:
+        environ = environ_of(request)
+        body = await pool.run(self._call, environ, answer)
+        if self._flow is not None and FLOW in environ:
+            await send(answer.start(flowing=True))
+            await self._flow(environ[FLOW], request, send)
+        elif body is not None:
             await send(answer.start())
             await send({"type": "http.response.body", "body": body})
 
@@ -80,8 +90,9 @@ class _Answer:
         self.length = int(lengths[0]) if lengths else (0 if self._status in (204, 304) else None)
         return _no_write
 
-    def start(self) -> dict[str, Any]:
-        return {"type": "http.response.start", "status": self._status, "headers": self._headers}
+    def start(self, *, flowing: bool = False) -> dict[str, Any]:
+        headers = [header for header in self._headers if not flowing or header[0] != b"content-length"]
+        return {"type": "http.response.start", "status": self._status, "headers": headers}
 
     def stream(self, pieces: Iterable[bytes]) -> None:
         """In a thread: send as the reader takes it. ConnectionError when it takes nothing for 30 s."""

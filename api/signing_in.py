@@ -10,8 +10,9 @@ from flask import request
 from api.access import Scope, refuse_mistyped, whole
 from api.actors import act_as_key, act_as_person
 from api.attempts import count_attempt, may_note_refusal
-from api.errors import Conflict, Forbidden, Unauthorized, Unavailable
+from api.errors import Conflict, Forbidden, Invalid, Unauthorized, Unavailable
 from api.services import services
+from model.people import refuse_email
 from store.api_keys import authenticate
 from store.passwords import BusyError, hash_password, verify_password
 from store.people import find_person, get_person, places_of, set_password
@@ -91,7 +92,7 @@ def hashed(password: str) -> str:
 
 def change_password(person_id: str, session_id: str | None, given: str, wanted: str) -> None:
     """Another password, for who knows the one there is; it signs them out everywhere but here. Forbidden (it is not the
-    password), RateLimited, Unavailable."""
+    password), Invalid, RateLimited, Unavailable."""
     count_attempt()
     state = services()
     with state.database.read(EVERY_ORGANIZATION) as session:
@@ -99,6 +100,10 @@ def change_password(person_id: str, session_id: str | None, given: str, wanted: 
     with _patience():
         if person is None or not verify_password(person.password_hash, given).right:
             raise Forbidden("This is not your password")
+        try:
+            refuse_email(wanted, person.email)
+        except ValueError as error:
+            raise Invalid({"new_password": [str(error)]}) from None
         fresh = hash_password(wanted)
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         same = get_person(session, person_id, lock=True)

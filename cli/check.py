@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from cli.environment import ALLOWED_BY_HAND, read_settings
+from cli.environment import nets_by_hand, read_settings
 from cli.tables import print_json
 from cli.waterfall import print_outcome
 from model.definition import CheckDefinition
@@ -34,7 +34,7 @@ def check(target: str, timeout: float, as_json: bool) -> None:
     except TargetError as error:
         raise click.UsageError(str(error)) from None
     settings = read_settings()
-    outcome = asyncio.run(run_once(definition, allow_nets=settings.allow_nets or ALLOWED_BY_HAND))
+    outcome = asyncio.run(run_once(definition, allow_nets=nets_by_hand(settings)))
     if as_json:
         print_json({"target": target, **_plain(outcome), "final_url": _final_url(definition, outcome)})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pydantic import ValidationError, field_validator
@@ -16,8 +17,14 @@ _SECRET = frozenset({"api_key", "database_url", "deadman_url", "metrics_token", 
 
 
 ALLOWED_BY_HAND = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-"""Where commands with no server may go beside public addresses, unless TRACER_ALLOW_NETS says otherwise: who types them
-is on this machine already."""
+"""Where `tracer up` and commands with no server may go beside public addresses, unless TRACER_ALLOW_NETS says
+otherwise: who types them is on this machine already."""
+
+
+def nets_by_hand(settings: Settings) -> tuple[str, ...]:
+    """What such a command may reach. Who sets TRACER_ALLOW_NETS to nothing means public addresses and no others."""
+    said = any(name.upper() == "TRACER_ALLOW_NETS" for name in os.environ)
+    return settings.allow_nets if said or settings.allow_nets else ALLOWED_BY_HAND
 
 
 class _Environment(Settings, BaseSettings):

@@ -10,13 +10,12 @@ import threading
 import click
 
 from cli.children import WIND_DOWN, Child
-from cli.environment import SettingsError
+from cli.environment import SettingsError, nets_by_hand
 from model.keys import PROBE_KEY, new_key
 from model.settings import Settings
 from probes.soundings import BadCanaryError, parse_canary
 
 UP_LOCATION = "local"
-UP_ALLOW_NETS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _PATIENCE_S = 10.0
 _CONFIGURATION_ERROR = 2
 _POLL_S = 0.2
@@ -66,7 +65,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRACER_HOST": settings.host,
         "TRACER_PORT": str(settings.port),
         "TRACER_PROBE_KEY": settings.probe_key or new_key(PROBE_KEY),
-        "TRACER_ALLOW_NETS": ",".join(settings.allow_nets or UP_ALLOW_NETS),
+        "TRACER_ALLOW_NETS": ",".join(nets_by_hand(settings)),
     }
 
 
@@ -84,7 +83,9 @@ def _greet(serving: dict[str, str | None], allow: str) -> str:
     address = str(serving["address"])
     key = serving.get("owner_key")
     click.echo(f"\n  Tracer serves at {address}   (docs: {address}/docs)")
-    click.echo(f"  The probe here may reach public addresses and {allow}   (TRACER_ALLOW_NETS)")
+    click.echo(
+        f"  The probe here may reach public addresses {f'and {allow}' if allow else 'only'}   (TRACER_ALLOW_NETS)"
+    )
     if key:
         click.echo(f"\n  Owner key, shown this once:  {key}")
     if serving.get("setup_url"):

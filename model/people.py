@@ -45,6 +45,12 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
+def refuse_email(password: str, email: str) -> None:
+    """Raises ValueError for what is the first that a stranger tries: the email itself, or what stands before its @."""
+    if normal(password).strip().lower() in (email, email.partition("@")[0]):
+        raise ValueError("must not be your email: that is the first that a stranger tries")
+
+
 def new_password(password: str) -> str:
     """What somebody chooses, judged by its length, not by which characters it has. Raises ValueError."""
     if len(password) < MIN_PASSWORD:

@@ -6,6 +6,7 @@ that its changes are no events.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from model.times import iso
 from store.alert_tables import Alert, AlertChannel, AlertRule, MaintenanceWindow, Silence
 from store.journey_tables import Batch, OrganizationVariable
 from store.people_tables import Membership
+from store.status_tables import StatusPage, StatusUpdate
 from store.tables import ApiKey, Check, Organization, Probe
 
 Shape = dict[str, Any]
@@ -90,6 +92,17 @@ def _alert(row: Any) -> Shape:
     return {"acknowledged_by": row.acknowledged_by, "resolved_by": row.resolved_by, "notes": row.notes}
 
 
+def _status_page(row: Any) -> Shape:
+    return {
+        "slug": row.slug, "title": row.title, "public": row.public, "groups": row.groups, "colours": row.colours,
+        "logo": None if row.logo is None else hashlib.sha256(row.logo).hexdigest(),
+    }  # fmt: skip
+
+
+def _status_update(row: Any) -> Shape:
+    return {"page_id": row.page_id, "incident_id": row.incident_id, "status": row.status, "message": row.message}
+
+
 def _of_check(_before: Shape, after: Shape) -> str | None:
     if after.keys() == {"status"}:
         return "paused" if after["status"] == "paused" else "resumed"
@@ -141,6 +154,8 @@ AUDITED: Mapping[type[Any], Audited] = {
     Membership: Audited(_called("member"), _member, secret=("invite_hash", "invitation"), verb=_of_member),
     ApiKey: Audited(_called("key"), _key, ends="revoked_ms", secret=("key_hash", "key")),
     Probe: Audited(_called("probe"), _probe, ends="deleted_ms", secret=("key_hash", "key")),
+    StatusPage: Audited(_called("status_page"), _status_page),
+    StatusUpdate: Audited(_called("status_update"), _status_update),
 }
 
 

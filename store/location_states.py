@@ -35,6 +35,8 @@ class StreamState(msgspec.Struct):
     unrun_since_ms: int | None = None
     unrun_slots: int = 0
     gap_id: str | None = None
+    degraded: bool = False
+    """as it was before what is being recorded"""
 
 
 _SEEN = 200_000

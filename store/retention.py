@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from model.settings import Settings
 from model.times import DAY_MS
+from store.news import KEPT_MS as NEWS_KEPT_MS
+from store.news import news_steps
 from store.retention_alerting import TOLD_KEPT_MS, AlertingHorizons, alerting_steps
 from store.retention_batches import batch_steps
 from store.retention_size import runs_over_budget
@@ -87,6 +89,7 @@ class Retention:
             yield from self._rollups("rollups_day", "check_id IN ? AND bucket_ms < ?", chunk, horizons.days)
         yield from alerting_steps(self._database, self._deleting, horizons.alerting)
         yield from batch_steps(self._deleting, now_ms, horizons.runs)
+        yield from news_steps(self._deleting, now_ms - NEWS_KEPT_MS)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
         yield from self._instances(horizons.closed)

@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 
+from store.announcements import write_announced
 from store.audit import Recorder
 from store.audit_chain import Sign
 from store.steady_clock import SteadyClock
@@ -117,6 +118,7 @@ class Database:
         with session.begin() if not session.in_transaction() else _commit_at_end(session):
             yield session
             self._audit.write(session, self.now_ms)
+            write_announced(session, self.now_ms)
             self.wakeups.in_transaction(session, topics)
         self.wakeups.after_commit(topics)
 

@@ -17,7 +17,12 @@ from store import audit_tables as audit_tables
 from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables
 from store import people_tables as people_tables
+from store import status_tables as status_tables
+from store import stream_tables as stream_tables
 from store import usage_tables as usage_tables
+from store.stream_tables import StreamHead as StreamHead
+from store.stream_tables import StreamPage as StreamPage
+from store.stream_tables import StreamPlace as StreamPlace
 from store.table_base import Base as Base
 from store.table_base import Json, Ms
 from store.table_base import Scoped as Scoped

@@ -62,6 +62,8 @@ def change_password_here() -> Response:
         change_password(who.person_id, who.session_id, asked.current_password, asked.new_password)
     except Forbidden as error:
         return _page({"current_password": [error.message]}, error.status)
+    except Invalid as error:
+        return _page(error.fields, error.status)
     return go_to("/account?done=password")
 
 

@@ -23,6 +23,9 @@ from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
 from api.services import services
+from api.session_cookie import cookie_name as cookie_name
+from api.session_cookie import secure as secure
+from api.session_cookie import session_token as session_token
 from store.sessions import EVERY_ORGANIZATION
 from store.web_sessions import LASTS_MS, web_session_of
 
@@ -67,6 +70,7 @@ def page(scope: Scope | None) -> Callable[[View], View]:
                 refuse_forged(token)
             if not found.caller.may(scope):
                 raise _lacking(found, scope)
+            g.caller = found.caller  # forms change things by what the REST resources call
             return view(**from_path)
 
         guarded.is_page = True  # type: ignore[attr-defined]
@@ -87,19 +91,6 @@ def visitor() -> Visitor:
     if not isinstance(found, Visitor):
         raise Forbidden("This needs a sign-in")
     return found
-
-
-def session_token() -> str | None:
-    return request.cookies.get(cookie_name())
-
-
-def cookie_name() -> str:
-    """With https, a name that browsers take from this host over https alone (RFC 6265bis, `__Host-`)."""
-    return "__Host-tracer_session" if secure() else "tracer_session"
-
-
-def secure() -> bool:
-    return services().public_url.startswith("https://")
 
 
 def set_cookie(response: Response, name: str, value: str, max_age_s: int = LASTS_MS // 1000) -> None:

@@ -28,6 +28,11 @@ class Place:
 SETTINGS = (
     Place("/settings/people", "People", ("people",), Scope.ADMIN),
     Place("/settings/keys", "API keys", ("keys",), Scope.ADMIN),
+    Place("/settings/organization", "Organization", ("organization",), Scope.ADMIN),
+    Place("/settings/secrets", "Secrets", ("secrets",)),
+    Place("/settings/usage", "Usage", ("usage",)),
+    Place("/settings/audit", "Audit log", ("audit",), Scope.ADMIN),
+    Place("/settings/status-pages", "Status pages", ("status_pages",), Scope.WRITE),
     Place("/settings/maintenance", "Maintenance", ("maintenance",)),
     Place("/account", "Your account", ("account",)),
 )
@@ -40,7 +45,10 @@ ALERTS = (
 )
 MAIN = (
     Place("/", "Overview", ("overview",)),
+    Place("/monitors", "Monitors", ("monitors",)),
+    Place("/journeys", "Journeys", ("journeys",)),
     Place("/alerts", "Alerts", tuple(name for place in ALERTS for name in place.pages)),
+    Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from alerts.book import windows_at
 from api.access import Scope
 from api.errors import Invalid
+from api.families import MONITOR
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import page, visitor
@@ -32,8 +33,8 @@ PER_PAGE = 100
 _MOST_INCIDENTS = 5
 _MOST_NOTICES = 3
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
-_WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
-_WORDS = {
+WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+WORDS = {
     Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
     Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
 }  # fmt: skip
@@ -60,8 +61,16 @@ def overview() -> Response:
     return go_to("/login") if g.visitor is None else _overview()
 
 
+@pages.get("/monitors")
 @page(Scope.READ)
-def _overview() -> Response:
+def monitors() -> Response:
+    """The same list, of monitors alone."""
+    return _overview(path="/monitors", types=tuple(MONITOR.types))
+
+
+@page(Scope.READ)
+def _overview(path: str = "/", types: Collection[str] | None = None) -> Response:
+    """`types`: only checks of these."""
     chosen = _chosen()
     state, number = services(), page_number()
     organization_id = visitor().caller.organization_id
@@ -69,12 +78,16 @@ def _overview() -> Response:
         now_ms = state.database.now_ms(session)
         windows = windows_at(session, organization_id, now_ms)
         every = standings(
-            session, now_ms, lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows)
+            session,
+            organization_id,
+            now_ms,
+            lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
+        every = every if types is None else [standing for standing in every if standing.type in types]
         fitting = [standing for standing in every if _fits(standing, chosen)]
-        fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
+        fitting.sort(key=lambda standing: WORST_FIRST.index(standing.health))  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
-        hours = hours_of(session, [standing.check_id for standing in shown], now_ms)
+        hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
         checks = checks_by_ids(session, [alert.check_id for alert in alerts])
         notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
@@ -82,7 +95,7 @@ def _overview() -> Response:
     incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
-        heading=_heading(every),
+        heading=heading_of(every),
         measured=_measured(hours.values()),
         online=online,
         incidents=incidents,
@@ -96,8 +109,9 @@ def _overview() -> Response:
         more=len(fitting) > number * PER_PAGE,
         chosen=chosen,
         choices=_choices(every),
-        words=_WORDS,
-        address=lambda **changed: _address(chosen, changed),
+        words=WORDS,
+        path=path,
+        address=lambda **changed: _address(path, chosen, changed),
         now_ms=now_ms,
     )
 
@@ -108,7 +122,7 @@ def _row(standing: Standing, hours: Sequence[Any]) -> Row:
         counts.add(hour.planned, hour.success, hour.failed)
     return Row(
         standing,
-        _WORDS[standing.health],
+        WORDS[standing.health],
         day_bar(standing.name, hours),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
@@ -116,12 +130,12 @@ def _row(standing: Standing, hours: Sequence[Any]) -> Row:
     )
 
 
-def _heading(every: Sequence[Standing]) -> str:
+def heading_of(every: Sequence[Standing]) -> str:
     """The answer in words: "2 down, 1 not measured, 131 up"."""
     if not every:
         return "Nothing is watched yet"
     found = Counter(standing.health for standing in every)
-    return ", ".join(f"{found[health]} {_WORDS[health]}" for health in _WORST_FIRST if found[health])
+    return ", ".join(f"{found[health]} {WORDS[health]}" for health in WORST_FIRST if found[health])
 
 
 def _measured(hours: Any) -> str | None:
@@ -146,7 +160,7 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
 def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
     """What can be chosen of each filter, as far as there is a choice."""
     found: dict[str, list[str]] = {
-        "state": [health for health in _WORST_FIRST if any(standing.health == health for standing in every)],
+        "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
         "location": sorted({place.location for standing in every for place in standing.places}),
@@ -161,6 +175,6 @@ def _chosen() -> dict[str, str]:
     return chosen
 
 
-def _address(chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
+def _address(path: str, chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
     found = {name: value for name, value in {**chosen, **changed}.items() if value is not None}
-    return "/?" + urlencode(found) if found else "/"
+    return f"{path}?{urlencode(found)}" if found else path

@@ -26,6 +26,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         iso=iso,
         clock=words.clock,
+        moment=words.moment,
         duration=words.duration,
         milliseconds=words.milliseconds,
         text_of=words.text_of,

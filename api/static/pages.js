@@ -1,15 +1,24 @@
 // Makes pages follow what happens: parts marked data-live are drawn anew by the server and replaced here when they differ.
+// The organization's stream says when; while it is down, the page asks every few seconds. A hidden page does neither.
 // Times are shown in the reader's zone. Pages work without this file.
 (() => {
   "use strict";
-  const EVERY_MS = 3000;
+  const SOON_MS = 300; // what matters to this page: all that comes within so long is one look
+  const LATER_MS = 10000; // what happens elsewhere, and what time alone changes
+  const EVERY_MS = 3000; // without the stream
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const drawn = new Map(parts().map((part) => [part.id, part.outerHTML]));
   const status = document.querySelector("[data-live-state]");
   let lastTag = null;
   let failingSince = null;
   let asking = false;
+  let again = false;
   let timer = null;
+  let due = Infinity;
+  let lookedAt = 0;
+  let tookMs = 0;
+  let stream = null;
+  let streaming = false;
 
   const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
@@ -58,8 +67,12 @@
   }
 
   async function refresh() {
-    if (asking) return;
+    if (asking) {
+      again = true; // what has happened since it asked
+      return;
+    }
     asking = true;
+    lookedAt = performance.now();
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "1" }, cache: "no-cache" });
       if (answer.redirected) {
@@ -73,20 +86,65 @@
         lastTag = tag;
       }
       failingSince = null;
-      say("Live");
+      say(streaming ? "Live" : `Live, by asking every ${EVERY_MS / 1000} s`);
     } catch {
       failingSince ??= new Date();
-      say(`Not live: no answer from Tracer since ${clock.format(failingSince)}`);
+      say(`Not live since ${clock.format(failingSince)}: no answer from Tracer`);
     } finally {
+      tookMs = performance.now() - lookedAt;
       asking = false;
     }
+    if (!again) return;
+    again = false;
+    within(SOON_MS);
   }
 
-  async function follow() {
+  // Look within so long, at once if the last look is long enough ago; a server that takes its time is asked less often.
+  function within(ms) {
+    if (document.hidden) return;
+    const now = performance.now();
+    const at = ms === SOON_MS ? Math.max(now, lookedAt + Math.max(SOON_MS, 4 * tookMs)) : now + ms;
+    if (at >= due) return;
+    due = at;
     clearTimeout(timer);
-    if (document.hidden || parts().length === 0) return;
+    timer = setTimeout(look, at - now);
+  }
+
+  async function look() {
+    due = Infinity;
     await refresh();
-    timer = setTimeout(follow, EVERY_MS);
+    within(streaming ? LATER_MS : EVERY_MS);
+  }
+
+  // An alert, a state that changed, what this page is about: soon. Everything else is in the next look that comes anyway.
+  function heard(event) {
+    const told = JSON.parse(event.data);
+    const here = [told.id, told.monitor_id, told.journey_id].some((id) => id && location.pathname.includes(id));
+    if (here || event.type !== "run" || told.state_changed) within(SOON_MS);
+  }
+
+  function listen() {
+    stream = new EventSource("/v1/stream");
+    stream.onopen = () => {
+      streaming = true;
+      within(SOON_MS); // what happened before it was open
+    };
+    stream.onerror = () => {
+      streaming = false; // the browser tries again by itself, unless it was refused
+      within(EVERY_MS);
+    };
+    for (const kind of ["run", "alert", "gap"]) stream.addEventListener(kind, heard);
+  }
+
+  function follow() {
+    stream?.close();
+    stream = null;
+    streaming = again = false;
+    clearTimeout(timer);
+    due = Infinity;
+    if (document.hidden) return;
+    listen();
+    within(lookedAt ? SOON_MS : EVERY_MS);
   }
 
   inZone(document);
@@ -99,6 +157,7 @@
   });
   if (parts().length > 0) {
     document.addEventListener("visibilitychange", follow);
-    timer = setTimeout(follow, EVERY_MS);
+    addEventListener("pagehide", () => stream?.close());
+    follow();
   }
 })();

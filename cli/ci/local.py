@@ -22,7 +22,7 @@ from cli.as_code.document import Document, InvalidFileError, Problem, read_docum
 from cli.ci.keeping import Keeping
 from cli.ci.lines import step_line
 from cli.ci.results import JourneyResult, as_status
-from cli.environment import ALLOWED_BY_HAND, read_settings
+from cli.environment import nets_by_hand, read_settings
 from journeys.chromium import find
 from journeys.definition import JourneyCheck
 from journeys.errors import BrowserMissingError
@@ -151,7 +151,7 @@ async def _walk_all(
     headed: bool,
 ) -> None:
     """Adds to `walked` as each ends: an interruption loses none of them."""
-    allowed = ",".join(read_settings().allow_nets or ALLOWED_BY_HAND)
+    allowed = ",".join(nets_by_hand(read_settings()))
     with tempfile.TemporaryDirectory(prefix="tracer-browser-", ignore_cleanup_errors=True) as home:
         command = (*_CHILD, "--headed") if headed else _CHILD
         pool = BrowserPool(Path(home) / "pool", 1, {"TRACER_ALLOW_NETS": allowed}, command)

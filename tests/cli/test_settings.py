@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cli.environment import SettingsError, read_settings
-from cli.up import run_up
+from cli.environment import ALLOWED_BY_HAND, SettingsError, nets_by_hand, read_settings
+from cli.up import _environment, run_up
 from model.settings import Settings
 
 
@@ -36,3 +36,18 @@ def test_both_kinds_of_store_are_taken(monkeypatch: pytest.MonkeyPatch, url: str
 def test_canaries_that_cannot_be_asked_stop_tracer_up_before_it_greets() -> None:
     with pytest.raises(SettingsError, match="TRACER_CANARIES: '::' is neither"):
         run_up(Settings(canaries=("::",)))
+
+
+@pytest.mark.parametrize(
+    ("value", "nets"), [(None, ALLOWED_BY_HAND), ("", ()), (" , ", ()), ("10.1.0.0/16", ("10.1.0.0/16",))]
+)
+def test_networks_set_to_nothing_open_none(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, nets: tuple[str, ...]
+) -> None:
+    if value is None:
+        monkeypatch.delenv("TRACER_ALLOW_NETS", raising=False)
+    else:
+        monkeypatch.setenv("TRACER_ALLOW_NETS", value)
+    settings = read_settings(data_dir="data")
+    assert nets_by_hand(settings) == nets
+    assert _environment(settings)["TRACER_ALLOW_NETS"] == ",".join(nets), "what the probe of `tracer up` is told"

@@ -21,3 +21,9 @@ def test_a_later_start_has_no_secret_to_say(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "/setup/" not in shown
     assert "$TRACER_API_KEY" in shown
+
+
+@pytest.mark.parametrize(("allow", "said"), [("10.1.0.0/16", "and 10.1.0.0/16 "), ("", "only ")])
+def test_a_start_says_what_its_probe_may_reach(capsys: pytest.CaptureFixture[str], allow: str, said: str) -> None:
+    _greet({"address": "http://127.0.0.1:8000"}, allow)
+    assert f"may reach public addresses {said}" in capsys.readouterr().out

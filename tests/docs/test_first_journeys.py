@@ -53,8 +53,6 @@ def test_the_journey_of_the_tutorial_passes_and_breaks_as_it_says(files: str, tm
     journey = blocks(page, "yaml")[1].replace("http://127.0.0.1:9000", files)
     assert walk(tmp_path, journey).exit_code == 0
     [broken] = re.findall(r"write `(selector: .*?)` instead", page)
-    walked = walk(
-        tmp_path, re.sub(r"selector: \"text=shop.yaml\"", broken, journey).replace("steps:", "timeout: 20\nsteps:")
-    )
+    walked = walk(tmp_path, re.sub(r"selector: \"text=shop.yaml\"", f"{broken}, timeout: 5", journey))
     assert walked.exit_code == 1
     assert "no element fits" in walked.output

@@ -57,7 +57,7 @@ def test_a_part_of_a_page_that_tracer_refused_is_told_as_that(walker: Walker, si
 def test_a_journey_that_runs_out_of_time_names_its_own_limit(walker: Walker, site: Site) -> None:
     url = site.page("/", "<h1>x</h1>")
     waits = {"type": "expect_visible", "selector": "#never", "timeout": 60}
-    outcome = walker.walk(goto(url), waits, timeout=3)
+    outcome = walker.walk(goto(url), waits, timeout=8)
     assert "no element fits before the journey's 60 s were over" in message(outcome)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.people import SCOPES_OF, Role, email_of, new_password, normal
+from model.people import SCOPES_OF, Role, email_of, new_password, normal, refuse_email
 
 
 @pytest.mark.parametrize("text", ["ada@example.com", " Ada@Example.COM ", "ADA@example.com"])
@@ -35,3 +35,10 @@ def test_each_role_allows_what_the_contract_says() -> None:
         "owner": ("admin",), "admin": ("admin",), "member": ("read", "run", "write"), "viewer": ("read",),
     }  # fmt: skip
     assert set(SCOPES_OF) == set(Role)
+
+
+@pytest.mark.parametrize("text", ["longer.name@example.com", " Longer.Name@Example.com", "longer.name"])
+def test_an_email_is_no_password(text: str) -> None:
+    with pytest.raises(ValueError, match="must not be your email"):
+        refuse_email(text, "longer.name@example.com")
+    refuse_email(f"{text} and four words", "longer.name@example.com")

@@ -13,6 +13,7 @@ import zlib
 
 import pytest
 
+from probes.http import handle
 from tests.probes.http_bench import OK, Answerer, Connection, answering, bench, run, serving
 from tests.security.tally import Tally
 
@@ -141,6 +142,20 @@ def test_a_hostile_answer_ends_at_once_with_its_code(name: str, tally: Tally) ->
 
     run(work())
     tally.add(ATTACK, "url check", tried=2, refused=2)
+
+
+def test_a_build_that_reads_bodies_of_any_length_is_caught(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handle, "MAX_BODY", 2**40)
+    answer, code = ENDS_AT_ONCE["gzip bomb on a 401"]
+
+    async def work() -> None:
+        async with bench() as b, serving(answer) as server:
+            outcome = await b.url(server.url(), within_s=20)
+            assert outcome.error is not None
+            assert outcome.error.code != code  # it read all hundred megabytes, to the 401 that they are
+
+    run(work())
+    tally.caught(ATTACK, "bodies of any length")
 
 
 def test_large_bodies_that_assertions_want_share_a_bounded_room() -> None:

@@ -10,7 +10,6 @@ proof: open to ask, but it takes a secret of its own (a link's, a password) to g
 from __future__ import annotations
 
 TABLE = """
-GET     /                                               open
 GET     /docs                                           open
 GET     /.well-known/security.txt                       open
 GET     /health                                         open
@@ -25,9 +24,20 @@ POST    /ack/<link>                                     proof
 GET     /artifacts/<link>                               proof
 GET     /invite/<token>                                 proof
 POST    /invite/<token>                                 proof
+GET     /status/<slug>                                  open
+GET     /status/<slug>.json                             open
+GET     /status/<slug>.atom                             open
+GET     /status/<slug>/<part>                           open
+POST    /status/<slug>/subscribe                        open
+GET     /status/<slug>/confirm/<token>                  proof
+POST    /status/<slug>/confirm/<token>                  proof
+GET     /status/<slug>/unsubscribe/<token>              proof
+POST    /status/<slug>/unsubscribe/<token>              proof
+GET     /badge/<check_id>/<name>                        open
 GET     /setup/<token>                                  proof
 POST    /setup/<token>                                  proof
 
+GET     /                                               page read
 GET     /account                                        page read
 POST    /account/name                                   page read
 POST    /account/organization                           page read
@@ -56,11 +66,49 @@ POST    /alerts/silences/<silence_id>/end               page write
 GET     /alerts/why                                     page read
 POST    /alerts/<alert_id>/acknowledge                  page write
 POST    /alerts/<alert_id>/resolve                      page write
+GET     /monitors                                       page read
+GET     /monitors/<monitor_id>                          page read
+POST    /monitors/<monitor_id>/delete                   page write
+POST    /monitors/<monitor_id>/mute                     page write
+POST    /monitors/<monitor_id>/pause                    page write
+POST    /monitors/<monitor_id>/resume                   page write
+POST    /monitors/<monitor_id>/run                      page run
+GET     /journeys                                       page read
+GET     /journeys/new                                   page write
+POST    /journeys/new                                   page write
+GET     /journeys/<journey_id>                          page read
+GET     /journeys/<journey_id>/edit                     page write
+POST    /journeys/<journey_id>/edit                     page write
+POST    /journeys/<journey_id>/clone                    page write
+POST    /journeys/<journey_id>/delete                   page write
+POST    /journeys/<journey_id>/mute                     page write
+POST    /journeys/<journey_id>/status                   page write
+POST    /journeys/<journey_id>/run                      page run
+GET     /probes                                         page read
+POST    /probes                                         page admin
+POST    /probes/<probe_id>/delete                       page admin
 GET     /runs/<run_id>                                  page read
 GET     /settings                                       page read
+GET     /settings/audit                                 page admin
+GET     /settings/organization                          page admin
+POST    /settings/organization                          page admin
+GET     /settings/secrets                               page read
+POST    /settings/secrets                               page write
+POST    /settings/secrets/<variable>/change             page write
+POST    /settings/secrets/<variable>/delete             page write
+GET     /settings/usage                                 page read
 GET     /settings/keys                                  page admin
 POST    /settings/keys                                  page admin
 POST    /settings/keys/<key_id>/revoke                  page admin
+GET     /settings/status-pages                          page write
+GET     /settings/status-pages/new                      page write
+POST    /settings/status-pages/new                      page write
+GET     /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>/delete         page write
+GET     /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates/<update_id>/delete page write
 GET     /settings/maintenance                           page read
 POST    /settings/maintenance                           page write
 GET     /settings/maintenance/new                       page write
@@ -104,6 +152,7 @@ GET     /v1/journeys/<journey_id>/why                   read
 POST    /v1/journeys/run-tag/<path:tag>                 run
 GET     /v1/batches/<batch_id>                          read
 GET     /v1/runs/<run_id>                               read
+GET     /v1/stream                                      read
 GET     /v1/runs/<run_id>/artifacts                     read
 GET     /v1/runs/<run_id>/decisions                     read
 GET     /v1/runs/<run_id>/steps                         read
@@ -142,6 +191,17 @@ GET     /v1/silences                                    read
 POST    /v1/silences                                    write
 GET     /v1/silences/<silence_id>                       read
 DELETE  /v1/silences/<silence_id>                       write
+
+GET     /v1/status-pages                                read
+POST    /v1/status-pages                                write
+GET     /v1/status-pages/<page_id>                      read
+PUT     /v1/status-pages/<page_id>                      write
+DELETE  /v1/status-pages/<page_id>                      write
+GET     /v1/status-pages/<page_id>/updates              read
+POST    /v1/status-pages/<page_id>/updates              write
+GET     /v1/status-pages/<page_id>/updates/<update_id>  read
+PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
+DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read

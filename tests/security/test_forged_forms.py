@@ -37,6 +37,7 @@ ROUTES = [
 WORDS = "four quite other words"
 GIVEN = {
     **FIELDS, "current_password": PASSWORD, "new_password": WORDS, "new_password_again": WORDS, "note": "forged",
+    "slug": "forged", "title": "Forged", "status": "investigating", "message": "forged",
 }  # fmt: skip
 SAME = {"Origin": ORIGIN}
 Wrong = Callable[[str, str], tuple[dict[str, str], dict[str, str], dict[str, str]]]
@@ -92,6 +93,9 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
     if route.endswith("/link"):
         invited = world.made("/v1/organization/invite", {"email": "invited@example.com", "role": "viewer"})
         path = route.replace("<member_id>", invited)
+    if "<update_id>" in route:
+        page, update = world.status_update()
+        path = route.replace("<page_id>", page).replace("<update_id>", update)
     found = []
     for number, way in enumerate(ways):
         fields, headers, address = way(right, wrong)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +41,7 @@ echo "nameserver 20.1.0.2" > $FOLDER/resolv.conf
 mount --bind $FOLDER/resolv.conf /etc/resolv.conf
 echo $far > $FOLDER/far.pid
 over $PYTHON -m tests.system.far_side $ZONE > $FOLDER/far.log 2>&1 & echo $! > $FOLDER/names.pid
-$PYTHON -m tests.system.relay $PORT unix:$FOLDER/api.sock &
+$PYTHON -m tests.system.relay $PORT $SOCKET &
 touch $FOLDER/made
 exec sleep infinity
 """
@@ -76,10 +77,11 @@ class Island:
         self._folder = folder
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        socket = f"unix:{folder / 'api.sock'}"
+        self._short = Path(tempfile.mkdtemp(prefix="island-"))  # a socket's path has 107 bytes at most
+        socket = f"unix:{self._short / 'api.sock'}"
         self._relay = subprocess.Popen([sys.executable, "-m", "tests.system.relay", socket, str(api_port)])
         zone = " ".join([_NAMESERVER, *(f"{name}={address}" for name, address in TARGETS.items())])
-        settings = {"FOLDER": str(folder), "PYTHON": sys.executable, "PORT": str(port), "ZONE": zone}
+        settings = {"FOLDER": str(folder), "PYTHON": sys.executable, "PORT": str(port), "ZONE": zone, "SOCKET": socket}
         self._inside = subprocess.Popen(
             [*_ENTER, "sh", "-c", _SETUP], env={**os.environ, **settings}, start_new_session=True
         )
@@ -113,6 +115,7 @@ class Island:
         self._relay.kill()
         self._inside.wait()
         self._relay.wait()
+        shutil.rmtree(self._short, ignore_errors=True)
 
     def _do(self, command: list[str]) -> None:
         subprocess.run(command, check=True)

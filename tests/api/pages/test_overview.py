@@ -18,7 +18,7 @@ sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 def names(browser: Browser, path: str = "/") -> list[str]:
     """Of the checks on the page, in its order."""
-    return re.findall(r'<span class="name">([^<]*)</span>', browser.answer(path).get_data(as_text=True))
+    return re.findall(r'<a class="name" [^>]*>([^<]*)</a>', browser.answer(path).get_data(as_text=True))
 
 
 @pytest.fixture

@@ -40,13 +40,14 @@ def site(app: Flask, database: Database, keyring: Keyring, settings: Settings) -
         yield server.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
+    """No longer than a module: while it lives no other test of this thread could run a loop of its own."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _chromium(_playwright: Playwright) -> Iterator[Browser]:
     browser = _playwright.chromium.launch(executable_path=chromium.find(), chromium_sandbox=os.geteuid() != 0)
     yield browser

@@ -9,7 +9,10 @@ from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import faults
 
 PAGES = (
-    "/", "/alerts", "{alert}", "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
+    "/", "/monitors", "/monitors/{check}", "/monitors/{check}?span=7d&by=location&status=failed", "/alerts", "{alert}",
+    "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
+    "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
+    "/settings/audit",
     "/alerts/rules", "/alerts/rules/new", "/alerts/channels", "/alerts/channels/new?type=webhook", "/alerts/silences",
     "/alerts/why", "/alerts/why?check={check}", "/settings/maintenance", "/settings/maintenance/new",
 )  # fmt: skip

@@ -1,0 +1,22 @@
+"""What a live stream says."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, RootModel
+
+_EXAMPLE = """: connected
+
+id: 4711
+event: run
+data: {"id":"run_xyz789","monitor_id":"mon_abc123","status":"failed","location":"us-east",…,"state_changed":true}
+
+id: 4712
+event: alert
+data: {"event":"triggered","id":"alr_01hm5k3v2axyz","status":"triggered","severity":"critical",…}
+"""
+
+
+class StreamMessages(RootModel[str]):
+    """Server-Sent Events, as they happen"""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})

@@ -1,0 +1,39 @@
+"""What stands on the wire of a live stream: Server-Sent Events (WHATWG HTML, 9.2), one message an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from api.run_shape import run_summary
+from store.news import Reading, Told
+
+HELLO = b": connected\n\n"
+COMMENT = b":\n\n"
+RETRY = b"retry: 1000\n"
+"""Before the first message of a connection: browsers come back after a second in place of three."""
+_encode = msgspec.json.Encoder().encode
+
+
+def messages(reading: Reading, seen: int) -> list[tuple[int, bytes]]:
+    """Messages by number, for who has seen everything up to `seen`. What is not kept any more is told as a gap."""
+    found = [(told.seq, _message(told)) for told in reading.told]
+    if reading.first > seen + 1:
+        found.insert(0, (reading.first - 1, _gap(seen + 1, reading.first - 1)))
+    return found
+
+
+def _message(told: Told) -> bytes:
+    if told.alert is not None:
+        return _event(told.seq, b"alert", told.alert)
+    return _event(told.seq, b"run", {**run_summary(told.run), "state_changed": told.turned})
+
+
+def _gap(first: int, last: int) -> bytes:
+    said = "messages of this stretch are not kept any more: ask for the lists of runs and alerts"
+    return _event(last, b"gap", {"from": first, "to": last, "message": said})
+
+
+def _event(seq: int, event: bytes, data: Any) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (seq, event, _encode(data))

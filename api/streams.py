@@ -1,0 +1,99 @@
+"""/v1/stream: what happens to an organization's checks, live.
+
+Whether somebody may listen is decided here, like every other request; the loop then takes the answer over
+(api/stream_hub.py), and no thread waits.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from api.access import Caller, Scope, bearer_token, caller
+from api.errors import Invalid, RateLimited
+from api.routes import QueryModel, Routes
+from api.schemas.streams import StreamMessages
+from api.services import services
+from api.serving_wsgi import FLOW
+from api.stream_readers import Opening
+from store.news import newest_number
+from store.sessions import EVERY_ORGANIZATION
+from store.stream_places import Listener, take_place
+from store.write_lock import Urgency
+
+EVENT_STREAM = "text/event-stream"
+OF_A_TOKEN, OF_A_PERSON = 4, 50
+"""Streams at a time: of one Bearer token; of one person, or one key, in all browsers that are signed in as it."""
+AGAIN_S = 5
+_MOST_DIGITS = 18
+routes = Routes("Stream", "Runs and alerts as they happen, as Server-Sent Events.")
+
+
+class StreamQuery(QueryModel):
+    """Nothing to choose: a stream is the whole organization's."""
+
+
+class StreamHeaders(BaseModel):
+    """Where to go on."""
+
+    last_event_id: Annotated[
+        str | None,
+        Field(alias="Last-Event-ID", pattern="^[0-9]{1,18}$", description="The id of the last message you have"),
+    ] = None
+
+
+@routes.get(
+    "/v1/stream", needs=Scope.READ, answers=StreamMessages, media=EVENT_STREAM, headers=StreamHeaders, pages=True
+)
+def stream(query: StreamQuery) -> Response:  # noqa: ARG001 - that there is none is checked before
+    """Listen to what happens: `event: run` as each run ends, `event: alert` at each step of an alert.
+
+    `data` of a run: the run as lists show it, and `state_changed`: whether the check's state at that location is
+    another one with it. `data` of an alert: the alert as `GET /v1/alerts` shows it (without `notifications`), and
+    `event`: `triggered`, `acknowledged`, `resolved`, `note`, `joined` (one more location), `released`, `reopened` or
+    `retracted`. Ids rise strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the
+    answer's own `Last-Event-ID` says where it begins. Messages are kept for 24 hours: who comes later is told of the
+    `gap` by a message. A comment comes at least every 10 s. One token may have 4 streams at a time.
+    """
+    who, after = caller(), _last_event_id()
+    if request.method == "HEAD":
+        return _answer(after or 0)
+    state, by_token = services(), bearer_token() is not None
+    holder, most = (f"token {_listener(who).id}", OF_A_TOKEN) if by_token else (_holder(who), OF_A_PERSON)
+    with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        place = take_place(session, who.organization_id, holder, most, state.database.now_ms(session))
+        head = newest_number(session, who.organization_id)
+    if place is None:
+        whose = "One token" if by_token else "One person"
+        raise RateLimited(f"{whose} may have {most} streams at a time: close one of them", AGAIN_S)
+    begins = head if after is None else min(after, head)
+    request.environ[FLOW] = Opening(_listener(who), place, begins)
+    return _answer(begins)
+
+
+def _answer(begins: int) -> Response:
+    response = Response(content_type=f"{EVENT_STREAM}; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would gather messages
+    response.headers["Last-Event-ID"] = str(begins)
+    return response
+
+
+def _listener(who: Caller) -> Listener:
+    return Listener(who.session_id or who.key_id or "", who.organization_id)
+
+
+def _holder(who: Caller) -> str:
+    return f"person {who.person_id}" if who.person_id is not None else f"key {who.key_id}"
+
+
+def _last_event_id() -> int | None:
+    """The number that the client has seen last. Invalid when it is none of ours."""
+    given = request.headers.get("Last-Event-ID", "").strip()
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
+        raise Invalid({"Last-Event-ID": ["must be the id of a message of this stream"]})
+    return int(given)
