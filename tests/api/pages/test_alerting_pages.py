@@ -39,6 +39,7 @@ def rule_of(owner: Client) -> dict[str, Any]:
     return found
 
 
+@sqlite_only
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_rule_of_every_type_is_made_and_changed_by_its_form(
     signed_in: Browser, owner: Client, channel: str, kind: str
@@ -191,6 +192,7 @@ CONFIGS = {
 }
 
 
+@sqlite_only
 @pytest.mark.parametrize("kind", [kind for kind in CONFIGS if kind != "apprise"])
 def test_a_channel_of_every_type_is_made_changed_and_deleted(signed_in: Browser, owner: Client, kind: str) -> None:
     answer = signed_in.send(f"{CHANNELS}/new?type={kind}", CHANNELS, type=kind, name="Ops", **CONFIGS[kind])
