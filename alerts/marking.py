@@ -16,13 +16,15 @@ from model.finished import Finished
 from model.outcome import RunError, RunStatus
 from store.alert_tables import MaintenanceWindow
 from store.alerts import alerts_touching
+from store.announcements import stream_topic
 from store.checks import lock_checks
 from store.location_states import lock_states
 from store.maintenance_windows import checks_after, mark_runs, runs_to_mark, windows_to_mark
 from store.rollups import Deltas, add_to_rollups
-from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import from_json
 from store.tables import Check, LocationState
+from store.wakeups import wake
 from store.write_lock import Urgency
 
 RUNS_AT_ONCE = 100
@@ -71,7 +73,7 @@ def _mark(session: Session, seen: MaintenanceWindow, check_id: str | None, now_m
     window.marked_to = check_id
     if check is not None:
         _judge_again(session, check, window.starts_ms or 0, now_ms)
-        wake(session, f"check:{check.organization_id}")
+        wake(session, stream_topic(check.organization_id))
 
 
 def _set_apart(session: Session, check: Check, window: MaintenanceWindow) -> int:

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from model.errors import status_for
 from model.finished import Stretch
 from model.ids import new_id
+from store.announcements import stream_topic
 from store.gaps import OpenGap, gaps_by_id, write_gaps
 from store.location_states import StreamState, lock_states, write_stretches
 from store.rollups import BUCKETS, Deltas, add_to_rollups, buckets_of_stretch, delta_of
-from store.sessions import wake
+from store.wakeups import wake
 
 
 def record_gaps(session: Session, stretches: Sequence[Stretch], now_ms: int) -> None:
@@ -38,7 +39,7 @@ def record_gaps(session: Session, stretches: Sequence[Stretch], now_ms: int) -> 
     for table, _ in BUCKETS:
         add_to_rollups(session, table, counts[table])
     for organization_id in {stretch.organization_id for stretch in found}:
-        wake(session, f"check:{organization_id}")
+        wake(session, stream_topic(organization_id))
 
 
 def _extend(state: StreamState, stretch: Stretch, gaps: dict[str, OpenGap], now_ms: int) -> None:

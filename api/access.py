@@ -151,13 +151,19 @@ def identify() -> Caller:
 def identify_browser() -> Caller:
     """Who this browser is signed in as. A page that is left open is nobody at the keyboard, so this is no use of it.
     Unauthorized."""
-    token, state = session_token(), services()
-    if token is not None:
-        with state.database.read(EVERY_ORGANIZATION) as session:
-            found = web_session_of(session, state.keyring, token, state.database.now_ms(session))
-        if found is not None:
-            return caller_of(found)
-    raise Unauthorized("This needs an API key: Authorization: Bearer trk_…; or, in a browser, a sign-in")
+    token = session_token()
+    found, _ = sign_in_of(token) if token is not None else (None, 0)
+    if found is None:
+        raise Unauthorized("This needs an API key: Authorization: Bearer trk_…; or, in a browser, a sign-in")
+    return caller_of(found)
+
+
+def sign_in_of(token: str) -> tuple[SignedIn | None, int]:
+    """Who a browser with this cookie is signed in as, if at all, and the database's time at that look."""
+    state = services()
+    with state.database.read(EVERY_ORGANIZATION) as session:
+        now_ms = state.database.now_ms(session)
+        return web_session_of(session, state.keyring, token, now_ms), now_ms
 
 
 def refuse_mistyped(key: str) -> None:

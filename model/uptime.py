@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 
@@ -35,6 +37,14 @@ class Counts(msgspec.Struct):
     def floor(self) -> float | None:
         """What the uptime would be if all that was not measured had failed; None with nothing measured."""
         return percent(self.success, self.planned) if self.measured else None
+
+
+def total(parts: Iterable[Counts]) -> Counts:
+    """All of them together."""
+    whole = Counts()
+    for part in parts:
+        whole.add(part.planned, part.success, part.failed)
+    return whole
 
 
 def percent(part: int, whole: int) -> float | None:

@@ -31,8 +31,9 @@ from scheduler.ticker import STALL_MS, Ticker
 from store.arrears import ArrearsRow, arrears_of, end_arrears, keep_arrears
 from store.dispatches import add_dispatches
 from store.schedule_feed import check_ids_with_slots, scheduled_checks
-from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.sessions import EVERY_ORGANIZATION, Database
 from store.shards import SHARDS, holds_shard
+from store.wakeups import wake
 from store.write_lock import Urgency
 
 OFFERED_MS = 10_000

@@ -41,7 +41,8 @@ from store.dispatches import (
 from store.draft_tables import is_draft
 from store.schedule_feed import ScheduledCheck, scheduled_checks
 from store.service_clock import Service, service
-from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.wakeups import wake
 from store.write_lock import Urgency
 
 AT_ONCE = 2

@@ -22,9 +22,10 @@ from scheduler.figures import Figures
 from store.arrears import open_arrears
 from store.dispatches import add_dispatches
 from store.roles import forget_dead_schedulers, hold_roles, join_schedulers, release_roles
-from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.sessions import EVERY_ORGANIZATION, Database
 from store.shards import SHARDS, HeldShard, advance_shards, any_claimable, claim_shards, release_shards
 from store.steady_clock import WRONG_BEFORE_MS
+from store.wakeups import wake
 from store.write_lock import Urgency
 
 LEAD_MS = 1_000

@@ -17,6 +17,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from store.wakeups import wake
+
 News = str | dict[str, object]
 _ANNOUNCED = "announced"
 _encode = msgspec.json.Encoder().encode
@@ -38,7 +40,7 @@ def announce(session: Session, organization_id: str, *news: News) -> None:
     """Tell the stream of this organization, if and when this transaction commits."""
     if news:
         session.info.setdefault(_ANNOUNCED, {}).setdefault(organization_id, []).extend(news)
-        session.info.setdefault("topics", set()).add(stream_topic(organization_id))
+        wake(session, stream_topic(organization_id))
 
 
 def write_announced(session: Session, now_ms: Callable[[Session], int]) -> None:

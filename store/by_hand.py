@@ -12,8 +12,8 @@ from store.audit import Target, note
 from store.audited import check_kind
 from store.dispatches import NewDispatch, add_dispatches
 from store.runs import QueuedRun, queue_runs
-from store.sessions import wake
 from store.tables import Check
+from store.wakeups import wake
 
 TAKEN_WITHIN_MS = 60_000
 """A run asked for that no able probe has taken by then ends `unknown` (CONTRACT, "Runs")."""

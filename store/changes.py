@@ -7,8 +7,8 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from store.sessions import wake
 from store.tables import Change, Counter
+from store.wakeups import wake
 
 ChangeKind = Literal["check", "probe", "organization"]
 CHANGES_TOPIC = "changes"

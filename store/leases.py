@@ -23,8 +23,8 @@ from store.open_dispatches import (
     reopen,
     waiting_dispatch,
 )
-from store.sessions import wake
 from store.statements import rows, run
+from store.wakeups import wake
 
 _RENEW = (
     "INSERT INTO probe_instances (id, organization_id, probe_id, location, lease_until_ms, started_ms, seen_ms, "

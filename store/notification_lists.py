@@ -9,7 +9,7 @@ from store.alert_tables import Notification
 from store.audit import Target, note
 from store.counting import count_rows
 from store.notifications import OUTBOX_TOPIC
-from store.sessions import wake
+from store.wakeups import wake
 
 
 def list_notifications(

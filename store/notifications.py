@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from model.ids import CROCKFORD
 from store.alert_tables import Notification
-from store.sessions import wake
 from store.statements import rows, run, run_many
+from store.wakeups import wake
 
 OUTBOX_TOPIC = "outbox"
 """Woken when there is something new to send."""

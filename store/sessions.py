@@ -157,11 +157,6 @@ def _commit_at_end(session: Session) -> Iterator[None]:
     session.commit()
 
 
-def wake(session: Session, topic: str) -> None:
-    """Wake whoever waits for `topic` once this transaction has committed. A lost wake-up loses time, never work."""
-    session.info.setdefault("topics", set()).add(topic)
-
-
 def _apply_scope(state: ORMExecuteState) -> None:
     scope = state.session.info.get(_SCOPE)
     if scope is EVERY_ORGANIZATION:

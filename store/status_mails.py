@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from store.notifications import OUTBOX_TOPIC
-from store.sessions import wake
 from store.status_tables import StatusIncident, StatusMail, StatusPage, StatusSubscriber, StatusUpdate
+from store.wakeups import wake
 
 LETTER_CLAIM_MS = 30_000
 """Longer than one try may take, so that it needs no renewing; a dead sender's mails are on their way again after it."""

@@ -18,6 +18,11 @@ _NOTIFY = text("SELECT pg_notify(:channel, :topic)")
 _log = structlog.get_logger(__name__)
 
 
+def wake(session: Session, topic: str) -> None:
+    """Wake whoever waits for `topic` once this transaction has committed. A lost wake-up loses time, never work."""
+    session.info.setdefault("topics", set()).add(topic)
+
+
 class Wakeups:
     """Callbacks by topic. They run in the thread that committed, or in the listening thread: keep them short."""
 

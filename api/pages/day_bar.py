@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.pages.words import counted, milliseconds
+from model.uptime import Counts
 from store.overview import Hour
 
 WIDTH, HEIGHT = 240, 26
@@ -33,16 +34,15 @@ class Line:
     label: str
 
 
-def day_bar(name: str, hours: Sequence[Hour]) -> Bar:
-    """An hour a cell; one in which nothing was due stays empty."""
+def day_bar(name: str, hours: Sequence[Hour], counts: Counts) -> Bar:
+    """An hour a cell; one in which nothing was due stays empty. `counts`: of all the hours together."""
     shapes: dict[str, str] = {}
     for place, css in enumerate(map(_css, hours)):
         if css is not None:
             height = _HEIGHTS[css]
             shapes[css] = f"{shapes.get(css, '')}M{place * _CELL} {HEIGHT - height}h{_FILLED}v{height}h-{_FILLED}z"
-    failed, measured = sum([hour.failed for hour in hours]), sum([hour.measured for hour in hours])
-    planned = sum([hour.planned for hour in hours])
-    parts = [f"{counted(planned, 'run')} planned", f"{failed} failed", f"{planned - measured} not measured"]
+    planned, unmeasured = counts.planned, counts.planned - counts.measured
+    parts = [f"{counted(planned, 'run')} planned", f"{counts.failed} failed", f"{unmeasured} not measured"]
     return Bar(shapes, f"{name}, the last 24 hours: {', '.join(parts)}" if planned else f"{name}: nothing was due yet")
 
 

@@ -18,16 +18,13 @@ from urllib.parse import quote
 
 from flask import Response, g, request
 
-from api.access import OWN, Caller, Scope, act_as_caller, bind_to_log, caller_of, needs
+from api.access import OWN, Caller, Scope, act_as_caller, bind_to_log, caller_of, needs, sign_in_of
 from api.errors import Forbidden
 from api.pages.forms import form_token, local_path, refuse_forged
 from api.pages.rendering import go_to
 from api.services import services
-from api.session_cookie import cookie_name as cookie_name
-from api.session_cookie import secure as secure
-from api.session_cookie import session_token as session_token
-from store.sessions import EVERY_ORGANIZATION
-from store.web_sessions import LASTS_MS, web_session_of
+from api.session_cookie import secure, session_token
+from store.web_sessions import LASTS_MS
 
 View = Callable[..., Response]
 LIVE_HEADER = "X-Live"
@@ -56,27 +53,31 @@ def page(scope: Scope | None) -> Callable[[View], View]:
     def declare(view: View) -> View:
         @functools.wraps(view)
         def guarded(**from_path: Any) -> Response:
-            token = session_token()
             found = signed_in()
             g.visitor = found
             if found is not None:
                 act_as_caller(found.caller)
             if scope is None:
                 return view(**from_path)
-            if found is None or token is None:
+            if found is None:
                 return go_to(f"/login?next={quote(_wanted(), safe='/')}")
-            bind_to_log(found.caller)
-            if request.method == "POST":
-                refuse_forged(token)
-            if not found.caller.may(scope):
-                raise _lacking(found, scope)
-            g.caller = found.caller  # forms change things by what the REST resources call
+            admit(found, scope)
             return view(**from_path)
 
         guarded.is_page = True  # type: ignore[attr-defined]
         return needs(OWN)(guarded)
 
     return declare
+
+
+def admit(found: Visitor, scope: Scope) -> None:
+    """Hold who is signed in to what a page needs. Forbidden: their form is not one of ours, or they may not."""
+    bind_to_log(found.caller)
+    if request.method == "POST":
+        refuse_forged(session_token() or "")
+    if not found.caller.may(scope):
+        raise _lacking(found, scope)
+    g.caller = found.caller  # forms change things by what the REST resources call
 
 
 def signed_in() -> Visitor | None:
@@ -104,16 +105,14 @@ def _wanted() -> str:
 
 
 def _visitor(token: str) -> Visitor | None:
-    state = services()
-    with state.database.read(EVERY_ORGANIZATION) as session:
-        now_ms = state.database.now_ms(session)
-        found = web_session_of(session, state.keyring, token, now_ms)
+    found, now_ms = sign_in_of(token)
     if found is None:
         return None
     if LIVE_HEADER not in request.headers:
-        state.uses.note_web_session(found.row.token_hash, now_ms)
+        uses = services().uses
+        uses.note_web_session(found.row.token_hash, now_ms)
         if found.key is not None:
-            state.uses.note_key(found.key.id, now_ms, request.remote_addr)
+            uses.note_key(found.key.id, now_ms, request.remote_addr)
     return Visitor(caller_of(found), form_token(token))
 
 

@@ -10,12 +10,13 @@ from flask import Blueprint, Response, g
 from api.errors import Conflict, Invalid, NotFound, Refused, Unauthorized
 from api.joining import Answer, Offer, join, offer_of
 from api.pages.forms import read_form, refuse_typing_error, secret, typed
-from api.pages.gate import Visitor, page, session_token
+from api.pages.gate import Visitor, page
 from api.pages.open_forms import let_in, open_form, refuse_forged_open
 from api.pages.rendering import render
 from api.pages.sign_in import HOME
 from api.schemas.accounts import AcceptRequest
 from api.services import services
+from api.session_cookie import session_token
 from store.people import get_person
 from store.sessions import EVERY_ORGANIZATION
 

@@ -32,10 +32,10 @@ from api.services import services
 from model.fields import MAX_NAME
 from model.health import Health
 from model.times import HOUR_MS, iso, parse_iso
-from model.uptime import Counts
+from model.uptime import total
 from store.alerts import AlertFilter, list_alerts
 from store.check_secrets import whole_definition
-from store.overview import Standing, hours_of, standings
+from store.overview import Hour, Standing, hours_of, standings
 from store.runs import RunFilter, last_runs, list_runs
 from store.tables import Check, Run
 from store.walked_runs import runs_under_way, walked_runs
@@ -244,14 +244,12 @@ def _page(
         )
 
 
-def _row(standing: Standing, hours: Sequence[Any], last: Run | None) -> Row:
-    counts = Counts()
-    for hour in hours:
-        counts.add(hour.planned, hour.success, hour.failed)
+def _row(standing: Standing, hours: Sequence[Hour], last: Run | None) -> Row:
+    counts = total(hours)
     return Row(
         standing,
         WORDS[standing.health],
-        day_bar(standing.name, hours),
+        day_bar(standing.name, hours, counts),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
         "" if counts.coverage in (None, 100) else f"{counts.coverage:g} % measured",

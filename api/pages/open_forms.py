@@ -10,8 +10,9 @@ from typing import Any
 from flask import Response, request
 
 from api.pages.forms import form_token, refuse_forged
-from api.pages.gate import cookie_name, set_cookie
+from api.pages.gate import set_cookie
 from api.pages.rendering import go_to, render
+from api.session_cookie import cookie_name
 
 _COOKIE = "tracer_form"
 _LASTS_S = 3_600

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -16,16 +16,16 @@ from api.errors import Invalid
 from api.families import MONITOR
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
-from api.pages.gate import page, visitor
+from api.pages.gate import admit, page, visitor
 from api.pages.rendering import go_to, render
 from api.pages.summaries import Summary, summary
 from api.services import services
 from model.health import Health
-from model.uptime import Counts
+from model.uptime import Counts, total
 from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
-from store.overview import Standing, hours_of, standings
+from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
@@ -58,7 +58,10 @@ class Row:
 @page(None)
 def overview() -> Response:
     """For who is signed in; the way to sign in for everybody else."""
-    return go_to("/login") if g.visitor is None else _overview()
+    if g.visitor is None:
+        return go_to("/login")
+    admit(g.visitor, Scope.READ)
+    return _overview()
 
 
 @pages.get("/monitors")
@@ -68,7 +71,6 @@ def monitors() -> Response:
     return _overview(path="/monitors", types=tuple(MONITOR.types))
 
 
-@page(Scope.READ)
 def _overview(path: str = "/", types: Collection[str] | None = None) -> Response:
     """`types`: only checks of these."""
     chosen = _chosen()
@@ -92,17 +94,18 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         checks = checks_by_ids(session, [alert.check_id for alert in alerts])
         notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
+    totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
     incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
         heading=heading_of(every),
-        measured=_measured(hours.values()),
+        measured=_measured(totals.values()),
         online=online,
         incidents=incidents,
         notices=notices,
         more_notices=open_notices - len(notices),
         more_incidents=open_alerts - len(incidents),
-        rows=[_row(standing, hours[standing.check_id]) for standing in shown],
+        rows=[_row(standing, hours[standing.check_id], totals[standing.check_id]) for standing in shown],
         total=len(fitting),
         every=len(every),
         number=number,
@@ -116,14 +119,11 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
     )
 
 
-def _row(standing: Standing, hours: Sequence[Any]) -> Row:
-    counts = Counts()
-    for hour in hours:
-        counts.add(hour.planned, hour.success, hour.failed)
+def _row(standing: Standing, hours: Sequence[Hour], counts: Counts) -> Row:
     return Row(
         standing,
         WORDS[standing.health],
-        day_bar(standing.name, hours),
+        day_bar(standing.name, hours, counts),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
         "" if counts.coverage in (None, 100) else f"{counts.coverage:g} % measured",
@@ -138,12 +138,9 @@ def heading_of(every: Sequence[Standing]) -> str:
     return ", ".join(f"{found[health]} {WORDS[health]}" for health in WORST_FIRST if found[health])
 
 
-def _measured(hours: Any) -> str | None:
-    counts = Counts()
-    for of_a_check in hours:
-        for hour in of_a_check:
-            counts.add(hour.planned, hour.success, hour.failed)
-    return None if counts.coverage is None else f"{counts.coverage:g} %"
+def _measured(totals: Iterable[Counts]) -> str | None:
+    coverage = total(totals).coverage
+    return None if coverage is None else f"{coverage:g} %"
 
 
 def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, g, request
 from api.access import Scope
 from api.errors import Forbidden, Invalid, Unauthorized
 from api.pages.forms import local_path, secret
-from api.pages.gate import cookie_name, page, secure, session_token
+from api.pages.gate import page
 from api.pages.open_forms import let_in, open_form, refuse_forged_open
 from api.pages.rendering import go_to
 from api.services import services
+from api.session_cookie import cookie_name, secure, session_token
 from api.signing_in import WRONG, sign_in, sign_in_with_key
 from model.people import MAX_PASSWORD, email_of
 from store.people import anybody

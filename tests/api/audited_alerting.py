@@ -14,6 +14,13 @@ CHANNEL = {"name": "C", "type": "webhook", "url": "http://127.0.0.1:9/hook"}
 WINDOW = {"name": "W", "kind": "cron", "cron": "0 4 * * *", "duration": "1 h", "timezone": "UTC", "covers": "all"}
 
 
+FIELDS_OF = {
+    RULES: RULE, f"{RULES}/<rule_id>": RULE, CHANNELS: CHANNEL, f"{CHANNELS}/<channel_id>": CHANNEL, WINDOWS: WINDOW,
+    f"{WINDOWS}/<window_id>": WINDOW, SILENCES: {"covers": "all", "lasts": "3600"},
+}  # fmt: skip
+"""What each form asks for."""
+
+
 def sent(page: str, action: str, thing: str = "", fields: dict[str, str] | None = None) -> Deed:
     """Open a page and send its form; {} in both is the id of one of what Place makes."""
 
@@ -46,7 +53,7 @@ DEEDS_ON_ALERTING_PAGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ),
     ("POST", f"{CHANNELS}/<channel_id>/test"): (sent(CHANNELS, f"{CHANNELS}/{{}}/test", "channel"), "channel.tested"),
     ("POST", f"{NOTIFICATIONS}/<notification_id>/resend"): (resend, "notification.resent"),
-    ("POST", SILENCES): (sent(SILENCES, SILENCES, fields={"covers": "all", "lasts": "3600"}), "silence.created"),
+    ("POST", SILENCES): (sent(SILENCES, SILENCES, fields=FIELDS_OF[SILENCES]), "silence.created"),
     ("POST", f"{SILENCES}/<silence_id>/end"): (sent(SILENCES, f"{SILENCES}/{{}}/end", "silence"), "silence.ended"),
     ("POST", WINDOWS): (sent(f"{WINDOWS}/new", WINDOWS, fields=WINDOW), "maintenance_window.created"),
     ("POST", f"{WINDOWS}/<window_id>"): (

@@ -26,8 +26,9 @@ from store.keyring import Keyring
 from store.leases import lease_topic
 from store.probes import delete_probe, register_probe
 from store.service_clock import ABSENT_MS, beat
-from store.sessions import EVERY_ORGANIZATION, Database, wake
+from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, Dispatch, ProbeInstance, Run
+from store.wakeups import wake
 from store.write_lock import Urgency
 from tests.alerts.recording import add_check, rows_of
 from tests.api.wire import Answer, Line, ask, wait_until

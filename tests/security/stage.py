@@ -94,7 +94,7 @@ class Stage:
         hook = {"name": MARK, "type": "slack", "config": {"webhook_url": "http://127.0.0.1:9/"}}
         channel = self.made("/v1/alert-channels", hook)
         rule = self.made("/v1/alert-rules", {"name": MARK, "type": "consecutive_failures", "threshold": 1})
-        planned = {"name": MARK, "cron": "0 3 * * *", "duration": 60, "apply_to": {"tags": [MARK]}}
+        planned = {"name": MARK, "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
         window = self.made("/v1/maintenance-windows", planned)
         self.addresses += [
             "/alerts/rules", f"/alerts/rules/{rule}", "/alerts/channels", f"/alerts/channels/{channel}",

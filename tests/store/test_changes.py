@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from store.changes import append_change, changes_since, newest_change
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Change
 from store.write_lock import Urgency
+from tests.store.following import seen_by_a_follower
 
 
 def append(database: Database, organization: str, entity: str) -> int:
@@ -54,29 +56,16 @@ def test_followers_are_woken_once_it_is_committed_and_not_before(database: Datab
 def test_a_late_commit_never_hides_behind_a_number_that_was_read(database: Database, organization: str) -> None:
     """Writers hold their transactions open in turn; a reader that follows the feed sees every number, in order."""
     writers, each = 4, 15
-    seen: list[int] = []
-    done = threading.Event()
 
     def write(name: int) -> None:
         for number in range(each):
             append(database, organization, f"mon_{name}_{number}")
 
-    def follow() -> None:
-        while True:
-            finished = done.is_set()
-            with database.read(EVERY_ORGANIZATION) as session:
-                seen.extend(change.seq for change in changes_since(session, seen[-1] if seen else 0))
-            if finished:
-                return
+    def after(last: int) -> list[int]:
+        with database.read(EVERY_ORGANIZATION) as session:
+            return [change.seq for change in changes_since(session, last)]
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in range(writers)]
-    follower = threading.Thread(target=follow)
-    for thread in (follower, *threads):
-        thread.start()
-    for thread in threads:
-        thread.join()
-    done.set()
-    follower.join()
+    seen = seen_by_a_follower([partial(write, name) for name in range(writers)], after)
     assert seen == list(range(1, writers * each + 1))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from store.sessions import EVERY_ORGANIZATION, Database
 from store.stream_places import LASTS_MS, keep_places, leave_places, take_place
 from store.write_lock import Urgency
 from tests.conftest import Clock
+from tests.store.following import seen_by_a_follower
 
 
 def tell(database: Database, organization: str, *numbers: int) -> None:
@@ -51,30 +51,17 @@ def test_each_organization_has_numbers_of_its_own_without_holes(
 def test_a_late_commit_never_hides_behind_a_number_that_was_read(database: Database, organization: str) -> None:
     """Writers that tell early and commit late; a reader that follows sees every number, in order."""
     writers, each = 4, 10
-    seen: list[int] = []
-    done = threading.Event()
 
     def write() -> None:
         for number in range(each):
             tell(database, organization, number)
 
-    def follow() -> None:
-        while True:
-            finished = done.is_set()
-            seen.extend(seq for seq, _ in told(database, organization, seen[-1] if seen else 0))
-            if finished:
-                return
+    def after(last: int) -> list[int]:
+        return [seq for seq, _ in told(database, organization, last)]
 
-    threads = [threading.Thread(target=write) for _ in range(writers)]
-    follower = threading.Thread(target=follow)
-    for thread in (follower, *threads):
-        thread.start()
-    for thread in threads:
-        thread.join()
-    done.set()
-    follower.join()
+    seen = seen_by_a_follower([write] * writers, after)
     while seen[-1] < writers * each:  # a reading ends after so many pages
-        seen.extend(seq for seq, _ in told(database, organization, seen[-1]))
+        seen.extend(after(seen[-1]))
     assert seen == list(range(1, writers * each + 1))
 
 

@@ -51,8 +51,8 @@ def numbers_changes_before_they_commit() -> None:
     from sqlalchemy import text
 
     from store import checks
-    from store.sessions import wake
     from store.tables import Change
+    from store.wakeups import wake
 
     take = text("UPDATE counters SET value = value + 1 WHERE name = 'changes' RETURNING value")
 

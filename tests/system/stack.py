@@ -80,7 +80,7 @@ class Stack:
         key = self.api("POST", "/v1/probes", {"name": name, "location": location})["data"]["key"]
         arguments = ["probe", "--location", location, "--url", api_url or self.url]
         process = self.add(name, arguments, sabotage=sabotage, enter=enter, TRACER_PROBE_KEY=key, **environment)
-        wait_for(lambda: self.online(name), f"{name} online\n{self.log(name)}", 60)
+        wait_for(lambda: self.online(name), f"{name} online\n{self.log(name)}")
         return process
 
     def online(self, name: str) -> bool:

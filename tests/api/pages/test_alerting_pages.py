@@ -39,6 +39,7 @@ def rule_of(owner: Client) -> dict[str, Any]:
     return found
 
 
+@sqlite_only
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_rule_of_every_type_is_made_and_changed_by_its_form(
     signed_in: Browser, owner: Client, channel: str, kind: str
@@ -128,6 +129,9 @@ def test_the_backtest_tells_what_rest_tells_and_draws_it(
     signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock, channel: str
 ) -> None:
     check_id = history(owner, database, organization, clock)
+    other: str = owner.data("POST", "/v1/monitors", url_monitor(name="Other", locations=["local"]), status=201)["id"]
+    for minute in (50, 51, 52):
+        fail(database, organization, other, clock.now_ms - minute * MINUTE_MS, location="local")
     fields = {**DOWN, "channels": channel, "try_on": check_id, "days": "1"}
     token = form_token(signed_in)
     part = signed_in.post(f"{RULES}/try", {**fields, "form_token": token, "part": "1"}).get_data(as_text=True)
@@ -144,7 +148,9 @@ def test_the_backtest_tells_what_rest_tells_and_draws_it(
     less = signed_in.post(f"{RULES}/try", {**fields, "threshold": "4", "form_token": token, "part": "1"})
     assert "Would have raised no alert in 1 d" in less.get_data(as_text=True)
     whole = signed_in.post(f"{RULES}/try", {**fields, "try_on": "", "form_token": token}).get_data(as_text=True)
-    assert "Cart" in whole
+    assert "Would have raised 3 alerts" in whole
+    assert 'aria-label="Cart: 2 alerts' in whole
+    assert 'aria-label="Other: 1 alert' in whole
     assert 'value="Down"' in whole
     assert owner.data("GET", "/v1/alert-rules") == []
 
@@ -191,6 +197,7 @@ CONFIGS = {
 }
 
 
+@sqlite_only
 @pytest.mark.parametrize("kind", [kind for kind in CONFIGS if kind != "apprise"])
 def test_a_channel_of_every_type_is_made_changed_and_deleted(signed_in: Browser, owner: Client, kind: str) -> None:
     answer = signed_in.send(f"{CHANNELS}/new?type={kind}", CHANNELS, type=kind, name="Ops", **CONFIGS[kind])
@@ -314,6 +321,10 @@ def test_maintenance_is_planned_shown_in_its_month_changed_and_deleted(
     assert "Upgrade from 21:00" in seen.text
     assert "Upgrade until 00:30" in seen.text
     assert "Backup 03:00 to 03:30" in seen.text
+    late = {**nightly, "name": "Late", "cron": "30 23 * * *", "duration": "1 h"}
+    assert signed_in.send(f"{WINDOWS}/new", WINDOWS, **late, timezone="UTC").status_code == 303
+    text = signed_in.get(f"{WINDOWS}?month=2024-01").text
+    assert text.count("Late from 23:30") == text.count("Late until 00:30") == 35
     assert "Upgrade 22:00" not in signed_in.get(f"{WINDOWS}?month=2024-03").text
     assert "Upgrade until 01:30" in signed_in.get(f"{WINDOWS}?month=2024-01&zone=Europe/Berlin").text
     path = f"{WINDOWS}/{single['id']}"
@@ -322,7 +333,7 @@ def test_maintenance_is_planned_shown_in_its_month_changed_and_deleted(
     assert signed_in.send(path, path, **{**nightly, "cron": "0 4 * * *", "timezone": "UTC"}).status_code == 303
     assert owner.data("GET", f"/v1/maintenance-windows/{single['id']}")["cron"] == "0 4 * * *"
     assert signed_in.send(path, f"{path}/delete").status_code == 303
-    assert len(owner.data("GET", "/v1/maintenance-windows")) == 1
+    assert len(owner.data("GET", "/v1/maintenance-windows")) == 2
 
 
 @sqlite_only
