@@ -18,11 +18,10 @@ from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import admit, page, visitor
 from api.pages.rendering import go_to, render
-from api.pages.summaries import Summary, summary
+from api.pages.summaries import summaries
 from api.services import services
 from model.health import Health
 from model.uptime import Counts, total
-from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
 from store.overview import Hour, Standing, hours_of, standings
@@ -91,11 +90,10 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
-        checks = checks_by_ids(session, [alert.check_id for alert in alerts])
+        incidents = summaries(session, alerts, now_ms)
         notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
     totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
-    incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
         heading=heading_of(every),
