@@ -28,11 +28,12 @@ from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
-PER_PAGE = 100
+PER_PAGE = 50
 _MOST_INCIDENTS = 5
 _MOST_NOTICES = 3
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
 WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+_RANK = {health: place for place, health in enumerate(WORST_FIRST)}
 WORDS = {
     Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
     Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
@@ -85,8 +86,8 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
             lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
         every = every if types is None else [standing for standing in every if standing.type in types]
-        fitting = [standing for standing in every if _fits(standing, chosen)]
-        fitting.sort(key=lambda standing: WORST_FIRST.index(standing.health))  # stable: by name within a state
+        fitting = [standing for standing in every if _fits(standing, chosen)] if chosen else list(every)
+        fitting.sort(key=lambda standing: _RANK[standing.health])  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
@@ -148,7 +149,7 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
         and chosen.get("state", standing.health) == standing.health
         and chosen.get("type", standing.type) == standing.type
         and ("tag" not in chosen or chosen["tag"] in standing.tags)
-        and ("location" not in chosen or any(place.location == chosen["location"] for place in standing.places))
+        and ("location" not in chosen or chosen["location"] in standing.locations)
     )
 
 
@@ -158,7 +159,7 @@ def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
         "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
-        "location": sorted({place.location for standing in every for place in standing.places}),
+        "location": sorted({location for standing in every for location in standing.locations}),
     }
     return {name: values for name, values in found.items() if len(values) > 1 or (name == "tag" and values)}
 
