@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
+from api.pages.cells import PARTLY, hatched, state_of
 from api.pages.charts import Box, boxes_path, line_path, round_top, scaled, stacked
 from api.pages.words import counted, milliseconds
 from model.outcome import RunStatus
@@ -24,7 +25,6 @@ AXIS_HEIGHT = 26
 _MINUTE_MS = 60_000
 _HEIGHTS = {"up": 10, "degraded": 18, "down": 26, "unknown": 26}
 _BARELY = 0.03
-_PARTLY = 0.99
 PHASE_CSS = tuple(f"phase-{name.lower()}" for name in NAMES)
 MOST_LINES = 6
 """Locations that get a line of their own: more can't be told apart."""
@@ -92,11 +92,7 @@ class Column:
     @property
     def css(self) -> str | None:
         """The state of its cell: None where nothing was due."""
-        if self.failed:
-            return "down" if 2 * self.failed > self.measured else "degraded"
-        if not self.planned:
-            return None
-        return "unknown" if self.missing > 1 - _PARTLY else "up"
+        return state_of(self.planned, self.measured, self.failed)
 
 
 @dataclass(frozen=True)
@@ -236,7 +232,7 @@ def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Seque
             if any(layer[number] for layer in known)
         ]  # fmt: skip
     width = WIDTH / columns.count
-    hatched = [
+    holes = [
         Box(round(place * width, 1), 0, round(width, 1), max(scaled(column.missing, 1, HEIGHT), 4))
         for place, column in enumerate(cut)
         if column.missing > 0
@@ -244,14 +240,16 @@ def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Seque
     cells: dict[str, list[Box]] = defaultdict(list)
     for place, column in enumerate(cut):
         if column.css is not None:
-            height = _HEIGHTS[column.css]
-            cells[column.css].append(Box(round(place * width, 1), AXIS_HEIGHT - height, round(width * 0.88, 1), height))
+            height, left, wide = _HEIGHTS[column.css], round(place * width, 1), round(width * 0.88, 1)
+            hole = hatched(column.css, column.missing, height)
+            cells[column.css].append(Box(left, AXIS_HEIGHT - height + hole, wide, height - hole))
+            cells["unknown"].append(Box(left, AXIS_HEIGHT - height, wide, hole))
     return Chart(
         span,
         columns,
         lines,
         locations is not None,
-        boxes_path(hatched),
+        boxes_path(holes),
         {css: boxes_path(boxes) for css, boxes in cells.items()},
         top,
         _label(span, means, lines, by_location=locations is not None),
@@ -282,7 +280,7 @@ def _fared(span: Span, cut: Sequence[Column]) -> str:
     if not due:
         return f"How it fared, {span.spoken}: nothing was due"
     failed = sum(1 for column in due if column.failed)
-    holes = sum(1 for column in due if column.missing > 1 - _PARTLY)
+    holes = sum(1 for column in due if column.missing >= PARTLY)
     return (
         f"How it fared, {span.spoken}, {counted(len(due), 'column')} of {span.column} each: "
         f"{failed or 'none'} with failures, {holes or 'none'} not fully measured"

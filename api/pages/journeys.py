@@ -23,7 +23,7 @@ from api.pages.overview import WORDS, WORST_FIRST, heading_of
 from api.pages.rendering import go_to, render
 from api.pages.step_timings import step_timings
 from api.pages.strip import strip
-from api.pages.summaries import summary
+from api.pages.summaries import summaries
 from api.pages.verdicts import verdict
 from api.pages.walked import Walked, walked
 from api.pages.words import counted
@@ -233,7 +233,7 @@ def _page(
             strip=strip(listed, now_ms),
             entries=[entry for entry in listed if isinstance(entry, Run)][:12],
             under_way=runs_under_way(session, check.id),
-            alerts=[summary(alert, check, now_ms) for alert in alerts],
+            alerts=summaries(session, alerts, now_ms),
             more_alerts=total_alerts - len(alerts),
             muted_ms=muted_ms if muted_ms > now_ms else 0,
             mutes=_MUTES,

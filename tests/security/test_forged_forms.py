@@ -14,14 +14,14 @@ from api.pages.forms import FIELD, form_token
 from store.keyring import Keyring
 from store.people_tables import Person
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import WebSession
-from tests.api.audited_alerting import FIELDS_OF
+from store.tables import Organization, WebSession
 from tests.api.client import Client
 from tests.api.conftest import MakeKey
 from tests.api.pages.world import Browser
 from tests.api.people import Crowd
 from tests.conftest import Clock
 from tests.security.access_table import ACCESS
+from tests.security.form_fields import FIELDS_OF
 from tests.security.stage import COOKIE
 from tests.security.tally import Tally
 from tests.security.test_matrix import FIELDS, ORIGIN, path_of
@@ -73,11 +73,12 @@ def world(
 
 
 def state(world: World) -> Any:
-    """All that a form can change: rows, people, who is signed in where."""
+    """All that a form can change: rows, people, who is signed in where, what organizations are called."""
     with world.database.read(EVERY_ORGANIZATION) as session:
         people = [(row.name, row.email, row.password_hash) for row in session.scalars(select(Person))]
         sessions = [(row.id, row.organization_id) for row in session.scalars(select(WebSession))]
-    return world.fingerprint(), sorted(people), sorted(sessions)
+        named = [(row.id, row.name) for row in session.scalars(select(Organization))]
+    return world.fingerprint(), sorted(people), sorted(sessions), sorted(named)
 
 
 def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
@@ -96,6 +97,10 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
     if route.endswith("/link"):
         invited = world.made("/v1/organization/invite", {"email": "invited@example.com", "role": "viewer"})
         path = route.replace("<member_id>", invited)
+    if route.endswith("/resume"):
+        paused = world.monitor()
+        world.owner.data("PUT", f"/v1/monitors/{paused}", {"status": "paused"})
+        path = route.replace("<monitor_id>", paused)
     if "<update_id>" in route:
         page, update = world.status_update()
         path = route.replace("<page_id>", page).replace("<update_id>", update)

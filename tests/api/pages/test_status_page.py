@@ -53,8 +53,8 @@ def test_the_heading_is_the_answer_and_each_component_says_how_it_is(world: Stat
     for said in ("Shop Up", "Paying Down", "Search Not measured", "since 15 Jan, 10:31"):
         assert said.replace(" ", "") in seen.text.replace(" ", ""), said
     assert [svg["aria-label"] for svg in seen.all("svg") if svg.get("class") == "quarter"] == [
-        "Shop, the last 90 days: up 100 %, trouble on 0 days, not measured on 0 days",
-        "Paying, the last 90 days: up 33.333 %, trouble on 1 day, not measured on 0 days",
+        "Shop, the last 90 days: 100 % up, trouble on 0 days, not measured on 0 days",
+        "Paying, the last 90 days: 33.333 % up, trouble on 1 day, not measured on 0 days",
         "Search: nothing was measured yet",
     ]
     world.owner.data("PUT", f"{PAGES}/{world.page}", {"groups": [{"name": "F", "checks": [world.checks["Shop"]]}]})
