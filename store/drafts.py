@@ -22,8 +22,8 @@ from store.dispatch_ends import count_ended_runs, lock_dispatches
 from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
 from store.draft_tables import Draft
 from store.keyring import Cell, Keyring
-from store.sessions import wake
 from store.statements import rows, run
+from store.wakeups import wake
 
 KEPT_MS = 3_600_000
 KEPT = 50

@@ -11,7 +11,7 @@ import yaml
 from werkzeug.datastructures import MultiDict
 
 from api.errors import Invalid
-from api.pages.schema_fields import Field, NotJsonError, fields_of, step_fields
+from api.pages.schema_fields import Field, NotReadError, fields_of, step_fields
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
 from journeys.registry import STEP_TYPES
@@ -166,6 +166,6 @@ def _step(place: int, texts: Texts, wrong: dict[str, list[str]]) -> dict[str, An
 def _read(known: Field, text: str, path: str, wrong: dict[str, list[str]]) -> Any:
     try:
         return known.read(text)
-    except NotJsonError as error:
+    except NotReadError as error:
         wrong[path] = [str(error)]
         return None

@@ -34,7 +34,6 @@ from model.health import Health
 from model.times import HOUR_MS, iso, parse_iso
 from model.uptime import total
 from store.alerts import AlertFilter, list_alerts
-from store.check_secrets import whole_definition
 from store.overview import Hour, Standing, hours_of, standings
 from store.runs import RunFilter, last_runs, list_runs
 from store.tables import Check, Run
@@ -170,17 +169,8 @@ def mute(journey_id: str) -> Response:
 @page(Scope.WRITE)
 def clone(journey_id: str) -> Response:
     """A copy, paused, with its secrets."""
-    state = services()
-    with state.database.read(visitor().caller.organization_id) as session:
-        check = checks.find(JOURNEY, session, journey_id)
-        whole = {name: value for name, value in whole_definition(state.keyring, check).items() if value is not None}
-        whole |= {
-            "name": f"{check.name[: MAX_NAME - 7]} (copy)",
-            "status": "paused",
-            "locations": list(check.locations),
-        }
     try:
-        made = checks.made(JOURNEY, whole).get_json()["data"]
+        made = checks.cloned(JOURNEY, journey_id)
     except (Invalid, Conflict, PlanLimit) as error:
         return _page(journey_id, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{made['id']}?done=cloned")

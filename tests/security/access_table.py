@@ -68,6 +68,11 @@ POST    /alerts/<alert_id>/acknowledge                  page write
 POST    /alerts/<alert_id>/resolve                      page write
 GET     /monitors                                       page read
 GET     /monitors/<monitor_id>                          page read
+GET     /monitors/new                                   page write
+POST    /monitors/new                                   page write
+GET     /monitors/<monitor_id>/edit                     page write
+POST    /monitors/<monitor_id>/edit                     page write
+POST    /monitors/<monitor_id>/clone                    page write
 POST    /monitors/<monitor_id>/delete                   page write
 POST    /monitors/<monitor_id>/mute                     page write
 POST    /monitors/<monitor_id>/pause                    page write
