@@ -111,7 +111,8 @@ class Stage:
         self.addresses.append(f"/alerts/why?check={check_id}")
         good, bad = self.runs(check_id)
         self.alerts(check_id, good, bad)
-        self.addresses += [f"/monitors/{check_id}?span=1h&status=failed", f"/monitors/{check_id}/edit", f"/runs/{self.journey()}"]
+        monitor = f"/monitors/{check_id}"
+        self.addresses += [f"{monitor}?span=1h&status=failed", f"{monitor}/edit", f"/runs/{self.journey()}"]
         with self.database.write(self.organization, Urgency.PEOPLE) as session:
             raise_notice(
                 session, self.organization, kind="disk", subject=MARK, severity="high", message=MARK, link="/",
