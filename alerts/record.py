@@ -29,6 +29,7 @@ from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
 from store.usage import add_usage
 from store.version_schedules import schedules_of_versions
+from store.walk_progress import forget_progress
 
 __all__ = ["Finished", "record"]
 
@@ -61,6 +62,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
         return [Refusal(run_id, "another run holds its slot") for run_id in doubles] + record(session, rest, now_ms)
     overwrite_runs(session, ledger.overwrites)
     add_artifacts(session, ledger.entered, now_ms)
+    forget_progress(session, [done.run_id for done in ledger.entered if done.check_id.startswith("jny_")])
     _settle(session, ledger, known.states)
     add_to_rollups(session, "rollups_hour", ledger.hours)
     add_to_rollups(session, "rollups_day", ledger.days)

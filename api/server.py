@@ -35,6 +35,7 @@ from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
 from api.probe_access import ProbeKeys
+from api.probe_progress import WalkReports
 from api.probe_protocol import ProbeProtocol
 from api.serving import Entrance, Native
 from api.serving_peers import Proxies
@@ -106,6 +107,7 @@ class Server:
         self._for_streams = Pool("streams", STREAM_THREADS, STREAMS_WAITING)
         keys = ProbeKeys(database, keyring, settings.probe_key, uses=uses)
         self.probes = ProbeProtocol(database, keyring, self._for_probes, keys)
+        walks = WalkReports(database, self._for_probes, keys)
         pings = Pings(database, keyring, self._for_pings)
         self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
         self.streams = StreamHub(database, self._for_streams)
@@ -116,6 +118,7 @@ class Server:
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
                 "/v1/probe/results": Native(self.probes.results, body_bytes=RESULTS_BYTES),
+                "/v1/probe/progress": Native(walks.take),
             },
             below={
                 PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES),

@@ -20,6 +20,7 @@ from api.pages.rendering import render
 from api.pages.summaries import runbook_of
 from api.pages.verdicts import verdict
 from api.pages.walked import walked
+from api.pages.walking import walking
 from api.pages.waterfall import waterfall
 from api.run_shape import detail_of
 from api.services import services
@@ -81,6 +82,7 @@ def run(run_id: str) -> Response:
             check=check,
             detail=(detail := detail_of(found)),
             walked=walked(session, found, detail),
+            walking=None if RunStatus(found.status).terminal else walking(session, found.id),
             target=target_of(check.definition) if check is not None else None,
             probe=probe_name(session, found.probe_id) or found.probe_id,
             runbook=runbook_of(check),
