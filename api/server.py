@@ -45,6 +45,7 @@ from api.serving_wsgi import WsgiBridge
 from api.status.serving import BADGE_METHODS, BADGE_PREFIX, STATUS_PREFIX, PublicServing
 from api.status.serving import METHODS as STATUS_METHODS
 from api.stream_hub import StreamHub
+from api.trace_viewer import TraceViewer
 from model.heartbeat import KEPT_BODY_BYTES
 from model.settings import Settings
 from store.keyring import Keyring
@@ -126,6 +127,7 @@ class Server:
                 BADGE_PREFIX: Native(strangers.handle, BADGE_METHODS),
                 ARTIFACT_PREFIX: Native(self.artifacts.put, ARTIFACT_METHODS, ARTIFACT_BYTES, streamed=True),
             },
+            viewer=TraceViewer(settings),
         )
         self._name: tuple[str, int] | None = None
         self._thread: threading.Thread | None = None

@@ -88,6 +88,7 @@ GET     /probes                                         page read
 POST    /probes                                         page admin
 POST    /probes/<probe_id>/delete                       page admin
 GET     /runs/<run_id>                                  page read
+GET     /runs/<run_id>/trace                            page read
 GET     /settings                                       page read
 GET     /settings/audit                                 page admin
 GET     /settings/organization                          page admin
