@@ -139,6 +139,7 @@ def _form(
             if name not in known and not name.startswith(("steps.", "variables."))
         },
         yaml=draft.as_yaml(),
+        show_yaml=request.form.get("do") == "yaml",
         script=request.form.get("script", "") if "script" in places else "",
         touched=touched,
         left=left,

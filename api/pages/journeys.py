@@ -23,7 +23,7 @@ from api.pages.overview import WORDS, WORST_FIRST, heading_of
 from api.pages.rendering import go_to, render
 from api.pages.step_timings import step_timings
 from api.pages.strip import strip
-from api.pages.summaries import summary
+from api.pages.summaries import summaries
 from api.pages.verdicts import verdict
 from api.pages.walked import Walked, walked
 from api.pages.walking import all_walking
@@ -236,7 +236,7 @@ def _page(
             walking=(walks := all_walking(session, check.id)),
             asked=(asked := {run.id: run for run in runs_under_way(session, check.id)}),
             waiting=[run for run in asked.values() if run.id not in {walk.run_id for walk in walks}],
-            alerts=[summary(alert, check, now_ms) for alert in alerts],
+            alerts=summaries(session, alerts, now_ms),
             more_alerts=total_alerts - len(alerts),
             muted_ms=muted_ms if muted_ms > now_ms else 0,
             mutes=_MUTES,

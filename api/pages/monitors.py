@@ -22,7 +22,7 @@ from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
 from api.pages.run_list import STATUSES, TRIGGERS, addresses, listed_runs, wanted
 from api.pages.standing import answer, stretch
-from api.pages.summaries import Summary, runbook_of, summary
+from api.pages.summaries import Summary, runbook_of, summaries
 from api.pages.verdicts import verdict
 from api.pages.words import NOTHING
 from api.run_shape import detail_of
@@ -30,7 +30,7 @@ from api.services import services
 from model.ids import looks_like_id
 from model.outcome import RunStatus
 from model.times import DAY_MS, HOUR_MS, parse_iso
-from store.alert_reading import alerts_told, checks_by_ids, rule_types
+from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
 from store.check_history import durations
 from store.heartbeat_rows import heartbeat_of_check, ping_token
@@ -176,12 +176,7 @@ def _lately(session: Session, check: Check, states: Sequence[LocationState], now
 
 def _alerts(session: Session, check: Check, now_ms: int) -> tuple[list[Summary], int]:
     found, total = list_alerts(session, AlertFilter(check_id=check.id), (0, _MOST_ALERTS))
-    types = rule_types(session, [alert.rule_id for alert in found])
-    told = alerts_told(session, [alert.id for alert in found])
-    summaries = [
-        summary(alert, check, now_ms, rule_type=types.get(alert.rule_id), told=alert.id in told) for alert in found
-    ]
-    return summaries, total
+    return summaries(session, found, now_ms), total
 
 
 def _uptime(word: str, name: str, stats: Mapping[str, float | None]) -> Uptime:

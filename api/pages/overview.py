@@ -18,22 +18,22 @@ from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import admit, page, visitor
 from api.pages.rendering import go_to, render
-from api.pages.summaries import Summary, summary
+from api.pages.summaries import summaries
 from api.services import services
 from model.health import Health
 from model.uptime import Counts, total
-from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
 from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
-PER_PAGE = 100
+PER_PAGE = 50
 _MOST_INCIDENTS = 5
 _MOST_NOTICES = 3
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
 WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+_RANK = {health: place for place, health in enumerate(WORST_FIRST)}
 WORDS = {
     Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
     Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
@@ -86,16 +86,15 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
             lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
         every = every if types is None else [standing for standing in every if standing.type in types]
-        fitting = [standing for standing in every if _fits(standing, chosen)]
-        fitting.sort(key=lambda standing: WORST_FIRST.index(standing.health))  # stable: by name within a state
+        fitting = [standing for standing in every if _fits(standing, chosen)] if chosen else list(every)
+        fitting.sort(key=lambda standing: _RANK[standing.health])  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
-        checks = checks_by_ids(session, [alert.check_id for alert in alerts])
+        incidents = summaries(session, alerts, now_ms)
         notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
     totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
-    incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
         heading=heading_of(every),
@@ -150,7 +149,7 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
         and chosen.get("state", standing.health) == standing.health
         and chosen.get("type", standing.type) == standing.type
         and ("tag" not in chosen or chosen["tag"] in standing.tags)
-        and ("location" not in chosen or any(place.location == chosen["location"] for place in standing.places))
+        and ("location" not in chosen or chosen["location"] in standing.locations)
     )
 
 
@@ -160,7 +159,7 @@ def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
         "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
-        "location": sorted({place.location for standing in every for place in standing.places}),
+        "location": sorted({location for standing in every for location in standing.locations}),
     }
     return {name: values for name, values in found.items() if len(values) > 1 or (name == "tag" and values)}
 

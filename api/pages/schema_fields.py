@@ -35,7 +35,7 @@ class Field:
 
     @property
     def label(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        return re.sub(r"\burl\b", "URL", self.name.replace("_", " ").capitalize(), flags=re.IGNORECASE)
 
     def read(self, text: str) -> Any:
         """What a document holds for this text; None: nothing. NotJsonError."""

@@ -142,10 +142,10 @@ def _rules(api: Api) -> None:
     for rule in (
         {"name": "Down twice in a row", "type": "consecutive_failures", "threshold": 2, "severity": "critical"},
         {"name": "Slow", "type": "response_time", "aggregate": "p95", "threshold": 900, "window": 1800,
-         "severity": "medium"},
+         "severity": "medium", "apply_to": {"tags": ["catalogue", "data"]}},
         {"name": "Certificate ends", "type": "certificate_expiry", "threshold": 14, "severity": "high"},
     ):  # fmt: skip
-        api("POST", "/v1/alert-rules", {**rule, **everything})
+        api("POST", "/v1/alert-rules", {**everything, **rule})
 
 
 def _probes(database: Database, keyring: Keyring, organization_id: str, now_ms: int) -> None:
