@@ -23,7 +23,7 @@ def _live(console: Console, looks: Iterable[Sequence[JourneyResult]]) -> Sequenc
     last: Sequence[JourneyResult] = ()
     with Live(console=console, transient=True) as live:
         for last in looks:
-            live.update(_table(last, most=max(3, console.height - 3)))
+            live.update(_table(last, most=max(3, console.height - 3)), refresh=True)
     return last
 
 

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from alerts.record import record
+from api import probe_progress
 from api.errors import Malformed
 from api.probe_progress import take_progress
 from api.schemas.journeys import BatchAnswer
@@ -191,6 +192,15 @@ def test_over_the_wire_it_needs_a_probes_key(
         good = ask(server, "POST", path, body, f"Authorization: Bearer {walker.key}")
         assert (good.status, good.json["accepted"]) == (200, 1)
         assert ask(server, "GET", path, b"", f"Authorization: Bearer {walker.key}").status == 405
+
+
+def test_it_waits_for_nothing_others_are_served_first(
+    app: Flask, database: Database, keyring: Keyring, walker: Walker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_progress, "AT_ONCE", 0)
+    with Server(app, database, keyring, Settings(port=0)) as server:
+        answer = ask(server, "POST", "/v1/probe/progress", b"{}", f"Authorization: Bearer {walker.key}")
+    assert (answer.status, answer.code) == (503, "unavailable")
 
 
 def test_a_batch_shows_it_too(owner: Client, walker: Walker, journey: str) -> None:

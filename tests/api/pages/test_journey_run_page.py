@@ -167,6 +167,13 @@ def test_a_picture_opens_for_whoever_is_signed_in(
         assert hashlib.sha256(opened.data).hexdigest() == hashlib.sha256(PNG + b"failed").hexdigest()
 
 
+def test_it_is_run_again_by_its_button(signed_in: Browser, studio: Studio, clock: Clock) -> None:
+    run_id = fell(studio, clock)
+    answer = signed_in.send(f"/runs/{run_id}", f"/journeys/{studio.journey_id}/run")
+    assert answer.headers["Location"].startswith("/runs/run_")
+    assert answer.headers["Location"] != f"/runs/{run_id}"
+
+
 def test_where_traces_can_not_be_shown_apart_the_page_says_how_to_open_one(
     signed_in: Browser, studio: Studio, clock: Clock
 ) -> None:
