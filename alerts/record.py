@@ -31,6 +31,7 @@ from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
 from store.usage import add_usage
 from store.version_schedules import schedules_of_versions
+from store.walk_progress import forget_progress
 
 __all__ = ["Finished", "record"]
 
@@ -77,6 +78,7 @@ def _record(
         return refused + _record(session, rest, now_ms, used_beside)
     overwrite_runs(session, ledger.overwrites)
     add_artifacts(session, ledger.entered, now_ms)
+    forget_progress(session, [done.run_id for done in ledger.entered if done.check_id.startswith("jny_")])
     _settle(session, ledger, known.states)
     add_to_rollups(session, "rollups_hour", ledger.hours)
     add_to_rollups(session, "rollups_day", ledger.days)

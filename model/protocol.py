@@ -145,6 +145,38 @@ class ResultBatch(msgspec.Struct, omit_defaults=True):
     results: list[Result]
 
 
+class StepName(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step that has not ended."""
+
+    type: str
+    name: str | None = None
+
+
+class RunProgress(msgspec.Struct, omit_defaults=True):
+    """How far a journey has come, for who looks on; only its result counts. `steps`: those that have ended in this
+    attempt, without words of pages and pictures; `under_way`: the one after them, of `total` in all; `elapsed_ms`:
+    since the attempt began."""
+
+    run_id: str
+    dispatch_id: str
+    token: int
+    check_id: str
+    check_version: int
+    total: int
+    attempt: int = 1
+    elapsed_ms: float = 0.0
+    steps: tuple[StepResult, ...] = ()
+    under_way: StepName | None = None
+
+
+class ProgressBatch(msgspec.Struct, omit_defaults=True):
+    """Answered like results, with a ResultAnswer."""
+
+    protocol: int
+    instance: str
+    runs: list[RunProgress]
+
+
 class Refusal(msgspec.Struct):
     run_id: str
     reason: str

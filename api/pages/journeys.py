@@ -26,6 +26,7 @@ from api.pages.strip import strip
 from api.pages.summaries import summaries
 from api.pages.verdicts import verdict
 from api.pages.walked import Walked, walked
+from api.pages.walking import all_walking
 from api.pages.words import counted
 from api.run_shape import detail_of
 from api.services import services
@@ -222,7 +223,9 @@ def _page(
             timings=step_timings([(run, detail_of(run).steps) for run in runs]),
             strip=strip(listed, now_ms),
             entries=[entry for entry in listed if isinstance(entry, Run)][:12],
-            under_way=runs_under_way(session, check.id),
+            walking=(walks := all_walking(session, check.id)),
+            asked=(asked := {run.id: run for run in runs_under_way(session, check.id)}),
+            waiting=[run for run in asked.values() if run.id not in {walk.run_id for walk in walks}],
             alerts=summaries(session, alerts, now_ms),
             more_alerts=total_alerts - len(alerts),
             muted_ms=muted_ms if muted_ms > now_ms else 0,

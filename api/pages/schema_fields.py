@@ -41,7 +41,8 @@ class Field:
 
     @property
     def label(self) -> str:
-        return self.words or self.name.replace("_", " ").capitalize()
+        said = self.words or self.name.replace("_", " ").capitalize()
+        return re.sub(r"\burl\b", "URL", said, flags=re.IGNORECASE)
 
     def read(self, text: str) -> Any:
         """What a document holds for this text; None: nothing. NotReadError."""

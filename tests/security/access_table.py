@@ -93,6 +93,7 @@ GET     /probes                                         page read
 POST    /probes                                         page admin
 POST    /probes/<probe_id>/delete                       page admin
 GET     /runs/<run_id>                                  page read
+GET     /runs/<run_id>/trace                            page read
 GET     /settings                                       page read
 GET     /settings/audit                                 page admin
 GET     /settings/organization                          page admin
@@ -235,5 +236,5 @@ GET     /v1/billing/usage                               read
 ACCESS: dict[tuple[str, str], str] = {
     (words[0], words[1]): " ".join(words[2:]) for words in map(str.split, TABLE.splitlines()) if words
 }
-PROBES = ("/v1/probe/lease", "/v1/probe/results", "/v1/probe/artifacts/" + "0" * 64)
+PROBES = ("/v1/probe/lease", "/v1/probe/results", "/v1/probe/progress", "/v1/probe/artifacts/" + "0" * 64)
 """Not Flask's: a probe key opens them, and nothing else does."""
