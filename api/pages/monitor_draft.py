@@ -18,6 +18,7 @@ from api.errors import Invalid
 from api.pages.assertion_rows import PARTS, SUBJECTS, Texts, document_of, operators_of, row_of, types_of
 from api.pages.monitor_fields import form_fields
 from api.pages.schema_fields import NotReadError
+from api.pages.typed_secrets import Swap, swapped_headers
 from model.fields import MAX_NAME
 from model.secrets import split
 
@@ -126,6 +127,21 @@ class MonitorDraft:
         if wrong:
             raise Invalid(wrong)
         return found
+
+    def swap_secrets(self, swap: Swap) -> None:
+        """Passwords, keys, and headers that are secret."""
+        known = form_fields(self.kind)
+        for name in ("basic_auth.password", "client_certificate.key"):
+            if self.fields.get(name):
+                self.fields[name] = swap(name, self.fields[name])
+        if not self.fields.get("headers"):
+            return
+        try:
+            headers = known["headers"].read(self.fields["headers"])
+        except NotReadError:
+            return  # left as it is, for its typist to mend
+        secret = tuple(known["secret_headers"].read(self.fields.get("secret_headers", "")))
+        self.fields["headers"] = known["headers"].write(swapped_headers(headers, "headers", swap, secret))
 
     def places(self, wrong: Mapping[str, Any]) -> dict[str, str]:
         """A message for each field of the form, by its name there: those of parts of a field stand at the field."""

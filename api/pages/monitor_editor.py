@@ -14,12 +14,14 @@ from api.access import Scope
 from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import MONITOR
+from api.pages import typed_secrets
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.found import Found, found
 from api.pages.gate import page, visitor
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
 from api.pages.rendering import go_to, render
+from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from api.trying import tried, try_out
 from store.drafts import get_draft
@@ -75,6 +77,7 @@ def _kind(text: str) -> str:
 def _pressed(monitor_id: str | None) -> Response:
     button = request.form.get("do", "save")
     draft = MonitorDraft.of_form(_wanted_kind(monitor_id, button), request.form)
+    put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     try:
         if button == "save":
             return _saved(draft, monitor_id)
@@ -128,7 +131,8 @@ def _form(
         known = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
         shown = _found(session, draft_id or request.form.get("draft", ""), now_ms)
-    places = draft.places(wrong or {})
+    yaml, curl = draft.as_yaml(), draft.as_curl(state.public_url, monitor_id)
+    places, typed = draft.places(wrong or {}), hide(draft)
     named = {*form_fields(draft.kind)}
     return render(
         "monitor_edit.html",
@@ -157,8 +161,9 @@ def _form(
         start_at=_start_at(draft, defaults, online),
         found=shown,
         touched=touched,
-        yaml=draft.as_yaml(),
-        curl=draft.as_curl(state.public_url, monitor_id),
+        typed=typed,
+        yaml=yaml,
+        curl=curl,
     )
 
 

@@ -1,4 +1,4 @@
-"""Secrets typed into the journeys' form, which comes back with every button: no page shows them again.
+"""Secrets typed into a form that comes back with every button: no page shows them again.
 
 Where one was typed the form reads ******** from then on, as where one is stored; what was typed goes along sealed, by
 the installation's keys and for this sign-in alone, and takes its place again when the form is sent.
@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from api.pages.gate import visitor
-from api.pages.journey_draft import Draft
 from api.services import services
 from model.secrets import MASK, join, split
 from store.keyring import Cell, UndecryptableError
 
 FIELD = "typed"
 _MOST_CHARACTERS = 2_000_000
-_Swap = Callable[[str, str], str]
 _decode = msgspec.json.Decoder(dict[str, str]).decode
+Swap = Callable[[str, str], str]
+"""(place in the form, what stands there) -> what takes its place"""
 
 
-def hide(draft: Draft) -> str:
-    """Mask the draft's secrets; what stood there, sealed. Empty when nothing was typed."""
+class Form(Protocol):
+    """What was typed."""
+
+    def swap_secrets(self, swap: Swap) -> None:
+        """Put every secret of it through `swap`."""
+
+
+def hide(form: Form) -> str:
+    """Mask the form's secrets; what stood there, sealed. Empty when nothing was typed."""
     typed: dict[str, str] = {}
 
     def swap(place: str, value: str) -> str:
@@ -34,13 +41,13 @@ def hide(draft: Draft) -> str:
             typed[place] = value
         return MASK
 
-    _each(draft, swap)
+    form.swap_secrets(swap)
     if not typed:
         return ""
     return base64.urlsafe_b64encode(services().keyring.encrypt(msgspec.json.encode(typed), _cell())).decode()
 
 
-def put_back(draft: Draft, sealed: str) -> None:
+def put_back(form: Form, sealed: str) -> None:
     """What was typed in place of its masks. Nothing, where the seal is not this sign-in's, or not whole: a mask for
     which there is nothing is refused at its field."""
     if not sealed or len(sealed) > _MOST_CHARACTERS:
@@ -50,33 +57,14 @@ def put_back(draft: Draft, sealed: str) -> None:
         typed = _decode(services().keyring.decrypt(blob, _cell()))
     except (binascii.Error, ValueError, IndexError, UndecryptableError, msgspec.DecodeError):
         return
-    _each(draft, lambda place, value: typed.get(place, value) if value == MASK else value)
+    form.swap_secrets(lambda place, value: typed.get(place, value) if value == MASK else value)
 
 
-def _each(draft: Draft, swap: _Swap) -> None:
-    """Every secret of a draft through `swap(place, value)`."""
-    for at, row in enumerate(draft.variables):
-        if row.get("value"):
-            row["value"] = swap(f"variables.{at}", row["value"])
-    _headers(draft.fields, "extra_headers", "extra_headers", swap)
-    for at, step in enumerate(draft.steps):
-        _headers(step, "headers", f"steps.{at}.headers", swap)
-        for secret in split({"steps": [{"secret": step.get("secret") or None}]})[1].values():
-            step["secret"] = swap(f"steps.{at}.secret", secret)
-
-
-def _headers(texts: dict[str, str], name: str, place: str, swap: _Swap) -> None:
-    """Of headers typed as JSON; what is none is left as it is, for its typist to mend."""
-    try:
-        found = json.loads(texts.get(name) or "null")
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(found, dict):
-        return
-    masked, secrets = split({"headers": found})
-    if secrets:
-        given = {path: swap(f"{place}.{path}", value) for path, value in secrets.items()}
-        texts[name] = json.dumps(join(masked, given)["headers"], ensure_ascii=False, indent=2)
+def swapped_headers(headers: Mapping[str, Any], place: str, swap: Swap, secret: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The same headers, those that are secret through `swap`. `secret`: names that their owner says are."""
+    masked, secrets = split({"headers": dict(headers), "secret_headers": secret})
+    given = {path: swap(f"{place}.{path}", value) for path, value in secrets.items()}
+    return dict(join(masked, given)["headers"])
 
 
 def _cell() -> Cell:

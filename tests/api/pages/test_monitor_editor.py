@@ -174,6 +174,26 @@ def test_a_change_is_tried_out_with_the_secrets_that_are_stored(
     assert owner.data("GET", f"/v1/monitors/{made['id']}")["method"] == "GET"
 
 
+def test_a_secret_that_was_typed_is_shown_by_no_page_again_and_saved_all_the_same(
+    signed_in: Browser, owner: Client, probe: Probe
+) -> None:
+    form = {
+        **opened(signed_in, NEW), "url": "https://shop.example/", "basic_auth.username": "ada",
+        "basic_auth.password": "hush-1", "headers": "X-Api-Key: hush-2\nX-A: b",
+    }  # fmt: skip
+    text = press(signed_in, NEW, form, "show")
+    assert "hush" not in text
+    again = ticked(text)
+    assert (again["basic_auth.password"], again["headers"]) == ("********", "X-Api-Key: ********\nX-A: b")
+    text = press(signed_in, NEW, {**again, "interval": "never"}, "save", 422)
+    assert "hush" not in text
+    press(signed_in, NEW, {**ticked(text), "interval": "5 min"}, "save", 303)
+    [made] = owner.data("GET", "/v1/monitors")
+    owner("POST", f"/v1/monitors/{made['id']}/run")
+    definition = msgspec.json.decode(probe.lease().checks[0].definition)
+    assert (definition["basic_auth"]["password"], definition["headers"]["X-Api-Key"]) == ("hush-1", "hush-2")
+
+
 def test_why_a_draft_fails_or_can_not_be_tried_is_said(
     signed_in: Browser, owner: Client, probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
