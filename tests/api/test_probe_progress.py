@@ -178,6 +178,20 @@ def test_the_stream_tells_it_and_leaves_out_what_is_over(
         late.close()
 
 
+def test_who_catches_up_is_told_the_newest_word_once(
+    app: Flask, database: Database, keyring: Keyring, make_key: MakeKey, walker: Walker, run: str
+) -> None:
+    for ended in range(3):
+        walker.tell(run, *["success"] * ended)
+    with Server(app, database, keyring, Settings(port=0)) as server:
+        stream = Listener(server, make_key(("read",)), after=0)
+        told = stream.message()
+        assert (told.id, told.event, told.data["progress"]["ended"]) == (3, "progress", 2)
+        walker.end(run)
+        assert stream.message().event == "run"
+        stream.close()
+
+
 def test_over_the_wire_it_needs_a_probes_key(
     app: Flask, database: Database, keyring: Keyring, owner: Client, walker: Walker, run: str
 ) -> None:
