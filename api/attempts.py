@@ -29,6 +29,7 @@ SIGN_INS: Final = Limit("sign-in", "sign-ins from your address", 10, 60)
 SIGN_INS_BY_EMAIL: Final = Limit("email", "sign-ins with this email", 10, 30)
 CHANNEL_TESTS: Final = Limit("channel-test", "tests of channels", 10, 60)
 INVITATIONS: Final = Limit("invitation", "invitations", 20, 60)
+QUERIES: Final = Limit("query", "queries with this token", 60, 60)
 NOTED_PER_MINUTE = 60
 """Refused sign-ins that a process writes into the audit log, from wherever they come: nobody fills it from outside."""
 GOOD_KEYS = 10_000
@@ -89,6 +90,11 @@ def count_invitation(organization_id: str) -> None:
 def count_channel_test(organization_id: str) -> None:
     """Count one more of this organization: a test is a message to somebody, asked for by a click. RateLimited."""
     _attempts().limits.count(Use(CHANNEL_TESTS, organization_id))
+
+
+def count_query(token: str) -> None:
+    """Count one more look at telemetry by this token: a key's id, or a sign-in's. RateLimited."""
+    _attempts().limits.count(Use(QUERIES, token))
 
 
 @contextmanager

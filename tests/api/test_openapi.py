@@ -31,6 +31,7 @@ from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import URL_MONITOR
+from tests.telemetry.reporting import event, make_project
 
 CHECKS = [
     not_a_server_error,
@@ -77,6 +78,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     hook = {"name": "h", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
     channel = owner.data("POST", "/v1/alert-channels", hook, status=201)["id"]
     add_rule(database, organization, threshold=1)
+    reports = make_project(owner)
+    reports.events(event("e1", trace_id="t1"))
     record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     return {
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
@@ -96,6 +99,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "member_id": owner.data("POST", "/v1/organization/invite", {"email": "ada@example.com"}, status=201)["id"],
         "session_id": "ses_0123456789",
         "token": "A" * 43,
+        "project_id": reports.project["slug"],
+        "public_key": reports.key,
+        "issue_id": reports.issues()[0]["id"],
+        "trace_id": "t1",
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 

@@ -119,6 +119,29 @@ POST    /v1/silences                                    write
 GET     /v1/silences/<silence_id>                       read
 DELETE  /v1/silences/<silence_id>                       write
 
+POST    /v1/events                                      proof
+POST    /v1/traces                                      proof
+POST    /v1/otlp/traces                                 proof
+POST    /v1/otlp/v1/traces                              proof
+POST    /v1/ingest                                      proof
+POST    /v1/sourcemaps                                  ingest
+POST    /v1/releases                                    ingest
+GET     /v1/releases                                    read
+GET     /v1/query                                       read
+GET     /v1/traces/<trace_id>                           read
+GET     /v1/issues                                      read
+GET     /v1/issues/<issue_id>                           read
+PUT     /v1/issues/<issue_id>                           write
+GET     /v1/generations                                 read
+GET     /v1/generations/summary                         read
+GET     /v1/projects                                    read
+POST    /v1/projects                                    write
+GET     /v1/projects/<project_id>                       read
+PUT     /v1/projects/<project_id>                       write
+DELETE  /v1/projects/<project_id>                       write
+POST    /v1/projects/<project_id>/keys                  write
+DELETE  /v1/projects/<project_id>/keys/<public_key>     write
+
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read
 POST    /v1/probes                                      admin
