@@ -23,6 +23,8 @@ _BARE = (
 )  # fmt: skip
 FROM_BROWSERS = (ITEMS, EVENTS, TRACES)
 """Where scripts of any origin may send to (api/cors.py)."""
+FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
+"""What comes by the thousand when something goes wrong."""
 MAX_BODY_BYTES = 1 << 20
 _LIMITS: Mapping[str, int] = {ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20}
 """A source map may have 50 MiB; around it stand the form's fields."""

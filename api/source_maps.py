@@ -36,7 +36,7 @@ def upload_source_map() -> Response:
     if sent is None or missing:
         names = [*missing, *(["sourcemap"] if sent is None else [])]
         raise Malformed(f"The form (multipart/form-data) lacks {', '.join(names)}")
-    if len(release) > _MOST_CHARACTERS or not release.isprintable():
+    if len(release) > _MOST_CHARACTERS or any(character < " " for character in release):
         raise Invalid({"release": [f"must be one line of at most {_MOST_CHARACTERS} characters"]})
     try:
         script = map_url(url)

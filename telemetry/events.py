@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ MOST_BYTES = 256 << 10
 _MOST_TAGS = 100
 _TEXT = 8192
 """How much of a message is searched and compared."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MapFrames = Callable[[str, Sequence[dict[str, Any]]], Sequence[dict[str, Any]]]
 """(release, frames as sent) -> frames of the sources, as far as source maps are there."""
 
@@ -109,7 +111,7 @@ def named(item: dict[str, Any], name: str, most: int) -> str | None:
     value = item.get(name)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+    if not isinstance(value, str) or len(value) > most or _CONTROL.search(value):
         raise DroppedError(f"invalid: {name}")
     return value
 

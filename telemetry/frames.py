@@ -13,7 +13,7 @@ _LIBRARIES = re.compile(
     r"(^|/)(site-packages|dist-packages|node_modules|vendor)/|^node:|^<frozen |/lib/python\d|^java\."
 )
 _ORIGIN = re.compile(r"^[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
-_BUILD = re.compile(r"(?<=[.-])(?=[0-9a-f]*\d)[0-9a-f]{6,}(?=\.)", re.IGNORECASE)
+_BUILD = re.compile(r"[.-](?=[0-9a-f]*\d)[0-9a-f]{6,}(?=\.)", re.IGNORECASE)
 _PYTHON = re.compile(
     r'^\s*File "(?P<file>[^"]{1,1000})", line (?P<line>\d{1,9})(?:, in (?P<function>.{1,300}))?$', re.M
 )

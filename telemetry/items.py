@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from model.fields import Instant
 from model.times import parse_iso
@@ -16,8 +16,8 @@ from telemetry.payloads import pack
 from telemetry.spans import Span, read_span
 
 MOST_ITEMS = 20
-Short = Annotated[str, Field(min_length=1, max_length=200)]
-TraceId = Annotated[str, Field(min_length=1, max_length=128)]
+Short = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+TraceId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Duration = Annotated[int, Field(ge=0, le=10**12)]
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -60,13 +60,6 @@ class _Item(_Part):
     user: Words | None = None
     environment: Short | None = None
     timestamp: Instant | None = None
-
-    @field_validator("environment", check_fields=False)
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        if value is not None and not value.isprintable():
-            raise ValueError("must be one line of text")
-        return value
 
 
 class ErrorItem(_Item):

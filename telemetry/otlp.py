@@ -36,6 +36,8 @@ def from_protobuf(body: bytes) -> ExportTraceServiceRequest:
 def from_json(value: Any) -> ExportTraceServiceRequest:
     """`value`: the decoded JSON, in which ids are hexadecimal. BadBodyError."""
     request = ExportTraceServiceRequest()
+    if not isinstance(value, dict):
+        raise BadBodyError("The body must be a JSON object")
     try:
         ParseDict(_with_bytes(value), request, ignore_unknown_fields=True)
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError):

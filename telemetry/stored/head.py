@@ -50,7 +50,8 @@ def read_head(session: Session) -> Head:
 
 
 def events_before(session: Session, at_ms: int) -> int:
-    """A number such that every event received at that time or later has a greater one; those before have it mostly."""
+    """A number such that every event received at that time or later has a greater one, and those up to it were received
+    before."""
     return _before(session, "events", at_ms)
 
 
@@ -63,6 +64,6 @@ def generations_before(session: Session, at_ms: int) -> int:
 
 
 def _before(session: Session, kind: str, at_ms: int) -> int:
-    query = f"SELECT {kind} FROM marks WHERE minute_ms <= ? ORDER BY minute_ms DESC LIMIT 1"  # noqa: S608
-    found = rows(session, query, at_ms)
-    return int(found[0][0]) if found else 0
+    query = f"SELECT {kind} FROM marks WHERE minute_ms >= ? ORDER BY minute_ms LIMIT 1"  # noqa: S608
+    found = rows(session, query, at_ms - at_ms % MINUTE_MS)
+    return int(found[0][0] if found else getattr(read_head(session), kind))

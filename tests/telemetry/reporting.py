@@ -73,9 +73,9 @@ class Reports:
         assert answer.status_code == status, answer.get_data(as_text=True)
         return answer.get_json()
 
-    def get(self, path: str, status: int = 200, **query: Any) -> Any:
+    def get(self, path: str, answers: int = 200, **query: Any) -> Any:
         answer = self.owner("GET", path, query_string={"project": self.project["slug"], **query})
-        assert answer.status_code == status, answer.get_data(as_text=True)
+        assert answer.status_code == answers, answer.get_data(as_text=True)
         return answer.get_json()
 
     def found(self, q: str = "", **query: Any) -> list[str]:
