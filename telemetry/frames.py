@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -36,7 +37,7 @@ class Frame(msgspec.Struct, frozen=True):
     @property
     def file(self) -> str:
         """Its file, whichever host served it and whichever build it was."""
-        return _BUILD.sub("", _ORIGIN.sub("", self.filename).split("?")[0].split("#")[0])
+        return _plain(self.filename)
 
 
 def frame_of(sent: dict[str, Any]) -> Frame:
@@ -44,7 +45,7 @@ def frame_of(sent: dict[str, Any]) -> Frame:
     filename = _text(sent.get("filename")) or _text(sent.get("abs_path")) or _text(sent.get("module"))
     in_app = sent.get("in_app", sent.get("inApp"))
     if not isinstance(in_app, bool):
-        in_app = not _LIBRARIES.search(filename)
+        in_app = not _is_library(filename)
     return Frame(filename, _text(sent.get("function")), _number(sent.get("lineno")), _number(sent.get("colno")), in_app)
 
 
@@ -77,6 +78,16 @@ def in_app(frames: Sequence[Frame]) -> Iterator[Frame]:
         if frame.in_app and (frame.file, frame.function) != last:
             last = (frame.file, frame.function)
             yield frame
+
+
+@lru_cache(maxsize=4096)
+def _plain(filename: str) -> str:
+    return _BUILD.sub("", _ORIGIN.sub("", filename).split("?")[0].split("#")[0])
+
+
+@lru_cache(maxsize=4096)
+def _is_library(filename: str) -> bool:
+    return _LIBRARIES.search(filename) is not None
 
 
 def _text(value: Any) -> str:
