@@ -23,7 +23,7 @@ routes = Routes("Query", "Events, found by what they say and when.", BareError)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-@routes.get("/v1/query", needs=Scope.READ, answers=EventPage)
+@routes.get("/v1/query", needs=Scope.READ, answers=EventPage, pages=True)
 def query_events(query: EventQuery) -> Response:
     """Find events. Pages by `cursor` show each event once, while more come in.
 

@@ -31,7 +31,7 @@ class IssuePath(PathModel):
     issue_id: Annotated[str, Field(pattern=r"^iss_[0-9a-z]{6,20}$", description="The issue's id")]
 
 
-@routes.get("/v1/issues", needs=Scope.READ, answers=IssuePage)
+@routes.get("/v1/issues", needs=Scope.READ, answers=IssuePage, pages=True)
 def list_of_issues(query: IssueQuery) -> Response:
     """List issues, those with the newest events first. Pages by `cursor` show what there was when the first was asked
     for, each issue once."""

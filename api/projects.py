@@ -40,7 +40,7 @@ class ProjectKeyPath(ProjectPath):
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
-@routes.get("/v1/projects", needs=Scope.READ, answers=ProjectList)
+@routes.get("/v1/projects", needs=Scope.READ, answers=ProjectList, pages=True)
 def list_of_projects() -> Response:
     """List the projects that this token may see, with what they stored and dropped this month."""
     projects = list(queried().projects.values())

@@ -16,6 +16,7 @@ from model.times import iso
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.source_maps import BadSourceMapError, map_url, parse
+from telemetry.stored.regrouping import regroup
 from telemetry.stored.source_map_rows import keep_map
 
 MOST_BYTES = 50 << 20
@@ -28,7 +29,8 @@ def upload_source_map() -> Response:
     """Upload a source map: a form (multipart/form-data) with `project`, `release`, `url` and the file `sourcemap`.
 
     `url` is that of the script, or its path, which then is of any host. Frames are mapped when they are read, so events
-    that came before are mapped too. The file's name counts for nothing.
+    that came before are mapped too, and issues that turn out to be one are made one. The file's own name counts for
+    nothing.
     """
     project, release, url = (request.form.get(name, "").strip() for name in ("project", "release", "url"))
     sent = request.files.get("sourcemap")
@@ -54,6 +56,7 @@ def upload_source_map() -> Response:
     store = services().database.telemetry
     with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         kept = keep_map(session, number, release, script, content, store.now_ms(session))
+        regroup(session, number, release, services().source_maps.mapper(number, session))
     shown = {
         "id": f"map_{kept.number:08}",
         "project": projects.slug(number),

@@ -101,8 +101,8 @@ def migrating(engine: Engine, schema: str | None = None) -> Iterator[Connection]
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # whoever migrates may take long
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            if schema is not None:
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+            if schema is not None and schema not in inspect(connection).get_schema_names():
+                connection.execute(text(f"CREATE SCHEMA {schema}"))  # asked for only then: it needs a right of its own
             yield connection
         return
     with engine.connect().execution_options(immediate=True) as connection:

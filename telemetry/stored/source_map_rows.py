@@ -59,8 +59,9 @@ class SourceMaps:
         self._lock = threading.Lock()
         self._ready: OrderedDict[int, tuple[int, SourceMapView | None]] = OrderedDict()
 
-    def mapper(self, project: int) -> MapFrames:
-        """How frames of this project are mapped, looked up as maps are there now."""
+    def mapper(self, project: int, session: Session | None = None) -> MapFrames:
+        """How frames of this project are mapped, looked up as maps are there now. `session`: to look in, if not one of
+        its own."""
         known: dict[tuple[str, str], SourceMapView | None] = {}
 
         def mapped(release: str, frames: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
@@ -70,20 +71,22 @@ class SourceMaps:
             def view_of(filename: str) -> SourceMapView | None:
                 key = (release, filename)
                 if key not in known:
-                    known[key] = self._view(project, release, filename)
+                    known[key] = self._view(project, release, filename, session)
                 return known[key]
 
             return map_frames(frames, view_of)
 
         return mapped
 
-    def _view(self, project: int, release: str, filename: str) -> SourceMapView | None:
+    def _view(self, project: int, release: str, filename: str, session: Session | None) -> SourceMapView | None:
+        if session is None:
+            with self._store.read(EVERY_ORGANIZATION) as own:
+                return self._view(project, release, filename, own)
         names = names_of(filename)
         query = f"SELECT {_COLUMNS} FROM source_maps WHERE project = ? AND release = ? AND url IN ?"  # noqa: S608
-        with self._store.read(EVERY_ORGANIZATION) as session:
-            found = {row[3]: StoredMap(*row) for row in rows(session, query, project, release, list(names))}
-            best = next((found[name] for name in names if name in found), None)
-            return None if best is None else self._parsed(session, best)
+        found = {row[3]: StoredMap(*row) for row in rows(session, query, project, release, list(names))}
+        best = next((found[name] for name in names if name in found), None)
+        return None if best is None else self._parsed(session, best)
 
     def _parsed(self, session: Session, stored: StoredMap) -> SourceMapView | None:
         with self._lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import pytest
 
+import api.source_maps
 from telemetry.source_maps import map_url, names_of
 from telemetry.stored.source_map_rows import SourceMaps
 from tests.api.conftest import MakeKey
@@ -22,12 +22,18 @@ MAPPED = {
 }  # fmt: skip
 
 
-def upload(reports: Reports, content: Any = MAP, key: str | None = None, **fields: str) -> Any:
+def upload(reports: Reports, content: Any = MAP, key: str | None = None, name: str = "a.map", **fields: str) -> Any:
+    """As curl -F sends it."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-    form = {"project": "truecom", "release": RELEASE, "url": SCRIPT, **fields}
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in {"project": "truecom", "release": RELEASE, "url": SCRIPT, **fields}.items()
+    ]
+    file = f'--b\r\nContent-Disposition: form-data; name="sourcemap"; filename="{name}"\r\n\r\n'
     return reports.client.post(
         "/v1/sourcemaps",
-        data={**form, "sourcemap": (io.BytesIO(raw), fields.get("name", "main.js.map"))},
+        data=b"".join(part.encode() for part in (*parts, file)) + raw + b"\r\n--b--\r\n",
+        content_type="multipart/form-data; boundary=b",
         headers={"Authorization": f"Bearer {key or reports.owner.key}"},
     )
 
@@ -53,8 +59,23 @@ def test_events_that_came_before_the_map_are_mapped_too(reports: Reports) -> Non
     assert shown["before"] == shown["after"] == MAPPED
     assert shown["elsewhere"] == MINIFIED
     assert shown["other"]["filename"] == "https://x.example/y.js"
-    after = next(issue for issue in reports.issues() if "loadData" in issue["culprit"])
-    assert after["culprit"] == "loadData (src/app.ts)"
+    one = next(issue for issue in reports.issues() if "loadData" in issue["culprit"])
+    assert (one["culprit"], one["count"]) == ("loadData (src/app.ts)", 3), "and web@9, which was the same before"
+
+
+def test_issues_that_a_map_shows_to_be_one_are_made_one(reports: Reports) -> None:
+    reports.events(
+        minified("a"),
+        minified("b", f"https://cdn.example{SCRIPT.replace('main', 'other')}"),
+        minified("c", release="web@9"),
+    )
+    assert len(reports.issues()) == 2, "builds of one file are one before; another file is another"
+    for url in (SCRIPT, SCRIPT.replace("main", "other")):
+        assert upload(reports, url=url).status_code == 201
+    [one] = reports.issues()
+    assert (one["count"], one["releases"]) == (3, ["web@9", "web@2.4.1"])
+    reports.events(minified("d"), minified("e", release="web@9"))
+    assert [issue["count"] for issue in reports.issues()] == [5]
 
 
 def test_a_later_map_of_the_same_file_takes_the_place_of_the_one_before(reports: Reports) -> None:
@@ -90,11 +111,13 @@ def test_what_is_no_source_map_is_400_and_says_so(reports: Reports, content: Any
 
 
 @sqlite_only
-def test_a_map_may_have_50_mebibytes(reports: Reports) -> None:
-    whole = json.dumps(MAP).encode()
-    assert upload(reports, whole + b" " * ((50 << 20) - len(whole))).status_code == 201
-    assert upload(reports, whole + b" " * ((50 << 20) + 1 - len(whole))).status_code == 413
+def test_a_map_may_have_50_mebibytes(reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert api.source_maps.MOST_BYTES == 50 << 20
     assert upload(reports, b" " * (52 << 20)).status_code == 413
+    whole = json.dumps(MAP).encode()
+    monkeypatch.setattr(api.source_maps, "MOST_BYTES", len(whole))  # the same by the megabyte takes seconds
+    assert upload(reports, whole).status_code == 201
+    assert upload(reports, whole + b" ").status_code == 413
 
 
 @sqlite_only
