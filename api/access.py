@@ -24,6 +24,7 @@ from model.keys import API_KEY, mistyped
 from model.people import SCOPES_OF, Role
 from store.api_keys import authenticate
 from store.sessions import EVERY_ORGANIZATION
+from store.tables import ApiKey
 from store.web_sessions import Holder, SignedIn, web_session_of
 
 _log = structlog.get_logger(__name__)
@@ -64,7 +65,8 @@ _ALSO: dict[Scope, frozenset[Scope]] = {
 @dataclass(frozen=True)
 class Caller:
     """Who a request comes from, in one organization: a key, or a person who signed in (then `key_id` is None, and
-    `role` says what they are there). `called` is how people know it. `session_id`: of the sign-in, if there was one."""
+    `role` says what they are there). `called` is how people know it. `session_id`: of the sign-in, if there was one.
+    `projects`: ids of those whose errors and traces it may see, None for all."""
 
     organization_id: str
     key_id: str | None
@@ -73,6 +75,7 @@ class Caller:
     person_id: str | None = None
     role: str | None = None
     session_id: str | None = None
+    projects: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -86,6 +89,10 @@ class Caller:
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes
+
+    def may_see(self, project_id: str) -> bool:
+        """Whether a project of the organization is open to it."""
+        return self.projects is None or project_id in self.projects
 
     def lacks(self, scope: Scope) -> Forbidden:
         """Why it may not, for the caller to read."""
@@ -182,7 +189,7 @@ def _owner_of(token: str) -> Caller:
         found = web_session_of(session, state.keyring, token, now_ms) if key is None else None
     if key is not None:
         state.uses.note_key(key.id, now_ms, request.remote_addr)
-        return Caller(key.organization_id, key.id, whole(key.scopes), key.name)
+        return Caller(key.organization_id, key.id, whole(key.scopes), key.name, projects=projects_of(key))
     if found is None:
         raise Unauthorized("This API key is unknown, revoked or expired")
     state.uses.note_web_session(found.row.token_hash, now_ms)
@@ -197,7 +204,13 @@ def caller_of(found: SignedIn) -> Caller:
         return Caller(row.organization_id, None, scopes, person.name, person.id, member.role, row.id)
     if key is None:
         raise Unauthorized("This sign-in is over")
-    return Caller(row.organization_id, key.id, whole(key.scopes), key.name, session_id=row.id)
+    scopes = whole(key.scopes)
+    return Caller(row.organization_id, key.id, scopes, key.name, session_id=row.id, projects=projects_of(key))
+
+
+def projects_of(key: ApiKey) -> frozenset[str] | None:
+    """Those that a key is for; None: all."""
+    return None if key.projects is None else frozenset(key.projects)
 
 
 def act_as_caller(found: Caller) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from flask import Response
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from api.access import Caller, Scope, caller
 from api.envelope import success
@@ -19,6 +21,7 @@ from api.services import services
 from model.times import iso, parse_iso
 from store import api_keys as stored
 from store.members import hold_owners, ownership_of_key, remove_member
+from store.projects import get_project
 from store.tables import ApiKey
 from store.write_lock import Urgency
 
@@ -74,8 +77,18 @@ def make_key(who: Caller, body: ApiKeyRequest) -> tuple[ApiKey, str]:
         now_ms = state.database.now_ms(session)
         if expires_ms is not None and expires_ms <= now_ms:
             raise Invalid({"expires_at": ["must be in the future"]})
-        wanted = stored.NewApiKey(who.organization_id, body.name, scopes, expires_ms)
+        projects = None if body.projects is None else _project_ids(session, body.projects)
+        wanted = stored.NewApiKey(who.organization_id, body.name, scopes, expires_ms, projects=projects)
         return stored.create_api_key(session, state.keyring, wanted, now_ms)
+
+
+def _project_ids(session: Session, named: Sequence[str]) -> list[str]:
+    """Invalid when there is no such project."""
+    found = [get_project(session, name) for name in named]
+    unknown = {f"projects.{index}": ["is no project"] for index, project in enumerate(found) if project is None}
+    if unknown:
+        raise Invalid(unknown)
+    return list(dict.fromkeys(project.id for project in found if project is not None))
 
 
 def revoke(who: Caller, key_id: str) -> None:
@@ -101,6 +114,7 @@ def _shape(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "scopes": list(key.scopes),
         "hint": key.hint,
+        "projects": key.projects,
         "created_at": iso(key.created_ms),
         "expires_at": iso(key.expires_ms),
         "last_used_at": iso(services().uses.last_used_ms(key)),

@@ -12,6 +12,7 @@ from api import (
     artifact_serving,
     attempts,
     conditional,
+    cors,
     docs_page,
     errors,
     metrics,
@@ -83,6 +84,7 @@ def create_app(
     actors.install(app)
     access.install(app)
     conditional.install(app)
+    cors.install(app)
     needs(OPEN)(app.view_functions["static"])
     for routes in RESOURCES:
         app.add_routes(routes)

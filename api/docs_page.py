@@ -122,11 +122,15 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> Row:
 
 
 def _variants(document: dict[str, Any], schema: dict[str, Any]) -> list[tuple[str, list[Row]]]:
-    """One table, or one for each variant, by its `type`, when that decides what there is."""
+    """One table, or one for each variant, by its `type`, when that decides what there is. A list of what may also come
+    alone needs no table of its own."""
     variants = schema.get("oneOf") or schema.get("anyOf")
     if not variants:
         return [("", _rows(document, schema))]
     resolved = [_resolve(document, variant) for variant in variants]
+    objects = [variant for variant in resolved if variant.get("type") != "array"]
+    if len(objects) < len(resolved):
+        return [table for variant in objects for table in _variants(document, variant)]
     return [(_type_of(document, variant), _rows(document, variant)) for variant in resolved]
 
 

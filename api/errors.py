@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from api.envelope import JSON, error_body
+from api.dialects import Refusal, body_limit, say
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +44,6 @@ CODES: Mapping[int, str] = {
 _FROM_FLASK: Mapping[int, str] = {
     404: "There is nothing at this address; /docs lists what there is",
     405: "This address does not take this method; the Allow header lists those it takes",
-    413: "The body is larger than 1 MiB",
 }
 
 
@@ -59,11 +58,14 @@ class Refused(Exception):
         *,
         fields: Mapping[str, Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
+        """`more`: for programs, where an answer has room for it (api/dialects.py)."""
         super().__init__(message)
         self.message = message
         self.fields = fields
         self.headers = headers or {}
+        self.more = more
 
 
 class Malformed(Refused):
@@ -100,6 +102,16 @@ def no_such(noun: str, named: str) -> NotFound:
 
 class Conflict(Refused):
     status = 409
+
+
+class TooLarge(Refused):
+    status = 413
+
+
+def too_large(most_bytes: int) -> TooLarge:
+    """With how large it may be."""
+    shown = f"{most_bytes >> 20} MiB" if most_bytes >= 1 << 20 else f"{most_bytes >> 10} KiB"
+    return TooLarge(f"The body is larger than {shown}")
 
 
 class UnsupportedMedia(Refused):
@@ -148,15 +160,17 @@ def _respond(
     *,
     fields: Mapping[str, Sequence[str]] | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     shown = page(status, message, headers or {})
     if shown is not None:
         return shown
     code = CODES.get(status, "malformed" if status < 500 else "internal")
-    body = error_body(code, message, g.get("request_id", ""), fields)
-    response = Response(body, status, content_type=JSON)
+    refusal = Refusal(status, code, message, g.get("request_id", ""), fields, more)
+    said = say(request.path, refusal, request.content_type or "")
+    response = Response(said.body, said.status, content_type=said.content_type)
     response.headers["Cache-Control"] = "no-store"
-    for name, value in (headers or {}).items():
+    for name, value in {**said.headers, **(headers or {})}.items():
         response.headers[name] = value
     return response
 
@@ -166,13 +180,16 @@ def install(app: Flask, page: Page) -> None:
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
-        return _respond(page, error.status, error.message, fields=error.fields, headers=error.headers)
+        return _respond(page, error.status, error.message, fields=error.fields, headers=error.headers, more=error.more)
 
     @app.errorhandler(HTTPException)
     def from_flask(error: HTTPException) -> Response:
         status = error.code or 500
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location", "Retry-After")}
-        return _respond(page, status, _FROM_FLASK.get(status) or str(error.description), headers=headers)
+        message = _FROM_FLASK.get(status) or str(error.description)
+        if status == TooLarge.status:
+            message = too_large(body_limit(request.path)).message
+        return _respond(page, status, message, headers=headers)
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(PoolTimeoutError)

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from flask import Request
 
+from api.dialects import MAX_BODY_BYTES as MAX_BODY_BYTES
 from api.errors import Invalid, Malformed, UnsupportedMedia
 from model.fields import printable
 
-MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 50
 """No definition needs more; deeper values would reach the recursion limits of what handles them later."""
 _LARGEST_INTEGER = 2**63 - 1

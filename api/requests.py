@@ -9,6 +9,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from api.answer_headers import HEADERS
+from api.dialects import body_limit
 
 _log = structlog.get_logger("api.access")
 
@@ -22,6 +23,7 @@ def install(app: Flask) -> None:
     def begin() -> None:
         g.request_id = request.environ.get("tracer.request_id") or new_request_id()  # the server gives one
         g.began = time.perf_counter()
+        request.max_content_length = body_limit(request.path)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
     @app.after_request

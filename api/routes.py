@@ -27,6 +27,7 @@ from api.access import needs as declare_needs
 from api.envelope import JSON
 from api.errors import CODES, Invalid, no_such
 from api.json_body import read_json
+from api.schemas.envelope import ErrorAnswer
 from model.validation import field_errors
 
 View = Callable[..., Response]
@@ -87,9 +88,11 @@ class _Blueprint(APIBlueprint):
 class Routes:
     """A family of paths under one heading of the reference. `models` collects what the OpenAPI has to describe."""
 
-    def __init__(self, name: str, about: str) -> None:
+    def __init__(self, name: str, about: str, refuses: type[BaseModel] = ErrorAnswer) -> None:
+        """`refuses`: how its refusals are said (api/dialects.py)."""
+        self.refuses = refuses
         self.blueprint = _Blueprint(name, __name__, abp_tags=[Tag(name=name, description=about)])
-        self.models: Described = set()
+        self.models: Described = {(refuses, "serialization")}
 
     def get(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self._route("GET", rule, **declared)
@@ -145,7 +148,7 @@ class Routes:
                 summary=summary.rstrip("."),
                 description=description.strip() or None,
                 responses={
-                    **_refusals(method, needs, takes, errors, fleeting=media != JSON),
+                    **_refusals(method, needs, takes, errors, fleeting=media != JSON, said=self.refuses),
                     **{answered: _described(model, media) for answered, model in given.items()},
                 },
                 security=[{"key": []}] if isinstance(needs, Scope) else None,
@@ -224,21 +227,31 @@ def _described(model: type[BaseModel], media: str = JSON) -> dict[str, Any]:
 
 
 def _refusals(
-    method: str, needs: Needs, takes: Mapping[str, Any], more: Sequence[int], *, fleeting: bool = False
+    method: str,
+    needs: Needs,
+    takes: Mapping[str, Any],
+    more: Sequence[int],
+    *,
+    fleeting: bool = False,
+    said: type[BaseModel] = ErrorAnswer,
 ) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
     statuses |= {401, 403, 429} if isinstance(needs, Scope) else set()
     statuses |= {404} if "path" in takes else set()
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()
-    described = {status: refusal(status) for status in sorted(statuses)}
+    if said is not ErrorAnswer and 422 in statuses:
+        statuses = statuses - {422} | {400}  # seed 000 has one word for both
+    described = {status: refusal(status, said) for status in sorted(statuses)}
     if method == "GET" and not fleeting:
         described[304] = {"description": "Nothing has changed since the ETag given in If-None-Match"}
     return described
 
 
-def refusal(status: int) -> dict[str, Any]:
+def refusal(status: int, said: type[BaseModel] = ErrorAnswer) -> dict[str, Any]:
     """The OpenAPI description of an error answer."""
+    if said is not ErrorAnswer:
+        return _described(said) | {"description": _PHRASES[status]}
     example: dict[str, Any] = {"code": CODES[status], "message": _PHRASES[status]}
     if status == 422:
         example["fields"] = {"assertions.0.value": ["must be a whole number"]}

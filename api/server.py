@@ -4,8 +4,8 @@
     server.start()          accepts from here on; server.url says where
     server.stop()           refuses newcomers, ends long polls at once, lets requests finish
 
-Flask's readers, those who change something, probes' work, artifacts and pings have threads of their own: none waits
-for another.
+Flask's readers, those who change something, SDKs, probes' work, artifacts and pings have threads of their own: none
+waits for another.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from api.artifact_uploads import MAX_BYTES as ARTIFACT_BYTES
 from api.artifact_uploads import METHODS as ARTIFACT_METHODS
 from api.artifact_uploads import PREFIX as ARTIFACT_PREFIX
 from api.artifact_uploads import ArtifactUploads
+from api.dialects import FROM_SDKS
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
@@ -67,6 +68,8 @@ ARTIFACT_THREADS, ARTIFACTS_WAITING = 2, 64
 """Of their own: a slow disk delays evidence, and no lease."""
 STREAM_THREADS, STREAMS_WAITING = 2, 2_048
 """For what streams read: one look serves them all, and each that catches up waits for its turn."""
+INTAKE_THREADS, INTAKE_WAITING = 8, 256
+"""For what SDKs send: an error storm fills these, and nobody else waits for it."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
@@ -102,6 +105,7 @@ class Server:
         self._database = database
         self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING, QUEUED_S)
         self._for_changes = Pool("changes", CHANGE_THREADS, CHANGES_WAITING, QUEUED_S)
+        self._for_intake = Pool("intake", INTAKE_THREADS, INTAKE_WAITING, QUEUED_S)
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
@@ -114,7 +118,13 @@ class Server:
         self.streams = StreamHub(database, self._for_streams)
         strangers = PublicServing(app, self._people)
         self._entrance = Entrance(
-            WsgiBridge(app.wsgi_app, self._people, self._for_changes, self.streams.serve),
+            WsgiBridge(
+                app.wsgi_app,
+                self._people,
+                self._for_changes,
+                self.streams.serve,
+                dict.fromkeys(FROM_SDKS, self._for_intake),
+            ),
             Proxies(settings.trusted_proxies),
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
@@ -181,7 +191,7 @@ class Server:
                 thread.join()
         self.streams.leave()
         pools = (self._people, self._for_changes, self._for_probes, self._for_pings, self._for_artifacts)
-        for pool in (*pools, self._for_streams):
+        for pool in (*pools, self._for_streams, self._for_intake):
             pool.close()
 
     def __enter__(self) -> Self:

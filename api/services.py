@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
@@ -13,8 +14,11 @@ from api.recent_stats import RecentStats
 from model.settings import Settings
 from store.sessions import Database
 from store.uses import Uses
+from telemetry.stored.intake import Intake
+from telemetry.stored.source_map_rows import SourceMaps
 
 if TYPE_CHECKING:
+    from api.public_keys import PublicKeys
     from store.keyring import Keyring
 
 SchedulerFigures = Callable[[], Mapping[str, float]]
@@ -34,6 +38,21 @@ class Services:
     recent_stats: RecentStats = field(default_factory=RecentStats)
     uses: Uses = field(default_factory=Uses)
     public_pages: PublicPages = field(default_factory=PublicPages)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Where what SDKs send is stored."""
+        return Intake(self.database.telemetry)
+
+    @cached_property
+    def source_maps(self) -> SourceMaps:
+        return SourceMaps(self.database.telemetry)
+
+    @cached_property
+    def public_keys(self) -> PublicKeys:
+        from api.public_keys import PublicKeys  # it knows of requests, which know of these services
+
+        return PublicKeys(self.database)
 
     @property
     def public_url(self) -> str:

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from api.dialects import MAX_BODY_BYTES, body_limit
 from api.errors import STORE_AWAY, Refused, Unavailable
-from api.json_body import MAX_BODY_BYTES
 from api.requests import new_request_id
 from api.serving_peers import Proxies, plain
 from api.serving_pools import SaturatedError
@@ -91,7 +91,7 @@ class Entrance:
                 if await self._take_body(request, native, send):
                     await self._answer(request, native, started)
             except Refused as error:
-                reply = refusal(error, request.request_id)
+                reply = refusal(error, request)
                 await send_reply(send, reply, request.request_id, close=request.unread)
                 if request.unread:
                     await drain_and_close(request.receive, send)
@@ -102,7 +102,7 @@ class Entrance:
                 raise  # the server ends the connection: half an answer must not look like a whole one
             _log.error("api.internal_error", exc_info=error)
             failure = InternalError("Something went wrong on our side; the log has more under this request id")
-            await send_reply(send, refusal(failure, request.request_id), request.request_id)
+            await send_reply(send, refusal(failure, request), request.request_id)
 
     def _route(self, request: Request) -> Native | None:
         """The native handler of a request, None for Flask's. MethodNotAllowed."""
@@ -121,11 +121,11 @@ class Entrance:
         if native is not None and native.streamed:
             request.unread = True
             return True
-        limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (MAX_BODY_BYTES, None)
+        limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (body_limit(request.path), None)
         try:
             request.body = await self._bodies.read(request.headers, request.receive, limit, keep)
         except Refused as error:
-            await send_reply(send, refusal(error, request.request_id), request.request_id, close=True)
+            await send_reply(send, refusal(error, request), request.request_id, close=True)
             await drain_and_close(request.receive, send)
             return False
         request.began = asyncio.get_running_loop().time()

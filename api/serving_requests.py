@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.answer_headers import ON_THE_WIRE
-from api.envelope import JSON, error_body
-from api.errors import CODES, Refused, Unavailable
+from api.dialects import Refusal, say
+from api.envelope import JSON
+from api.errors import CODES, Refused, Unavailable, too_large
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,12 +33,6 @@ DRAIN_S = 2.0
 DRAIN_BYTES = 16 << 20
 """After an early refusal the rest of a body is read and thrown away for so long, so that the client reads our answer in
 place of a connection reset."""
-
-
-class TooLargeError(Refused):
-    """The body is over its limit."""
-
-    status = 413
 
 
 class LengthRequiredError(Refused):
@@ -84,12 +79,12 @@ class Request:
         return token.strip() if scheme.lower() == "bearer" else ""
 
     def announced_length(self, limit: int) -> int:
-        """How long the body says it is. LengthRequiredError when it does not say; TooLargeError."""
+        """How long the body says it is. LengthRequiredError when it does not say; TooLarge."""
         announced = _content_length(self.headers)
         if announced is None:
             raise LengthRequiredError("Say how long the body is: Content-Length is missing")
         if announced > limit:
-            raise TooLargeError(_too_large(limit))
+            raise too_large(limit)
         return announced
 
     async def chunks(self, length: int) -> AsyncIterator[bytes]:
@@ -125,11 +120,13 @@ class Reply:
     prepared: Headers | None = None
 
 
-def refusal(error: Refused, request_id: str) -> Reply:
-    """The error as the envelope says it."""
+def refusal(error: Refused, request: Request) -> Reply:
+    """The error as it is said there."""
     code = CODES.get(error.status, "malformed" if error.status < 500 else "internal")
-    body = error_body(code, error.message, request_id, error.fields)
-    return Reply(body, error.status, headers={"Cache-Control": "no-store", **error.headers})
+    what = Refusal(error.status, code, error.message, request.request_id, error.fields, error.more)
+    said = say(request.path, what, request.header(b"content-type"))
+    headers = {"Cache-Control": "no-store", **said.headers, **error.headers}
+    return Reply(said.body, said.status, said.content_type, headers)
 
 
 class Bodies:
@@ -143,12 +140,12 @@ class Bodies:
     async def read(self, headers: Headers, receive: Receive, limit: int, keep: int | None = None) -> bytes:
         """The body. `keep`: only so many bytes of it are wanted, and the rest may be of any size up to `limit`.
 
-        Raises TooLargeError, TooSlowError, Unavailable; ConnectionError when the client hung up."""
+        Raises TooLarge, TooSlowError, Unavailable; ConnectionError when the client hung up."""
         announced = _content_length(headers)
         if announced == 0:
             return b""
         if announced is not None and announced > limit:
-            raise TooLargeError(_too_large(limit))
+            raise too_large(limit)
         chunks: list[bytes] = []
         counted = total = 0
         try:
@@ -162,7 +159,7 @@ class Bodies:
                     more = message.get("more_body", False)
                     total += len(chunk)
                     if total > limit:
-                        raise TooLargeError(_too_large(limit))
+                        raise too_large(limit)
                     if keep is not None:
                         chunk = chunk[: max(0, keep - counted)]
                     if self._arriving + len(chunk) > self._most_bytes:
@@ -175,10 +172,6 @@ class Bodies:
         finally:
             self._arriving -= counted
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _too_large(limit: int) -> str:
-    return f"The body is larger than {limit >> 20} MiB"
 
 
 def _content_length(headers: Headers) -> int | None:

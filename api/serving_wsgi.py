@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -35,18 +35,26 @@ _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": None, b"trans
 class WsgiBridge:
     """Calls a WSGI app in the threads of a pool. `changes`: the pool of requests that may change something, so that who
     reads never waits for who waits for the database's lock; by default the same. `flow`: what goes on with answers that
-    flow (FLOW)."""
+    flow (FLOW). `own`: pools of those that send to certain paths."""
 
-    def __init__(self, app: _Wsgi, pool: Pool, changes: Pool | None = None, flow: Flow | None = None) -> None:
+    def __init__(
+        self,
+        app: _Wsgi,
+        pool: Pool,
+        changes: Pool | None = None,
+        flow: Flow | None = None,
+        own: Mapping[str, Pool] | None = None,
+    ) -> None:
         self._app = app
         self._pool = pool
         self._changes = changes or pool
         self._flow = flow
+        self._own = own or {}
 
     async def __call__(self, request: Request, send: Send) -> None:
         """Answer the request, whose body has been read. SaturatedError when no thread is free and none will be soon."""
         answer = _Answer(send, asyncio.get_running_loop())
-        pool = self._pool if request.method in _READING else self._changes
+        pool = self._pool_of(request)
         environ = environ_of(request)
         body = await pool.run(self._call, environ, answer)
         if self._flow is not None and FLOW in environ:
@@ -55,6 +63,11 @@ class WsgiBridge:
         elif body is not None:
             await send(answer.start())
             await send({"type": "http.response.body", "body": body})
+
+    def _pool_of(self, request: Request) -> Pool:
+        if request.method in _READING:
+            return self._pool
+        return self._own.get(request.path, self._changes)
 
     def _call(self, environ: dict[str, Any], answer: _Answer) -> bytes | None:
         """In a thread. The whole body, or None when the answer was sent from here."""

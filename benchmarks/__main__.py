@@ -18,6 +18,7 @@ COMMANDS = (
     ["benchmarks.stored_runs"],
     ["benchmarks.whole_path", "--seconds", "60"],
     ["benchmarks.journeys", "--seconds", "10", "--rounds", "2"],
+    ["benchmarks.ingest", "--rows", "100000"],
     ["benchmarks.alerting", "--seconds", "40", "--transitions", "1000"],
 )
 

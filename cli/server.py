@@ -26,12 +26,15 @@ from cli.children import WIND_DOWN
 from migrations.upgrade import upgrade
 from model.collector import spare_the_collector
 from model.settings import Settings
+from scheduler.housekeeping import RetentionTurn
+from scheduler.jobs import Job
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
 from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.stored.retention import TelemetryRetention
 
 CANNOT_WORK = 2
 _log = structlog.get_logger(__name__)
@@ -87,9 +90,12 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 
 
 def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
-    scheduler = Scheduler(database, settings, _identity(), keyring=keyring)
+    stopping = threading.Event()
+    kept = Job("telemetry", 30, RetentionTurn(TelemetryRetention(database, settings), stopping))
+    scheduler = Scheduler(database, settings, _identity(), keyring=keyring, more_jobs=[kept])
     scheduler.start()
     parts.callback(scheduler.stop)
+    parts.callback(stopping.set)
     return scheduler
 
 

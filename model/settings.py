@@ -42,6 +42,7 @@ class Settings(BaseModel):
     retention_runs_days: int = Field(default=30, ge=1)
     retention_rollups_months: int = Field(default=25, ge=1)
     retention_gb: float = Field(default=10, gt=0)
+    telemetry_gb: float = Field(default=10, gt=0)
     artifacts_gb: float = Field(default=5, ge=0)
     smtp_url: str | None = None
     smtp_from: str | None = None

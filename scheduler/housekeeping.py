@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Protocol
 
-from store.retention import Retention
 from store.sessions import Database
 
 PAUSE_S = 0.05
 TURN_S = 20.0
 
 
+class Stepping(Protocol):
+    """Something that deletes a little at each step, until a pass is over."""
+
+    def step(self) -> bool: ...
+
+
 class RetentionTurn:
     """Call it again and again: a pass over everything goes on where the last turn left it."""
 
-    def __init__(self, retention: Retention, stopping: threading.Event) -> None:
+    def __init__(self, retention: Stepping, stopping: threading.Event) -> None:
         self._retention = retention
         self._stopping = stopping
 

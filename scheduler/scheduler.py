@@ -36,7 +36,8 @@ _log = structlog.get_logger(__name__)
 
 class Scheduler:
     """`identity`: unique among all schedulers of the database, in its last 33 characters. On SQLite there is one
-    scheduler; on PostgreSQL any number share the work. `keyring`: with it the outbox is sent here too."""
+    scheduler; on PostgreSQL any number share the work. `keyring`: with it the outbox is sent here too. `more_jobs`:
+    of parts that the scheduler knows nothing of."""
 
     def __init__(
         self,
@@ -46,11 +47,12 @@ class Scheduler:
         *,
         jobs: Sequence[Job] | None = None,
         keyring: Keyring | None = None,
+        more_jobs: Sequence[Job] = (),
     ) -> None:
         self.figures = Figures()
         self._stopping = threading.Event()
         self._winding_down = threading.Event()
-        chosen = (*JOBS, *self._jobs_of(database, settings)) if jobs is None else tuple(jobs)
+        chosen = (*JOBS, *self._jobs_of(database, settings), *more_jobs) if jobs is None else tuple(jobs)
         self._duties = duties = Duties()
         self.outbox = (
             None

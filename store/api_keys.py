@@ -24,7 +24,8 @@ SCOPES = ("read", "run", "write", "ingest", "admin")
 
 @dataclass(frozen=True)
 class NewApiKey:
-    """What is asked for; `expires_ms` None: never. `text`: a key that somebody chose, under an id of its own."""
+    """What is asked for; `expires_ms` None: never. `text`: a key that somebody chose, under an id of its own.
+    `projects`: ids of those whose telemetry it may see, None for all."""
 
     organization_id: str
     name: str
@@ -32,6 +33,7 @@ class NewApiKey:
     expires_ms: int | None = None
     text: str | None = None
     key_id: str | None = None
+    projects: Sequence[str] | None = None
 
 
 def create_api_key(session: Session, keyring: Keyring, wanted: NewApiKey, now_ms: int) -> tuple[ApiKey, str]:
@@ -46,6 +48,7 @@ def create_api_key(session: Session, keyring: Keyring, wanted: NewApiKey, now_ms
         scopes=list(wanted.scopes),
         created_ms=now_ms,
         expires_ms=wanted.expires_ms,
+        projects=None if wanted.projects is None else list(wanted.projects),
     )
     session.add(row)
     session.flush()

@@ -16,6 +16,7 @@ from model.times import iso
 from store.alert_tables import Alert, AlertChannel, AlertRule, MaintenanceWindow, Silence
 from store.journey_tables import Batch, OrganizationVariable
 from store.people_tables import Membership
+from store.project_tables import Project, ProjectKey
 from store.status_tables import StatusPage, StatusUpdate
 from store.tables import ApiKey, Check, Organization, Probe
 
@@ -65,7 +66,19 @@ def _silence(row: Any) -> Shape:
 
 
 def _key(row: Any) -> Shape:
-    return {"name": row.name, "scopes": row.scopes, "hint": row.hint, "expires_at": iso(row.expires_ms)}
+    shown = {"name": row.name, "scopes": row.scopes, "hint": row.hint, "expires_at": iso(row.expires_ms)}
+    return shown if row.projects is None else {**shown, "projects": row.projects}
+
+
+def _project(row: Any) -> Shape:
+    return {
+        "name": row.name, "slug": row.slug, "quota": {"events": row.quota_events, "traces": row.quota_traces},
+        "retention_days": row.retention_days,
+    }  # fmt: skip
+
+
+def _project_key(row: Any) -> Shape:
+    return {"project_id": row.project_id, "public_key": row.public_key, "server_only": row.server_only}
 
 
 def _probe(row: Any) -> Shape:
@@ -153,6 +166,8 @@ AUDITED: Mapping[type[Any], Audited] = {
     Alert: Audited(_called("alert"), _alert, verb=_of_alert, only=("acknowledged_by", "resolved_by", "notes")),
     Membership: Audited(_called("member"), _member, secret=("invite_hash", "invitation"), verb=_of_member),
     ApiKey: Audited(_called("key"), _key, ends="revoked_ms", secret=("key_hash", "key")),
+    Project: Audited(_called("project"), _project, ends="deleted_ms"),
+    ProjectKey: Audited(_called("project_key"), _project_key, ends="revoked_ms"),
     Probe: Audited(_called("probe"), _probe, ends="deleted_ms", secret=("key_hash", "key")),
     StatusPage: Audited(_called("status_page"), _status_page),
     StatusUpdate: Audited(_called("status_update"), _status_update),
@@ -161,7 +176,7 @@ AUDITED: Mapping[type[Any], Audited] = {
 
 def name_of(row: Any) -> str:
     """How people know it."""
-    for column in ("name", "title", "tag", "reason", "email"):
+    for column in ("name", "title", "tag", "reason", "email", "public_key"):
         found = getattr(row, column, None)
         if found:
             return str(found)[:200]

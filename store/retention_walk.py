@@ -55,16 +55,17 @@ class Deleting:
 
     def delete(self, statement: str, *values: object) -> int:
         """One write of housekeeping; how many rows went."""
-        with self._timed() as session:
+        with self.timed() as session:
             return run(session, statement, *values)
 
     def delete_each(self, statement: str, keys: list[tuple[Any, ...]]) -> int:
         """The same for rows with keys of several columns."""
-        with self._timed() as session:
+        with self.timed() as session:
             return run_many(session, statement, keys)
 
     @contextmanager
-    def _timed(self) -> Iterator[Session]:
+    def timed(self) -> Iterator[Session]:
+        """One write of housekeeping, by whose length the next batch is measured."""
         with self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
             began = time.perf_counter()  # the wait for others to finish is not ours
             yield session

@@ -1,4 +1,4 @@
-"""The one door to the database: who may see what, in which kind of transaction, and by whose clock.
+"""The one door to a database: who may see what, in which kind of transaction, and by whose clock.
 
     with database.read(organization_id) as session: …             rows of that organization only
     with database.write(organization_id, Urgency.PEOPLE) as session: …
@@ -13,9 +13,11 @@ holds it, by an OperationalError or WriterBusyError; our own work has more patie
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -29,6 +31,7 @@ from sqlalchemy import (
     extract,
     func,
     literal,
+    make_url,
     text,
 )
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
@@ -53,6 +56,8 @@ PATIENCE_S = 5.0
 """How long what people send waits for the writer's turn; on PostgreSQL, any statement for a lock."""
 _LOCKED_S = 30
 """SQLite: how long our own work waits for another process that writes."""
+TELEMETRY = "telemetry"
+"""What the store of errors and traces is called: a schema on PostgreSQL, the end of a file's name on SQLite."""
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
 
@@ -63,10 +68,22 @@ class UnscopedStatementError(RuntimeError):
 class Database:
     """One engine, its lock, its clock. Make one per process; threads may share it."""
 
-    def __init__(self, url: str, *, now_ms: Callable[[], int] | None = None, patience_s: float = PATIENCE_S) -> None:
-        """`now_ms` replaces the clock (tests). SQLite shares this host's clock; PostgreSQL is asked for its own."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        now_ms: Callable[[], int] | None = None,
+        patience_s: float = PATIENCE_S,
+        schema: str | None = None,
+    ) -> None:
+        """`now_ms` replaces the clock (tests). SQLite shares this host's clock; PostgreSQL is asked for its own.
+        `schema`: on PostgreSQL, where its tables are."""
         self.sqlite = url.startswith("sqlite")
-        self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url, patience_s)
+        self.engine = _sqlite_engine(url) if self.sqlite else _postgres_engine(url, patience_s, schema)
+        self.schema = schema
+        self._url = url
+        self._beside = threading.Lock()
+        self._telemetry: Database | None = None
         self.wakeups = Wakeups(None if self.sqlite else self.engine)
         self._clock = now_ms
         self._steady = SteadyClock()
@@ -77,6 +94,16 @@ class Database:
         event.listen(self._make, "do_orm_execute", _apply_scope)
         self._audit = Recorder()
         self._audit.listen(self._make)
+
+    @property
+    def telemetry(self) -> Database:
+        """The store of errors and traces that belongs to this one. Apart from it, with connections and, on SQLite, a
+        file and a writer of its own: however many errors come, no slot waits for them (docs/decisions/0016)."""
+        with self._beside:
+            if self._telemetry is None:
+                url = beside(self._url) if self.sqlite else self._url
+                self._telemetry = Database(url, now_ms=self._clock, patience_s=self._patience_s, schema=TELEMETRY)
+            return self._telemetry
 
     def seal_with(self, sign: Sign) -> None:
         """What the events of the audit log are sealed with. Until it is known, nothing can be written that is audited;
@@ -140,6 +167,8 @@ class Database:
         return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     def close(self) -> None:
+        if self._telemetry is not None:
+            self._telemetry.close()
         self.wakeups.close()
         with self._lock.hold(Urgency.HOUSEKEEPING):
             if self._writing is not None:
@@ -169,6 +198,14 @@ def _apply_scope(state: ORMExecuteState) -> None:
         state.statement = state.statement.options(
             with_loader_criteria(Scoped, lambda cls: cls.organization_id == scope, include_aliases=True)
         )
+
+
+def beside(url: str) -> str:
+    """`sqlite:///…/tracer.db` -> `sqlite:///…/tracer-telemetry.db`."""
+    main = make_url(url)
+    file = Path(main.database or "")
+    named = main.set(database=str(file.with_name(f"{file.stem}-{TELEMETRY}{file.suffix}")))
+    return named.render_as_string(hide_password=False)
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -223,9 +260,15 @@ def _write_ahead(cursor: Any) -> None:
             return
 
 
-def _postgres_engine(url: str, patience_s: float) -> Engine:
+def _postgres_engine(url: str, patience_s: float, schema: str | None) -> Engine:
+    found: dict[str, Any] = {} if schema is None else {"options": f"-c search_path={schema}"}
     engine = create_engine(
-        url, pool_size=20, max_overflow=20, pool_timeout=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        url,
+        pool_size=20,
+        max_overflow=20,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, **found},
     )
 
     @event.listens_for(engine, "connect")

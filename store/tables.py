@@ -18,6 +18,7 @@ from store import draft_tables as draft_tables
 from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables
 from store import people_tables as people_tables
+from store import project_tables as project_tables
 from store import status_tables as status_tables
 from store import stream_tables as stream_tables
 from store import usage_tables as usage_tables
@@ -41,7 +42,8 @@ class Organization(Base):
 
 
 class ApiKey(Scoped, Base):
-    """A person's or program's key: only its keyed hash is kept."""
+    """A person's or program's key: only its keyed hash is kept. `projects`: ids of those whose errors and traces it may
+    see; null for all."""
 
     __tablename__ = "api_keys"
     __table_args__ = (Index("ix_api_keys_organization", "organization_id"),)
@@ -54,6 +56,7 @@ class ApiKey(Scoped, Base):
     expires_ms: Mapped[int | None] = mapped_column(Ms)
     last_used_ms: Mapped[int | None] = mapped_column(Ms)
     revoked_ms: Mapped[int | None] = mapped_column(Ms)
+    projects: Mapped[list[str] | None] = mapped_column(Json)
 
 
 class WebSession(Scoped, Base):

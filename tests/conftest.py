@@ -120,8 +120,9 @@ def make_database_url(store: str, request: pytest.FixtureRequest, tmp_path: Path
     """A function that makes a migrated database and returns its address."""
 
     def copied(number: int) -> str:
-        path = tmp_path / f"tracer{number}.db"
-        shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
+        path, template = tmp_path / f"tracer{number}.db", request.getfixturevalue("_sqlite_template")
+        for ending in ("", "-telemetry"):
+            shutil.copyfile(template.with_stem(template.stem + ending), path.with_stem(path.stem + ending))
         return f"sqlite:///{path}"
 
     yield from _makes(store, request, copied, "_postgres_template")

@@ -10,6 +10,7 @@ from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from model.fields import Instant, LocationName, Name
 
+ProjectName = Annotated[str, Field(min_length=1, max_length=64)]
 ScopeName = Literal["read", "run", "write", "ingest", "admin"]
 
 
@@ -20,6 +21,9 @@ class ApiKey(Shape):
     name: str
     scopes: list[ScopeName]
     hint: Annotated[str, Field(description="How the key begins and ends, to tell keys apart")]
+    projects: Annotated[
+        list[str] | None, Field(description="Ids of the projects whose errors and traces it may see; null: all")
+    ]
     created_at: Time
     expires_at: Time | None
     last_used_at: Time | None
@@ -52,6 +56,10 @@ class ApiKeyRequest(BodyModel):
 
     name: Name
     scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=5)]
+    projects: Annotated[
+        list[ProjectName] | None,
+        Field(min_length=1, max_length=100, description="By number, slug or id; absent or null: all"),
+    ] = None
     expires_at: Annotated[Instant | None, Field(description="Absent or null: never")] = None
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from api.telemetry_shapes import issue_id
+from model.ids import new_id
 from store.keyring import Keyring
 from store.notifications import enqueue
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
+from telemetry.stored.head import read_head
 from tests.api.conftest import Client, MakeKey
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.pages.world import Browser, add_alert
@@ -18,6 +21,7 @@ from tests.api.people import Crowd
 from tests.api.test_fleet import come_online
 from tests.api.test_monitors import url_monitor
 from tests.conftest import Clock
+from tests.telemetry.reporting import Reports, event, make_project
 
 HOOK = {"name": "Ops", "type": "webhook", "config": {"url": "http://127.0.0.1:9/hook"}}
 POST = {"status": "investigating", "message": "We look into it."}
@@ -102,6 +106,26 @@ class Place:
 
     def alert(self) -> str:
         return add_alert(self.database, self.organization, self.monitor(), [], self.clock.now_ms)
+
+    def reports(self) -> Reports:
+        return make_project(self.owner, f"shop{new_id('x', self.clock.now_ms)[-9:]}")
+
+    def project(self) -> str:
+        return str(self.reports().project["project_id"])
+
+    def public_key(self) -> str:
+        return self.reports().key
+
+    def issue(self) -> str:
+        reports = self.reports()
+        reports.events(event("e1", trace_id=reports.key, message="Kanarienvogel"))
+        with self.database.telemetry.read(EVERY_ORGANIZATION) as session:
+            return issue_id(read_head(session).issues)
+
+    def trace(self) -> str:
+        reports = self.reports()
+        reports.events(event("e1", trace_id=reports.key, message="Kanarienvogel"))
+        return reports.key
 
     def notification(self) -> str:
         channel = self.channel()

@@ -22,6 +22,13 @@ CHANGES_NOTHING = {
     ("POST", "/status/<slug>/subscribe"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/status/<slug>/confirm/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/v1/events"): "what SDKs send is data, told by the events themselves",
+    ("POST", "/v1/traces"): "what SDKs send is data, told by the spans themselves",
+    ("POST", "/v1/otlp/traces"): "what SDKs send is data, told by the spans themselves",
+    ("POST", "/v1/otlp/v1/traces"): "what SDKs send is data, told by the spans themselves",
+    ("POST", "/v1/ingest"): "what SDKs send is data, told by the items themselves",
+    ("POST", "/v1/releases"): "what a build says is data, told by the list of releases",
+    ("POST", "/v1/sourcemaps"): "what a build hands in is data, told by the frames that it maps",
     ("POST", "/ping/<token>"): "a ping is data, told by the run that it makes",
     ("POST", "/ping/<token>/<signal>"): "a ping is data, told by the run that it makes",
 }
@@ -83,6 +90,11 @@ def try_out(place: Place) -> Callable[[], Any]:
 def run_tag(place: Place) -> Callable[[], Any]:
     place.journey()
     return lambda: place.owner("POST", "/v1/journeys/run-tag/smoke")
+
+
+def revoke_public_key(place: Place) -> Callable[[], Any]:
+    reports = place.reports()
+    return lambda: place.owner("DELETE", f"/v1/projects/{reports.project['slug']}/keys/{reports.key}")
 
 
 CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
@@ -160,6 +172,16 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
         Rest("POST", "/v1/alerts/{alert}/acknowledge"), "alert.acknowledged",
     ),
     ("POST", "/v1/alerts/<alert_id>/resolve"): (Rest("POST", "/v1/alerts/{alert}/resolve"), "alert.resolved"),
+    ("POST", "/v1/projects"): (
+        Rest("POST", "/v1/projects", {"name": "Shop", "slug": "shop"}), "project.created project_key.created",
+    ),
+    ("PUT", "/v1/projects/<project_id>"): (Rest("PUT", "/v1/projects/{project}", {"name": "N"}), "project.updated"),
+    ("DELETE", "/v1/projects/<project_id>"): (
+        Rest("DELETE", "/v1/projects/{project}"), "project_key.deleted project.deleted",
+    ),
+    ("POST", "/v1/projects/<project_id>/keys"): (Rest("POST", "/v1/projects/{project}/keys"), "project_key.created"),
+    ("DELETE", "/v1/projects/<project_id>/keys/<public_key>"): (revoke_public_key, "project_key.deleted"),
+    ("PUT", "/v1/issues/<issue_id>"): (Rest("PUT", "/v1/issues/{issue}", {"status": "resolved"}), "issue.resolved"),
     ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
     ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),
     ("POST", "/v1/api-keys"): (Rest("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}), "key.created"),

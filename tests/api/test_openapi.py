@@ -31,6 +31,7 @@ from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import URL_MONITOR
+from tests.telemetry.reporting import event, make_project
 
 CHECKS = [
     not_a_server_error,
@@ -82,6 +83,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     page = owner.data("POST", "/v1/status-pages", {"slug": "s", "title": "S"}, status=201)["id"]
     said = {"status": "investigating", "message": "m"}
     add_rule(database, organization, threshold=1)
+    reports = make_project(owner)
+    reports.events(event("e1", trace_id="t1"))
     record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     return {
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
@@ -104,6 +107,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "member_id": owner.data("POST", "/v1/organization/invite", {"email": "ada@example.com"}, status=201)["id"],
         "session_id": "ses_0123456789",
         "token": "A" * 43,
+        "project_id": reports.project["slug"],
+        "public_key": reports.key,
+        "issue_id": reports.issues()[0]["id"],
+        "trace_id": "t1",
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],
     }
 

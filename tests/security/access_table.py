@@ -211,6 +211,29 @@ GET     /v1/status-pages/<page_id>/updates/<update_id>  read
 PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
 DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
+POST    /v1/events                                      proof
+POST    /v1/traces                                      proof
+POST    /v1/otlp/traces                                 proof
+POST    /v1/otlp/v1/traces                              proof
+POST    /v1/ingest                                      proof
+POST    /v1/sourcemaps                                  ingest
+POST    /v1/releases                                    ingest
+GET     /v1/releases                                    read
+GET     /v1/query                                       read
+GET     /v1/traces/<trace_id>                           read
+GET     /v1/issues                                      read
+GET     /v1/issues/<issue_id>                           read
+PUT     /v1/issues/<issue_id>                           write
+GET     /v1/generations                                 read
+GET     /v1/generations/summary                         read
+GET     /v1/projects                                    read
+POST    /v1/projects                                    write
+GET     /v1/projects/<project_id>                       read
+PUT     /v1/projects/<project_id>                       write
+DELETE  /v1/projects/<project_id>                       write
+POST    /v1/projects/<project_id>/keys                  write
+DELETE  /v1/projects/<project_id>/keys/<public_key>     write
+
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read
 POST    /v1/probes                                      admin

@@ -12,6 +12,7 @@ from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION
 from store.table_base import Base
 from store.write_lock import Urgency
+from telemetry.stored.tables import METADATA as TELEMETRY
 from tests.api.audited_place import Place
 from tests.api.test_runs import finish
 from tests.store.people import add_member, sign_in_as
@@ -63,6 +64,22 @@ class World(Place):
             return self.organization
         return str(getattr(self, name.removesuffix("_id"))())
 
+    def project(self) -> str:
+        self.made_ids.add(found := super().project())
+        return found
+
+    def public_key(self) -> str:
+        self.made_ids.add(found := super().public_key())
+        return found
+
+    def issue(self) -> str:
+        self.made_ids.add(found := super().issue())
+        return found
+
+    def trace(self) -> str:
+        self.made_ids.add(found := super().trace())
+        return found
+
     def variable(self) -> str:
         return self.made("/v1/variables", {"name": f"V{len(self.made_ids)}", "value": CANARY})
 
@@ -94,6 +111,9 @@ class World(Place):
                 columns = [column for column in table.c if column.name not in VOLATILE]
                 found = session.execute(select(*columns).where(table.c.organization_id == self.organization))
                 rows[table.name] = sorted(repr(tuple(row)) for row in found)
+        with self.database.telemetry.read(EVERY_ORGANIZATION) as session:
+            for table in TELEMETRY.sorted_tables:
+                rows[table.name] = sorted(repr(tuple(row)) for row in session.execute(select(table)))
         return rows
 
 

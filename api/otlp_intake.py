@@ -1,0 +1,97 @@
+"""POST /v1/otlp/v1/traces: what OpenTelemetry's exporters send, answered as OTLP/HTTP says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+
+from api.access import OWN
+from api.dialects import PROTOBUF
+from api.envelope import JSON, json_response
+from api.errors import Malformed, UnsupportedMedia
+from api.reporting import now_ms, quota_spent, reporter, sdk_body
+from api.routes import Routes
+from api.schemas.bare import RpcStatus
+from api.schemas.reporting import OtlpBody, OtlpTaken
+from api.services import services
+from telemetry.events import DroppedError, Event, read_event
+from telemetry.sdk_json import BadBodyError, decode
+from telemetry.spans import Span, read_span
+from telemetry.stored.storing import EVENTS, TRACES, Submission
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+routes = Routes("OpenTelemetry", "Traces over OTLP/HTTP: protobuf or JSON, plain or gzip.", RpcStatus)
+_ERRORS = (400, 401, 403, 413, 415, 429)
+
+
+@routes.post("/v1/otlp/v1/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS)
+def take_otlp_traces() -> Response:
+    """Send traces over OTLP. 200 means that they are on disk.
+
+    `OTEL_EXPORTER_OTLP_ENDPOINT=…/v1/otlp`, and `OTEL_EXPORTER_OTLP_HEADERS=x-open-sentry-key=PUBLIC_KEY`. An
+    exception that a span recorded becomes an event, in the release that the resource's `service.version` names.
+    """
+    return _taken()
+
+
+@routes.post("/v1/otlp/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS)
+def take_otlp_traces_by_alias() -> Response:
+    """Send traces over OTLP, by the address that seed 000 gives."""
+    return _taken()
+
+
+def _taken() -> Response:
+    from telemetry.otlp import read_request  # protobuf takes a while to load, and most starts need none of it
+
+    who, sent = reporter(), _request()
+    state, received_ms = services(), now_ms()
+    map_frames = state.source_maps.mapper(who.number)
+    submission = Submission(who.number, quota=who.quota)
+    events: list[Event] = []
+    spans: list[Span] = []
+    reasons: list[str] = []
+    for span, exceptions in read_request(sent):
+        try:
+            spans.append(read_span(span, who.number, received_ms))
+        except DroppedError as error:
+            reasons.append(error.reason)
+            submission.dropped[TRACES, error.reason.partition(":")[0]] += 1
+        for exception in exceptions:
+            try:
+                events.append(read_event(exception, who.number, received_ms, map_frames=map_frames))
+            except DroppedError as error:
+                submission.dropped[EVENTS, error.reason.partition(":")[0]] += 1
+    submission.events, submission.spans = events, spans
+    outcome = state.intake.keep(submission)
+    if outcome.spent:
+        raise quota_spent(received_ms)
+    over = sum(len(key) == 2 for key in outcome.over)
+    return _answer(len(reasons) + over, "; ".join(dict.fromkeys([*reasons, *(["quota"] if over else [])])))
+
+
+def _request() -> ExportTraceServiceRequest:
+    from telemetry.otlp import from_json, from_protobuf
+
+    if request.mimetype not in (PROTOBUF, JSON):
+        raise UnsupportedMedia(f"Send {PROTOBUF} or {JSON}")
+    body = sdk_body()
+    try:
+        return from_protobuf(body) if request.mimetype == PROTOBUF else from_json(decode(body))
+    except BadBodyError as error:
+        raise Malformed(str(error)) from None
+
+
+def _answer(rejected: int, why: str) -> Response:
+    if request.mimetype == JSON:
+        partial = {"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": why}} if rejected else {}
+        return json_response(partial)
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    answer = ExportTraceServiceResponse()
+    if rejected:
+        answer.partial_success.rejected_spans = rejected
+        answer.partial_success.error_message = why
+    return Response(answer.SerializeToString(), content_type=PROTOBUF)

@@ -1,0 +1,125 @@
+"""Who reports: the public key of a project, in whichever place an SDK puts it, looked up at most once a second each."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from flask import request
+
+from api.access import Scope, act_as_caller, bearer_token, identify
+from api.errors import Forbidden, Unauthorized
+from store.projects import project_of_key
+from store.sessions import EVERY_ORGANIZATION, Database
+
+REMEMBERED_S = 1.0
+"""A revoked key is refused within this, and another quota counts."""
+_MOST = 10_000
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """The project that a key is of."""
+
+    organization_id: str
+    project_id: str
+    number: int
+    slug: str
+    server_only: bool
+    quota: dict[str, int | None]
+
+
+class Shown(NamedTuple):
+    """What a request shows: a key, and the project it says it is for."""
+
+    key: str | None
+    project: str | None
+
+
+class PublicKeys:
+    """Threads may share it."""
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._now = now
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Reporter | None]] = {}
+
+    def reporter(self, key: str) -> Reporter | None:
+        """Whose key this is; None when it is nobody's."""
+        with self._lock:
+            found = self._known.get(key)
+        if found is not None and self._now() - found[0] < REMEMBERED_S:
+            return found[1]
+        asked_at, reporter = self._now(), self._looked_up(key)
+        with self._lock:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = (asked_at, reporter)
+        return reporter
+
+    def forget(self) -> None:
+        """Something about projects has changed here."""
+        with self._lock:
+            self._known.clear()
+
+    def _looked_up(self, key: str) -> Reporter | None:
+        if len(key) > _LONGEST or not key.isascii() or not key.isprintable():
+            return None
+        with self._database.read(EVERY_ORGANIZATION) as session:
+            found = project_of_key(session, key)
+        if found is None:
+            return None
+        row, project = found
+        quota = {"events": project.quota_events, "traces": project.quota_traces}
+        return Reporter(project.organization_id, project.id, project.number, project.slug, row.server_only, quota)
+
+
+def shown() -> Shown:
+    """What this request shows, and where: `X-CodeRadar-Auth`, `X-Open-Sentry-Key`, `?key=`, or as Basic user name."""
+    words = {}
+    for part in request.headers.get("X-CodeRadar-Auth", "").split(","):
+        name, _, value = part.strip().partition("=")
+        words[name.strip().lower()] = value.strip().strip('"')
+    key = words.get("dsn") or words.get("key")
+    for name in ("X-Open-Sentry-Key", "X-Sentry-Clone-Key"):
+        key = key or request.headers.get(name)
+    key = key or request.args.get("key") or _user_name()
+    return Shown(_key_of_dsn(key) if key else None, words.get("project") or request.args.get("project"))
+
+
+def admit(reporter: Reporter, project: str | None) -> None:
+    """Forbidden when the project named is another than the key's, whether there is one or not; for a key that is for
+    servers alone, Unauthorized or Forbidden without an API key that may ingest, which then acts."""
+    if project is not None and project not in (str(reporter.number), reporter.slug, reporter.project_id):
+        raise Forbidden("This key is not of the project that is named beside it")
+    if not reporter.server_only:
+        return
+    if bearer_token() is None:
+        raise Unauthorized("This key is for servers alone: send an API key with the scope ingest as well")
+    found = identify()
+    if found.organization_id != reporter.organization_id or not found.may(Scope.INGEST):
+        raise Forbidden("This API key may not send to the project")
+    act_as_caller(found)
+
+
+def _user_name() -> str | None:
+    """Of `https://KEY@host/…`, as clients send it."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[0] or None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _key_of_dsn(text: str) -> str:
+    """The key itself, or the DSN that it stands in."""
+    return text.partition("://")[2].partition("@")[0].partition(":")[0] if "://" in text else text

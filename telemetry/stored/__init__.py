@@ -1,0 +1,1 @@
+"""The store of telemetry: its tables, and every statement on them. Beside the main store (Database.telemetry)."""

@@ -1,0 +1,106 @@
+"""Events and spans as they are asked for: newest first, by cursors that stay true while more come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from store.statements import rows
+from telemetry.payloads import unpack
+from telemetry.queries import Term
+from telemetry.stored.searching import where
+
+_EVENT = (
+    "e.seq, e.project, e.event_id, e.issue, e.level, e.at_ms, e.received_ms, e.environment, e.release, e.trace_id, "
+    "e.payload"
+)
+MOST_SPANS = 1_000
+_SPAN = (
+    "SELECT seq, project, trace_id, span_id, parent_span_id, name, op, status, start_ms, end_ms, received_ms, "
+    "environment, release, payload FROM spans WHERE project IN ? AND trace_id = ? ORDER BY start_ms, seq LIMIT ?"
+)
+
+
+class StoredEvent(msgspec.Struct):
+    """An event as it is stored, and the root of its issue."""
+
+    seq: int
+    project: int
+    event_id: str
+    issue: int
+    level: str
+    at_ms: int
+    received_ms: int
+    environment: str | None
+    release: str | None
+    trace_id: str | None
+    payload: Any
+
+
+class StoredSpan(msgspec.Struct):
+    seq: int
+    project: int
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    op: str
+    status: str
+    start_ms: float
+    end_ms: float
+    received_ms: int
+    environment: str | None
+    release: str | None
+    payload: Any
+
+
+def find_events(
+    session: Session, projects: Sequence[int], terms: Sequence[Term], now_ms: int, *, before: int | None, limit: int
+) -> list[StoredEvent]:
+    """The newest `limit` events that were stored before the one with the number `before`."""
+    if not projects:
+        return []
+    wanted = where(session, projects, terms, now_ms)
+    if before is not None:
+        wanted.add("e.seq < ?", before)
+    order = "t.rowid" if wanted.tables.startswith("events_text") else "e.seq"
+    if order == "t.rowid":
+        wanted.conditions = [part.replace("e.seq", "t.rowid") for part in wanted.conditions]
+    query = f"SELECT {_EVENT} FROM {wanted.tables} WHERE {wanted.condition} ORDER BY {order} DESC LIMIT ?"  # noqa: S608
+    return _events(session, rows(session, query, *wanted.values, limit))
+
+
+def events_of_trace(session: Session, projects: Sequence[int], trace_id: str, limit: int) -> list[StoredEvent]:
+    """The first events of a trace, oldest first."""
+    query = f"SELECT {_EVENT} FROM events e WHERE e.project IN ? AND e.trace_id = ? ORDER BY e.seq LIMIT ?"  # noqa: S608
+    return _events(session, rows(session, query, list(projects), trace_id, limit)) if projects else []
+
+
+def spans_of_trace(session: Session, projects: Sequence[int], trace_id: str) -> list[StoredSpan]:
+    """The spans of a trace by when they began, MOST_SPANS of them at most."""
+    if not projects:
+        return []
+    found = [StoredSpan(*row) for row in rows(session, _SPAN, list(projects), trace_id, MOST_SPANS)]
+    for span in found:
+        span.payload = unpack(span.payload)
+    return found
+
+
+def _events(session: Session, found: list[Any]) -> list[StoredEvent]:
+    events = [StoredEvent(*row) for row in found]
+    roots = roots_of(session, {event.issue for event in events})
+    for event in events:
+        event.payload = unpack(event.payload)
+        event.issue = roots.get(event.issue, event.issue)
+    return events
+
+
+def roots_of(session: Session, issues: set[int]) -> dict[int, int]:
+    """Which issue stands for each that was merged into another."""
+    if not issues:
+        return {}
+    query = "SELECT number, merged_into FROM issues WHERE number IN ? AND merged_into IS NOT NULL"
+    return {int(number): int(root) for number, root in rows(session, query, sorted(issues))}
