@@ -45,9 +45,7 @@ def foreign(make_organization: Callable[[str], str], make_key: MakeKey, app: Fla
         "organization": elsewhere,
         "check": check,
         "channel": there.data("POST", "/v1/alert-channels", hook, status=201)["id"],
-        "rule": there.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data", "window": 600}, status=201)[
-            "id"
-        ],
+        "rule": there.data("POST", "/v1/alert-rules", rule, status=201)["id"],
         "page": there.data("POST", "/v1/status-pages", {"slug": "theirs", "title": "Theirs"}, status=201)["id"],
     }
 
