@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from alerts.rules.base import ApplyTo, RuleDefinition
 from alerts.rules.registry import RULES
 from alerts.state import Rule
+from model.fields import STORED
 from model.schedule import next_fire
 from store.alert_rules import rules_in_force
 from store.alert_tables import AlertRule, MaintenanceWindow, Silence
@@ -126,7 +127,7 @@ def book_of(session: Session) -> Book:
 
 def rule_of(row: AlertRule) -> Rule:
     """A stored rule as it is evaluated."""
-    definition: RuleDefinition = RULES[row.type].model_validate(row.definition)
+    definition: RuleDefinition = RULES[row.type].model_validate(row.definition, context=STORED)
     return Rule(row.id, row.since_ms, definition)
 
 
@@ -147,7 +148,13 @@ def _read(session: Session, number: int) -> Book:
         windows.setdefault(row.organization_id, []).append(window_of(row))
     for quiet in session.scalars(select(Silence)):
         silences.setdefault(quiet.organization_id, []).append(
-            Quiet(quiet.id, ApplyTo.model_validate(quiet.match), quiet.reason, quiet.starts_ms, quiet.ends_ms)
+            Quiet(
+                quiet.id,
+                ApplyTo.model_validate(quiet.match, context=STORED),
+                quiet.reason,
+                quiet.starts_ms,
+                quiet.ends_ms,
+            )
         )
     return Book(
         number,
@@ -174,10 +181,14 @@ def window_of(row: MaintenanceWindow) -> Window:
     return Window(
         id=row.id,
         name=row.name,
-        apply_to=ApplyTo.model_validate(row.apply_to),
+        apply_to=_covered(row.apply_to),
         starts_ms=row.starts_ms,
         ends_ms=row.ends_ms,
         cron=row.cron,
         duration_ms=(row.duration_s or 0) * 1000,
         timezone=row.timezone,
     )
+
+
+def _covered(stored: object) -> ApplyTo:
+    return ApplyTo.model_validate(stored, context=STORED)

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from alerts.rules.base import ApplyTo, Covered, RuleDefinition
+from model.fields import STORED
 from store.alert_channels import working_channels
 from store.alert_rules import rules_in_force
 from store.coverage import ChannelRow, channel_rows, check_rows
@@ -61,7 +62,7 @@ def nobody_is_told(session: Session, check: Check) -> bool:
     tags = check.definition.get("tags") or ()
     wanted: set[str] = set()
     for rule in rules_in_force(session):
-        if ApplyTo.model_validate(rule.definition["apply_to"]).covers(check.id, tags):
+        if ApplyTo.model_validate(rule.definition["apply_to"], context=STORED).covers(check.id, tags):
             wanted.update(rule.definition.get("channels") or ())
     return not working_channels(session, check.organization_id, sorted(wanted))
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from alerts.book import rule_of
 from alerts.lifecycle import close
 from alerts.rules.base import ApplyTo
+from model.fields import STORED
 from model.material import material_change
 from store.alert_tables import Alert, AlertRule
 from store.alerts import open_alerts
@@ -90,4 +91,4 @@ def _covered(session: Session, alert: Alert, check: Check) -> bool:
 def _still_covers(session: Session, rule: AlertRule, alert: Alert) -> bool:
     check = session.scalars(select(Check).where(Check.id == alert.check_id)).one_or_none()
     tags = check.definition.get("tags") or () if check is not None else ()
-    return ApplyTo.model_validate(rule.definition["apply_to"]).covers(alert.check_id, tags)
+    return ApplyTo.model_validate(rule.definition["apply_to"], context=STORED).covers(alert.check_id, tags)

@@ -14,7 +14,7 @@ from alerts.coverage import Ground, ground_of, warnings_of
 from alerts.edits import after_rule_delete, after_rule_edit, judges_otherwise
 from alerts.rules.base import ApplyTo, RuleDefinition
 from alerts.rules.registry import RULES
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import Invalid, no_such
 from api.paging import Page, page_meta
@@ -68,12 +68,7 @@ def create_alert_rule(body: dict[str, Any]) -> Response:
 
     `type` decides the fields. A rule that can never hold, or that tells nobody, is made with a warning.
     """
-    state, organization_id = services(), caller().organization_id
-    definition = definition_of(body)
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        refuse_unknown(session, definition)
-        rule = stored.create_rule(session, organization_id, plain(definition), state.database.now_ms(session))
-        [shown] = shown_rules(session, [rule])
+    shown = make_rule(caller(), body)
     return success(shown, 201, warnings=shown["warnings"])
 
 
@@ -81,7 +76,7 @@ def create_alert_rule(body: dict[str, Any]) -> Response:
 def show_alert_rule(path: RulePath) -> Response:
     """Get a rule."""
     with services().database.read(caller().organization_id) as session:
-        [shown] = shown_rules(session, [_rule(session, path.rule_id)])
+        [shown] = shown_rules(session, [found_rule(session, path.rule_id)])
     return success(shown, warnings=shown["warnings"])
 
 
@@ -93,31 +88,53 @@ def change_alert_rule(path: RulePath, body: dict[str, Any]) -> Response:
     whose checks it does not cover any more, are resolved with that reason; another name, severity, channel or reminder
     leaves them open.
     """
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        rule = _rule(session, path.rule_id, lock=True)
-        old = rule.definition
-        definition = _changed(old, body)
-        refuse_unknown(session, definition, old)
-        new = plain(definition)
-        if new != old:
-            stored.update_rule(session, rule, new, now_ms, judges_anew=judges_otherwise(old, new))
-            after_rule_edit(session, rule, old, now_ms)
-        [shown] = shown_rules(session, [rule])
+    shown = change_rule(caller(), path.rule_id, body)
     return success(shown, warnings=shown["warnings"])
 
 
 @routes.delete("/v1/alert-rules/<rule_id>", needs=Scope.WRITE, answers=DeletedAnswer)
 def delete_alert_rule(path: RulePath) -> Response:
     """Delete a rule. Its open alerts are resolved with that reason."""
+    remove_rule(caller(), path.rule_id)
+    return success({"id": path.rule_id, "deleted": True})
+
+
+def make_rule(who: Caller, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A new rule, as the API shows it. Invalid."""
     state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
+    definition = definition_of(body)
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        refuse_unknown(session, definition)
+        rule = stored.create_rule(session, who.organization_id, plain(definition), state.database.now_ms(session))
+        [shown] = shown_rules(session, [rule])
+    return shown
+
+
+def change_rule(who: Caller, rule_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a PUT does; the rule as the API shows it then. Invalid, NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)
-        rule = _rule(session, path.rule_id, lock=True)
+        rule = found_rule(session, rule_id, lock=True)
+        old = rule.definition
+        definition = changed_definition(old, body)
+        refuse_unknown(session, definition, old)
+        new = plain(definition)
+        if new != old:
+            stored.update_rule(session, rule, new, now_ms, judges_anew=judges_otherwise(old, new))
+            after_rule_edit(session, rule, old, now_ms)
+        [shown] = shown_rules(session, [rule])
+    return shown
+
+
+def remove_rule(who: Caller, rule_id: str) -> None:
+    """Delete a rule, and resolve its alerts. NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        rule = found_rule(session, rule_id, lock=True)
         stored.delete_rule(session, rule, now_ms)
         after_rule_delete(session, rule, now_ms)
-    return success({"id": path.rule_id, "deleted": True})
 
 
 def definition_of(document: Mapping[str, Any]) -> RuleDefinition:
@@ -169,14 +186,16 @@ def _as_people_write(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _changed(old: Mapping[str, Any], change: Mapping[str, Any]) -> RuleDefinition:
+def changed_definition(old: Mapping[str, Any], change: Mapping[str, Any]) -> RuleDefinition:
+    """What a PUT makes of a stored definition. Invalid."""
     if "type" in change and change["type"] != old["type"]:
         raise Invalid({"type": ["can't be changed: make a new rule instead"]})
     known = RULES[old["type"]]
     return definition_of(merged(known, old, change, known.forms))
 
 
-def _rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule:
+def found_rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule:
+    """By id. NotFound."""
     rule = stored.get_rule(session, rule_id, lock=lock)
     if rule is None:
         raise no_such("alert rule", rule_id)

@@ -22,9 +22,37 @@ from api import (
 from api.access import OPEN, needs
 from api.json_body import MAX_BODY_BYTES
 from api.openapi import DocumentedApp
-from api.pages import account, acknowledging, alert_list, joining, keys, overview, people, rendering, sign_in
+from api.pages import (
+    account,
+    acknowledging,
+    alert_channels,
+    alert_list,
+    alert_rules,
+    audit,
+    backtests,
+    fleet,
+    joining,
+    journey_editor,
+    keys,
+    maintenance,
+    monitor_deeds,
+    monitors,
+    overview,
+    people,
+    rendering,
+    secrets,
+    settings_organization,
+    sign_in,
+    silences,
+    status,
+    status_settings,
+    subscribing,
+    why,
+)
 from api.pages import alerts as alert_pages
+from api.pages import journeys as journey_pages
 from api.pages import runs as run_pages
+from api.pages import usage as usage_pages
 from api.pages.errors import error_page
 from api.resources import RESOURCES
 from api.services import SchedulerFigures, Services, install
@@ -67,6 +95,8 @@ def create_app(
     attempts.install(app)
     for family in (
         overview,
+        monitors,
+        monitor_deeds,
         sign_in,
         joining,
         account,
@@ -74,8 +104,24 @@ def create_app(
         keys,
         alert_list,
         alert_pages,
+        alert_rules,
+        backtests,
+        alert_channels,
+        silences,
+        maintenance,
+        why,
         run_pages,
         acknowledging,
+        journey_pages,
+        journey_editor,
+        fleet,
+        settings_organization,
+        secrets,
+        usage_pages,
+        audit,
+        status,
+        subscribing,
+        status_settings,
     ):
         app.register_blueprint(family.pages)
     return app

@@ -28,6 +28,8 @@ from store.rate_limits import Limit, Use
 SIGN_INS: Final = Limit("sign-in", "sign-ins from your address", 10, 60)
 SIGN_INS_BY_EMAIL: Final = Limit("email", "sign-ins with this email", 10, 30)
 CHANNEL_TESTS: Final = Limit("channel-test", "tests of channels", 10, 60)
+SUBSCRIPTIONS: Final = Limit("subscription", "subscriptions from your address", 5, 60)
+SUBSCRIPTIONS_OF_A_PAGE: Final = Limit("page-subscription", "subscriptions to this page", 120, 60)
 INVITATIONS: Final = Limit("invitation", "invitations", 20, 60)
 QUERIES: Final = Limit("query", "queries with this token", 60, 60)
 NOTED_PER_MINUTE = 60
@@ -95,6 +97,11 @@ def count_channel_test(organization_id: str) -> None:
 def count_query(token: str) -> None:
     """Count one more look at telemetry by this token: a key's id, or a sign-in's. RateLimited."""
     _attempts().limits.count(Use(QUERIES, token))
+
+
+def count_subscription(page_id: str) -> None:
+    """Count one more of this request's address, and of this page: each is a mail to somebody. RateLimited."""
+    _attempts().limits.count(Use(SUBSCRIPTIONS, _address()), Use(SUBSCRIPTIONS_OF_A_PAGE, page_id))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ instead of in weeks of noise."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from alerts.backtest import Backtest, backtest
 from alerts.coverage import ground_of, warnings_of
 from alerts.rules.base import Covered, RuleDefinition
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.alert_rules import READ_ONLY, definition_of, refuse_unknown
 from api.envelope import success
 from api.errors import Invalid
@@ -45,21 +45,30 @@ def backtest_alert_rule(body: dict[str, Any]) -> Response:
     channels would have got. The last 7 days unless said otherwise, at most 90, and at most 200,000 runs (fewer where a
     long window holds many).
     """
-    state, organization_id = services(), caller().organization_id
     judged(of_type(BACKTESTS, body, "alert rule"), body, READ_ONLY)
+    tried, _, warnings = try_rule(caller(), body)
+    return success(_shape(tried), warnings=warnings)
+
+
+def try_rule(
+    who: Caller, body: Mapping[str, Any], old: Mapping[str, Any] | None = None
+) -> tuple[Backtest, tuple[int, int], list[str]]:
+    """What a rule would have done, the period [from, to) that it was tried on, and warnings. `old`: the definition it
+    has so far, which may name what was deleted since. Invalid."""
+    state = services()
     rule = {name: value for name, value in body.items() if name not in _PERIOD}
     definition = definition_of({"name": "backtest", **rule})
-    with state.database.read(organization_id) as session:
+    with state.database.read(who.organization_id) as session:
         from_ms, to_ms = _period(body, state.database.now_ms(session))
-        refuse_unknown(session, definition)
+        refuse_unknown(session, definition, old)
         ground = ground_of(session, [definition])
     with state.database.read(EVERY_ORGANIZATION) as session:
         _refuse_too_many(session, definition, ground.covered(definition.apply_to), (from_ms, to_ms))
-        tried = backtest(session, organization_id, definition, from_ms, to_ms)
-    return success(_shape(tried), warnings=warnings_of(ground, definition))
+        tried = backtest(session, who.organization_id, definition, from_ms, to_ms)
+    return tried, (from_ms, to_ms), warnings_of(ground, definition)
 
 
-def _period(body: dict[str, Any], now_ms: int) -> tuple[int, int]:
+def _period(body: Mapping[str, Any], now_ms: int) -> tuple[int, int]:
     """[from, to) in ms. What lies ahead has no runs, so it ends now."""
     given_from, given_to = body.get("from"), body.get("to")
     to_ms = now_ms if given_to is None else min(parse_iso(given_to), now_ms)

@@ -84,7 +84,9 @@ def changed(family: Family, check_id: str, change: dict[str, Any]) -> Response:
                 after_check_edit(session, check, old, now_ms)
         except SecretWouldShowError as error:
             raise Invalid({path: ["is stored as a secret: give a new value"] for path in error.paths}) from None
-        return _answer(session, check)
+        shown = _answer(session, check)
+    state.public_pages.forget()  # its name, or whether it has badges
+    return shown
 
 
 def deleted(family: Family, check_id: str) -> Response:
@@ -95,6 +97,7 @@ def deleted(family: Family, check_id: str) -> Response:
         check = find(family, session, check_id, lock=True)
         delete_check(session, check, now_ms)
         after_check_delete(session, check, now_ms)
+    state.public_pages.forget()
     return success({"id": check_id, "deleted": True})
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from alerts.book import window_of
 from alerts.coverage import ground_of, matches_nothing
 from alerts.rules.base import ApplyTo
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import NotFound
 from api.paging import Page, page_meta
@@ -52,14 +52,8 @@ def create_maintenance_window(body: dict[str, Any]) -> Response:
     Runs that are due within it are counted apart. It may begin in the past: what is stored already is left out of
     uptime too, within seconds, and alerts that only such runs had raised are taken back.
     """
-    state, organization_id = services(), caller().organization_id
-    wanted = _judged(body)
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        refuse(unknown_checks(session, wanted.apply_to, "apply_to"))
-        window = stored.create_window(session, organization_id, _fields(wanted), now_ms)
-        warnings = _warnings(session, wanted, now_ms)
-    return success(_shape(window, now_ms), 201, warnings=warnings)
+    shown, warnings = plan_window(caller(), body)
+    return success(shown, 201, warnings=warnings)
 
 
 @routes.get("/v1/maintenance-windows/<window_id>", needs=Scope.READ, answers=WindowAnswer)
@@ -67,7 +61,7 @@ def show_maintenance_window(path: WindowPath) -> Response:
     """Get a window."""
     state = services()
     with state.database.read(caller().organization_id) as session:
-        shown = _shape(_window(session, path.window_id), state.database.now_ms(session))
+        shown = _shape(found_window(session, path.window_id), state.database.now_ms(session))
     return success(shown)
 
 
@@ -77,25 +71,46 @@ def change_maintenance_window(path: WindowPath, body: dict[str, Any]) -> Respons
 
     `cron` and `duration` take the place of `starts_at` and `ends_at`, and the other way round.
     """
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        window = _window(session, path.window_id, lock=True)
-        old = _definition(window)
-        wanted = _judged(_merged(old, body))
-        refuse(unknown_checks(session, wanted.apply_to, "apply_to", ApplyTo.model_validate(old["apply_to"])))
-        stored.update_window(session, window, _fields(wanted), now_ms)
-        warnings = _warnings(session, wanted, now_ms)
-    return success(_shape(window, now_ms), warnings=warnings)
+    shown, warnings = change_window(caller(), path.window_id, body)
+    return success(shown, warnings=warnings)
 
 
 @routes.delete("/v1/maintenance-windows/<window_id>", needs=Scope.WRITE, answers=DeletedAnswer)
 def delete_maintenance_window(path: WindowPath) -> Response:
     """Delete a window: it is over at once. Runs that it left out of uptime stay left out."""
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        stored.delete_window(session, _window(session, path.window_id, lock=True), state.database.now_ms(session))
+    drop_window(caller(), path.window_id)
     return success({"id": path.window_id, "deleted": True})
+
+
+def plan_window(who: Caller, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A new window as the API shows it, and warnings. Invalid."""
+    state = services()
+    wanted = _judged(body)
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        refuse(unknown_checks(session, wanted.apply_to, "apply_to"))
+        window = stored.create_window(session, who.organization_id, _fields(wanted), now_ms)
+        return _shape(window, now_ms), _warnings(session, wanted, now_ms)
+
+
+def change_window(who: Caller, window_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What a PUT does: the window as the API shows it then, and warnings. Invalid, NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        window = found_window(session, window_id, lock=True)
+        old = window_fields(window)
+        wanted = _judged(_merged(old, body))
+        refuse(unknown_checks(session, wanted.apply_to, "apply_to", ApplyTo.model_validate(old["apply_to"])))
+        stored.update_window(session, window, _fields(wanted), now_ms)
+        return _shape(window, now_ms), _warnings(session, wanted, now_ms)
+
+
+def drop_window(who: Caller, window_id: str) -> None:
+    """Delete a window. NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        stored.delete_window(session, found_window(session, window_id, lock=True), state.database.now_ms(session))
 
 
 def _judged(document: Mapping[str, Any]) -> WindowDefinition:
@@ -123,7 +138,8 @@ def _fields(wanted: WindowDefinition) -> stored.WindowFields:
     )
 
 
-def _definition(window: MaintenanceWindow) -> dict[str, Any]:
+def window_fields(window: MaintenanceWindow) -> dict[str, Any]:
+    """Its REST fields."""
     return {
         "name": window.name,
         "starts_at": iso(window.starts_ms),
@@ -138,7 +154,7 @@ def _definition(window: MaintenanceWindow) -> dict[str, Any]:
 def _shape(window: MaintenanceWindow, now_ms: int) -> dict[str, Any]:
     return {
         "id": window.id,
-        **_definition(window),
+        **window_fields(window),
         "active": window_of(window).holds_at(now_ms),
         "created_at": iso(window.created_ms),
         "updated_at": iso(window.updated_ms),
@@ -153,7 +169,8 @@ def _warnings(session: Session, wanted: WindowDefinition, now_ms: int) -> list[s
     return lines if nothing is None else [*lines, nothing]
 
 
-def _window(session: Session, window_id: str, *, lock: bool = False) -> MaintenanceWindow:
+def found_window(session: Session, window_id: str, *, lock: bool = False) -> MaintenanceWindow:
+    """By id. NotFound."""
     window = stored.get_window(session, window_id, lock=lock)
     if window is None:
         raise NotFound("There is no such maintenance window")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from flask import Response
 from pydantic import Field
 
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import Conflict, NotFound
 from api.paging import Page, page_meta
@@ -56,16 +56,20 @@ def resend(path: NotificationPath) -> Response:
 
     It keeps its id, and is tried for three days more.
     """
-    state, organization_id = services(), caller().organization_id
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        row = get_notification(session, path.notification_id, lock=True)
+    return success(resend_it(caller(), path.notification_id))
+
+
+def resend_it(who: Caller, notification_id: str) -> dict[str, Any]:
+    """Send a notification again; it as the API shows it. NotFound, Conflict (it was delivered)."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        row = get_notification(session, notification_id, lock=True)
         if row is None or row.status == "replaced":
             raise NotFound("There is no such notification")
         if row.status == "sent":
             raise Conflict("This notification has been delivered")
         send_again(session, row, state.database.now_ms(session))
-        shown = _shape(row)
-    return success(shown)
+        return _shape(row)
 
 
 def _shape(row: Notification) -> dict[str, Any]:

@@ -42,6 +42,8 @@ from api.serving_peers import Proxies
 from api.serving_pools import Pool
 from api.serving_uvicorn import BACKLOG, PartUvicorn
 from api.serving_wsgi import WsgiBridge
+from api.status.serving import BADGE_METHODS, BADGE_PREFIX, STATUS_PREFIX, PublicServing
+from api.status.serving import METHODS as STATUS_METHODS
 from api.stream_hub import StreamHub
 from model.heartbeat import KEPT_BODY_BYTES
 from model.settings import Settings
@@ -111,6 +113,7 @@ class Server:
         pings = Pings(database, keyring, self._for_pings)
         self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
         self.streams = StreamHub(database, self._for_streams)
+        strangers = PublicServing(app, self._people)
         self._entrance = Entrance(
             WsgiBridge(
                 app.wsgi_app,
@@ -126,6 +129,8 @@ class Server:
             },
             below={
                 PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES),
+                STATUS_PREFIX: Native(strangers.handle, STATUS_METHODS),
+                BADGE_PREFIX: Native(strangers.handle, BADGE_METHODS),
                 ARTIFACT_PREFIX: Native(self.artifacts.put, ARTIFACT_METHODS, ARTIFACT_BYTES, streamed=True),
             },
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
 
+from api.kept_pages import PublicPages
 from api.recent_stats import RecentStats
 from model.settings import Settings
 from store.sessions import Database
@@ -36,6 +37,7 @@ class Services:
     scheduler_figures: SchedulerFigures | None = None
     recent_stats: RecentStats = field(default_factory=RecentStats)
     uses: Uses = field(default_factory=Uses)
+    public_pages: PublicPages = field(default_factory=PublicPages)
 
     @cached_property
     def intake(self) -> Intake:

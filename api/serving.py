@@ -34,7 +34,8 @@ from api.serving_requests import (
 from api.serving_wsgi import WsgiBridge
 
 _log = structlog.get_logger(__name__)
-Handler = Callable[[Request], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Reply | None]]
+"""None: this one is Flask's after all."""
 
 
 class MethodNotAllowed(Refused):
@@ -122,10 +123,11 @@ class Entrance:
 
     async def _answer(self, request: Request, native: Native | None, send: Send) -> None:
         try:
-            if native is None:
+            reply = await native.handler(request) if native is not None else None
+            if reply is None:
                 await self._flask(request, send)
             else:
-                await send_reply(send, await native.handler(request), request.request_id)
+                await send_reply(send, reply, request.request_id)
         except SaturatedError:
             raise Unavailable("The server is busy; try again shortly") from None
         except (OperationalError, PoolTimeoutError) as error:

@@ -111,12 +111,13 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer."""
+    """A whole answer. `prepared`: all its headers as they go out, in place of the usual ones and of `headers`."""
 
     body: bytes
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    prepared: Headers | None = None
 
 
 def refusal(error: Refused, request: Request) -> Reply:
@@ -185,13 +186,16 @@ def _content_length(headers: Headers) -> int | None:
 
 async def send_reply(send: Send, reply: Reply, request_id: str, *, close: bool = False) -> None:
     """Send it whole, with the marks that every answer has. `close`: and end the connection."""
-    headers = [
-        (b"content-type", reply.content_type.encode()),
-        (b"content-length", str(len(reply.body)).encode()),
-        (b"x-request-id", request_id.encode()),
-        *ON_THE_WIRE,
-        *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
-    ]
+    if reply.prepared is not None:
+        headers = [*reply.prepared, (b"x-request-id", request_id.encode())]
+    else:
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            *ON_THE_WIRE,
+            *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
+        ]
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from alerts.coverage import ground_of, matches_nothing
-from api.access import Scope, caller
+from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import NotFound
 from api.paging import Page, page_meta
@@ -52,22 +52,8 @@ def create_silence(body: SilenceRequest) -> Response:
 
     An alert that is still open when it ends is told then.
     """
-    state, organization_id = services(), caller().organization_id
-    match = tidied(body.match)
-    refuse_none(match, "match")
-    with state.database.write(organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        refuse(unknown_checks(session, match, "match"))
-        silence = stored.create_silence(
-            session,
-            organization_id,
-            match.model_dump(mode="json"),
-            now_ms + body.for_ * 1000,
-            (caller().name, body.reason),
-            now_ms,
-        )
-        nothing = matches_nothing(ground_of(session, ()), match)
-    return success(_shape(silence, now_ms), 201, warnings=[] if nothing is None else [nothing])
+    shown, warnings = silence(caller(), body)
+    return success(shown, 201, warnings=warnings)
 
 
 @routes.get("/v1/silences/<silence_id>", needs=Scope.READ, answers=SilenceAnswer)
@@ -82,26 +68,51 @@ def show_silence(path: SilencePath) -> Response:
 @routes.delete("/v1/silences/<silence_id>", needs=Scope.WRITE, answers=DeletedAnswer)
 def end_silence(path: SilencePath) -> Response:
     """End a silence at once. It stays listed as one that is over: people may ask why they were not told."""
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        stored.end_silence(session, _silence(session, path.silence_id, lock=True), state.database.now_ms(session))
+    end(caller(), path.silence_id)
     return success({"id": path.silence_id, "deleted": True})
 
 
-def _shape(silence: Silence, now_ms: int) -> dict[str, Any]:
+def silence(who: Caller, body: SilenceRequest) -> tuple[dict[str, Any], list[str]]:
+    """A new silence as the API shows it, and warnings. Invalid."""
+    state = services()
+    match = tidied(body.match)
+    refuse_none(match, "match")
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        refuse(unknown_checks(session, match, "match"))
+        made = stored.create_silence(
+            session,
+            who.organization_id,
+            match.model_dump(mode="json"),
+            now_ms + body.for_ * 1000,
+            (who.name, body.reason),
+            now_ms,
+        )
+        nothing = matches_nothing(ground_of(session, ()), match)
+    return _shape(made, now_ms), [] if nothing is None else [nothing]
+
+
+def end(who: Caller, silence_id: str) -> None:
+    """End a silence. NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        stored.end_silence(session, _silence(session, silence_id, lock=True), state.database.now_ms(session))
+
+
+def _shape(row: Silence, now_ms: int) -> dict[str, Any]:
     return {
-        "id": silence.id,
-        "status": "active" if silence.ends_ms > now_ms else "over",
-        "match": dict(silence.match),
-        "reason": silence.reason,
-        "created_by": silence.created_by,
-        "starts_at": iso(silence.starts_ms),
-        "ends_at": iso(silence.ends_ms),
+        "id": row.id,
+        "status": "active" if row.ends_ms > now_ms else "over",
+        "match": dict(row.match),
+        "reason": row.reason,
+        "created_by": row.created_by,
+        "starts_at": iso(row.starts_ms),
+        "ends_at": iso(row.ends_ms),
     }
 
 
 def _silence(session: Session, silence_id: str, *, lock: bool = False) -> Silence:
-    silence = stored.get_silence(session, silence_id, lock=lock)
-    if silence is None:
+    found = stored.get_silence(session, silence_id, lock=lock)
+    if found is None:
         raise NotFound("There is no such silence")
-    return silence
+    return found

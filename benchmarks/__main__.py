@@ -14,6 +14,7 @@ COMMANDS = (
     ["benchmarks.recording"],
     ["benchmarks.serving"],
     ["benchmarks.streams", "--rounds", "2"],
+    ["benchmarks.status_page"],
     ["benchmarks.stored_runs"],
     ["benchmarks.whole_path", "--seconds", "60"],
     ["benchmarks.journeys", "--seconds", "10", "--rounds", "2"],

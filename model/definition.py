@@ -54,6 +54,7 @@ class CheckDefinition(Strict):
     degraded_ms: Annotated[int, Field(gt=0, le=300_000)] | None = None
     runbook_url: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"]), Field(strict=False)] | None = None
     depends_on: Annotated[tuple[CheckId, ...], Field(max_length=50, strict=False)] = ()
+    badge: Annotated[bool, Field(description="whether anybody may see its state and uptime at /badge/:id")] = False
 
     @field_validator("assertions", mode="after")
     @classmethod

@@ -7,13 +7,16 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, ValidationInfo
 
 from model.ids import looks_like_id
 from model.times import iso, parse_iso
 
 MAX_NAME = 200
 MAX_TEXT = 10_000
+STORED = {"read": "from the store"}
+"""The context in which definitions that were accepted once are read: names are not judged again, so a stricter rule for
+them never stops the judging of a check that has long been there."""
 
 
 def printable(text: str) -> str:
@@ -26,12 +29,16 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A name: no control characters, and something to see."""
+    """No control characters, and something to see."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("must not contain control characters")
     if not text.strip():
         raise ValueError("must not be blank")
     return printable(text)
+
+
+def _name(text: str, info: ValidationInfo) -> str:
+    return text if info.context is STORED else one_line(text)
 
 
 def _time_zone(name: str) -> str:
@@ -63,8 +70,8 @@ def _check_id(text: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(one_line)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(one_line)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
 LocationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(printable), AfterValidator(_time_zone)]
 Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]

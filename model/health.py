@@ -17,7 +17,7 @@ class Health(StrEnum):
     MAINTENANCE = "maintenance"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The last measured scheduled run of one location: it counts until `fresh_until_ms`."""
 
     failed: bool

@@ -13,6 +13,7 @@ import msgspec
 
 from journeys.definition import JourneyCheck
 from model.definition import CheckDefinition
+from model.fields import STORED
 from model.heartbeat import HeartbeatCheck
 from model.outcome import Outcome
 from probes.checks import api, dns, journey, tcp, url
@@ -59,7 +60,9 @@ def parse(definition: Mapping[str, Any] | bytes, *, from_newer: bool = False) ->
     known = CHECK_TYPES.get(kind) if isinstance(kind, str) else None
     if known is None:
         raise UnknownTypeError(f"there is no check type {kind!r}")
-    return known.definition.model_validate(plain, extra="ignore" if from_newer else None)
+    if from_newer:
+        return known.definition.model_validate(plain, extra="ignore", context=STORED)
+    return known.definition.model_validate(plain)
 
 
 def _decoded(definition: bytes) -> dict[str, Any]:

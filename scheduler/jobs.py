@@ -19,6 +19,7 @@ from scheduler.duties import Duties
 from scheduler.figures import Figures
 from store.rate_limits import forget_counts
 from store.sessions import Database
+from store.status_subscribers import forget_unconfirmed
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ JOBS = (
     Job("alerts", 1, watch),
     Job("maintenance", 1, mark_stored_runs),
     Job("rate_counts", 60, forget_counts),
+    Job("status_subscribers", 3600, forget_unconfirmed),
 )
 
 

@@ -6,6 +6,7 @@ that its changes are no events.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from store.alert_tables import Alert, AlertChannel, AlertRule, MaintenanceWindow
 from store.journey_tables import Batch, OrganizationVariable
 from store.people_tables import Membership
 from store.project_tables import Project, ProjectKey
+from store.status_tables import StatusPage, StatusUpdate
 from store.tables import ApiKey, Check, Organization, Probe
 
 Shape = dict[str, Any]
@@ -103,6 +105,17 @@ def _alert(row: Any) -> Shape:
     return {"acknowledged_by": row.acknowledged_by, "resolved_by": row.resolved_by, "notes": row.notes}
 
 
+def _status_page(row: Any) -> Shape:
+    return {
+        "slug": row.slug, "title": row.title, "public": row.public, "groups": row.groups, "colours": row.colours,
+        "logo": None if row.logo is None else hashlib.sha256(row.logo).hexdigest(),
+    }  # fmt: skip
+
+
+def _status_update(row: Any) -> Shape:
+    return {"page_id": row.page_id, "incident_id": row.incident_id, "status": row.status, "message": row.message}
+
+
 def _of_check(_before: Shape, after: Shape) -> str | None:
     if after.keys() == {"status"}:
         return "paused" if after["status"] == "paused" else "resumed"
@@ -156,6 +169,8 @@ AUDITED: Mapping[type[Any], Audited] = {
     Project: Audited(_called("project"), _project, ends="deleted_ms"),
     ProjectKey: Audited(_called("project_key"), _project_key, ends="revoked_ms"),
     Probe: Audited(_called("probe"), _probe, ends="deleted_ms", secret=("key_hash", "key")),
+    StatusPage: Audited(_called("status_page"), _status_page),
+    StatusUpdate: Audited(_called("status_update"), _status_update),
 }
 
 

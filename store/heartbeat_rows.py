@@ -80,3 +80,8 @@ def rearm_heartbeat(session: Session, check: Check, now_ms: int) -> None:
     if heartbeat is not None:
         keep_state(heartbeat, rearmed(HeartbeatRule.of(check.definition), state_of(heartbeat), now_ms))
         session.flush()
+
+
+def heartbeat_of_check(session: Session, check_id: str) -> Heartbeat | None:
+    """The row of a heartbeat's check, of the session's organization."""
+    return session.scalars(select(Heartbeat).where(Heartbeat.check_id == check_id)).one_or_none()

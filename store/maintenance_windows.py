@@ -94,6 +94,16 @@ def windows_not_over(session: Session, organization_id: str, now_ms: int) -> Seq
     return session.scalars(wanted).all()
 
 
+def windows_between(session: Session, from_ms: int, to_ms: int, most: int) -> list[MaintenanceWindow]:
+    """Windows of the session's organization that may hold in [from, to), by name."""
+    wanted = select(MaintenanceWindow).where(
+        MaintenanceWindow.deleted_ms.is_(None),
+        MaintenanceWindow.cron.is_not(None)
+        | ((MaintenanceWindow.starts_ms < to_ms) & (MaintenanceWindow.ends_ms > from_ms)),
+    )
+    return list(session.scalars(wanted.order_by(MaintenanceWindow.name, MaintenanceWindow.id).limit(most)))
+
+
 def windows_to_mark(session: Session) -> Sequence[MaintenanceWindow]:
     """Those that cover runs stored before they were made, as far as is known."""
     wanted = select(MaintenanceWindow).where(

@@ -6,7 +6,7 @@ thousand checks. Hours are read for the checks that are shown only. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +31,9 @@ _HOURS = (
     "SELECT check_id, bucket_ms, SUM(planned), SUM(success), SUM(failed), SUM(duration_sum_ms) FROM rollups_hour "
     "WHERE check_id IN ? AND bucket_ms BETWEEN ? AND ? AND organization_id = ? GROUP BY check_id, bucket_ms"
 )
+_HEARTBEAT = ("heartbeat",)
+_FAILED = RunStatus.FAILED.value
+_NONE: Mapping[str, Any] = {}
 _decode = msgspec.json.Decoder().decode
 
 
@@ -44,14 +47,21 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """How a check stands now."""
+    """How a check stands now. `states`: rows of _STATES by location, of those that were ever measured."""
 
     check_id: str
     name: str
     type: str
     tags: tuple[str, ...]
     health: Health
-    places: tuple[Place, ...]
+    locations: tuple[str, ...]
+    states: Mapping[str, Any]
+    now_ms: int
+
+    @property
+    def places(self) -> list[Place]:
+        """It at each of its locations: worked out when asked, of a thousand checks a page shows few."""
+        return [_place(location, self.states.get(location), self.now_ms) for location in self.locations]
 
     @property
     def cause(self) -> str | None:
@@ -74,20 +84,17 @@ def standings(session: Session, organization_id: str, now_ms: int, rests: Rests)
     """Every check of this organization, by name."""
     states = _states(session, organization_id)
     found = []
-    for check_id, name, kind_of, kind, status, locations, tagged in rows(
+    for check_id, name, kind_of, kind, status, located, tagged in rows(
         session, _CHECKS, organization_id, of=organization_id
     ):
         tags = tuple(_decoded(tagged) or ())
-        names = ["heartbeat"] if kind == "heartbeat" else _decoded(locations)
-        of_it = states.get(check_id, {})
+        locations = _HEARTBEAT if kind == "heartbeat" else tuple(_decoded(located))
+        of_it = states.get(check_id, _NONE)
         verdicts = [
-            Verdict(of_it[name][2] == RunStatus.FAILED, bool(of_it[name][3]), of_it[name][5] or 0)
-            for name in names
-            if name in of_it
+            Verdict(row[2] == _FAILED, row[3], row[5] or 0) for place, row in of_it.items() if place in locations
         ]
         now = health(verdicts, now_ms=now_ms, paused=status == "paused", maintenance=rests(check_id, tags))
-        places = tuple([_place(location, of_it.get(location), now_ms) for location in names])
-        found.append(Standing(check_id, name, kind_of, tags, now, places))
+        found.append(Standing(check_id, name, kind_of, tags, now, locations, of_it, now_ms))
     return found
 
 
@@ -126,6 +133,6 @@ def _place(location: str, state: Any, now_ms: int) -> Place:
     _, _, status, degraded, since_ms, fresh_until_ms, error = state
     if (fresh_until_ms or 0) <= now_ms:
         return Place(location, "unknown", None, None)
-    if status == RunStatus.FAILED:
+    if status == _FAILED:
         return Place(location, "down", since_ms, (_decoded(error) or {}).get("message"))
     return Place(location, "degraded" if degraded else "up", since_ms, None)

@@ -18,6 +18,7 @@ from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables
 from store import people_tables as people_tables
 from store import project_tables as project_tables
+from store import status_tables as status_tables
 from store import stream_tables as stream_tables
 from store import usage_tables as usage_tables
 from store.stream_tables import StreamHead as StreamHead

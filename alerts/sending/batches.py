@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from alerts.channels.base import Channel, Undelivered
 from alerts.channels.registry import CHANNELS
 from alerts.sending.pace import WINDOW_MS, Turn, in_company, next_turn
+from model.fields import STORED
 from store.alert_channels import SIGNING, channel_of, channel_secrets, joined
 from store.keyring import Keyring, UndecryptableError
 from store.outbox import About, Claimed, claim_due, gathered_by, recent_messages
@@ -84,7 +85,7 @@ def _refused(session: Session, channel_id: str, claim: str, now_ms: int, why: st
 
 @lru_cache(maxsize=1_024)
 def _parsed(kind: str, config: bytes) -> Any:
-    return CHANNELS[kind].model_validate(msgspec.json.decode(config))
+    return CHANNELS[kind].model_validate(msgspec.json.decode(config), context=STORED)
 
 
 def _channel(kind: str, config: bytes) -> Channel:

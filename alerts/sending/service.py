@@ -10,6 +10,7 @@ from contextlib import suppress
 import structlog
 
 from alerts.sending.sender import Sender
+from alerts.status_mails import LetterSender
 from model.settings import Settings
 from store.keyring import Keyring
 from store.sessions import Database
@@ -25,6 +26,7 @@ class Outbox:
         self, database: Database, keyring: Keyring, settings: Settings, identity: str, *, may: Callable[[], bool]
     ) -> None:
         self._make: Callable[[], Sender] = lambda: Sender(database, keyring, settings, identity, may=may)
+        self._letters: Callable[[], LetterSender] = lambda: LetterSender(database, keyring, settings, identity, may=may)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._running: tuple[asyncio.AbstractEventLoop, Sender] | None = None
@@ -66,6 +68,7 @@ class Outbox:
 
     async def _run(self) -> None:
         sender = self._make()
+        letters = asyncio.create_task(self._letters().run())
         with self._lock:
             self._running = (asyncio.get_running_loop(), sender)
         if self._stopping.is_set():
@@ -73,5 +76,6 @@ class Outbox:
         try:
             await sender.run()
         finally:
+            letters.cancel()  # what was being sent is sent again, under the same id, by whoever comes next
             with self._lock:
                 self._running = None

@@ -15,12 +15,12 @@ from api.errors import Invalid
 from api.pages.forms import MOST_PAGES, local_path, page_number
 from api.pages.gate import page, visitor
 from api.pages.rendering import render
-from api.pages.summaries import summary
+from api.pages.summaries import summaries
 from api.pages.words import counted
 from api.services import services
 from model.fields import Tag
 from model.ids import looks_like_id
-from store.alert_reading import alerts_told, checks_by_ids, count_open_alerts, rule_types, runs_by_ids
+from store.alert_reading import checks_by_ids, count_open_alerts
 from store.alert_tables import Notice
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
@@ -59,26 +59,13 @@ def alerts() -> Response:
         now_ms = state.database.now_ms(session)
         place = ((number - 1) * PER_PAGE, PER_PAGE)
         found, total = list_alerts(session, wanted, place, worst_first=chosen["status"] == "open")
-        checks = checks_by_ids(session, [*(alert.check_id for alert in found), *filter(None, [chosen.get("check")])])
-        first = {run.id: run for run in runs_by_ids(session, [alert.run_ids[0] for alert in found if alert.run_ids])}
-        types = rule_types(session, [alert.rule_id for alert in found])
-        told = alerts_told(session, [alert.id for alert in found])
+        shown = summaries(session, found, now_ms)
+        check = checks_by_ids(session, [chosen["check"]]).get(chosen["check"]) if "check" in chosen else None
         counts = count_open_alerts(session)
         notices = _notices(session, chosen["status"]) if whole else []
-    check = checks.get(chosen.get("check", ""))
     return render(
         "alerts.html",
-        summaries=[
-            summary(
-                alert,
-                checks.get(alert.check_id),
-                now_ms,
-                [first[run_id] for run_id in alert.run_ids[:1] if run_id in first],
-                rule_type=types.get(alert.rule_id),
-                told=alert.id in told,
-            )
-            for alert in found
-        ],
+        summaries=shown,
         heading=_heading(counts),
         notices=notices,
         statuses=tuple(_FILTERS),

@@ -1,11 +1,12 @@
 """24 hours of a check in a row of cells, and how long it took in a line, as SVG with words for who can't see it.
-Passing is quiet and low, trouble is tall, hatching is what was not measured."""
+Its looks are those of api/pages/cells.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from api.pages.cells import hatched, state_of
 from api.pages.words import counted, milliseconds
 from model.uptime import Counts
 from store.overview import Hour
@@ -13,8 +14,6 @@ from store.overview import Hour
 WIDTH, HEIGHT = 240, 26
 _CELL, _FILLED = 10, 8
 _HEIGHTS = {"up": 16, "degraded": 21, "down": 26, "unknown": 26}
-_PARTLY = 0.99
-"""An hour of which less than this was measured is hatched, unless something failed in it."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,19 @@ class Line:
 def day_bar(name: str, hours: Sequence[Hour], counts: Counts) -> Bar:
     """An hour a cell; one in which nothing was due stays empty. `counts`: of all the hours together."""
     shapes: dict[str, str] = {}
-    for place, css in enumerate(map(_css, hours)):
-        if css is not None:
-            height = _HEIGHTS[css]
-            shapes[css] = f"{shapes.get(css, '')}M{place * _CELL} {HEIGHT - height}h{_FILLED}v{height}h-{_FILLED}z"
+
+    def draw(css: str, place: int, top: int, height: int) -> None:
+        shapes[css] = f"{shapes.get(css, '')}M{place * _CELL} {top}h{_FILLED}v{height}h-{_FILLED}z"
+
+    for place, hour in enumerate(hours):
+        css = state_of(hour.planned > 0, hour.measured, hour.failed)
+        if css is None:
+            continue
+        height, top = _HEIGHTS[css], HEIGHT - _HEIGHTS[css]
+        hole = hatched(css, 1 - hour.measured / hour.planned, height)
+        draw(css, place, top + hole, height - hole)
+        if hole:
+            draw("unknown", place, top, hole)
     planned, unmeasured = counts.planned, counts.planned - counts.measured
     parts = [f"{counted(planned, 'run')} planned", f"{counts.failed} failed", f"{unmeasured} not measured"]
     return Bar(shapes, f"{name}, the last 24 hours: {', '.join(parts)}" if planned else f"{name}: nothing was due yet")
@@ -57,11 +65,3 @@ def latency_line(hours: Sequence[Hour]) -> Line | None:
         for place, duration in known
     )
     return Line(points, f"took {milliseconds(known[-1][1])}, at most {milliseconds(slowest)} in an hour")
-
-
-def _css(hour: Hour) -> str | None:
-    if not hour.planned:
-        return None
-    if hour.failed:
-        return "down" if 2 * hour.failed > hour.measured else "degraded"
-    return "up" if hour.measured >= _PARTLY * hour.planned else "unknown"

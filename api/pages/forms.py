@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -102,3 +102,18 @@ def page_number() -> int:
     if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST_PAGES):
         raise Invalid({"page": [f"must be a number from 1 to {MOST_PAGES}"]})
     return int(given)
+
+
+def beside(wrong: Mapping[str, Sequence[str]] | None, names: Iterable[str], prefix: str = "") -> dict[str, str]:
+    """What is wrong by the form's field, said once each: what is wrong inside a field stands beside it, and what no
+    field is about under "". `prefix`: where REST has these fields."""
+    known, found = set(names), dict[str, str]()
+    for path, messages in (wrong or {}).items():
+        name, _, inner = path.removeprefix(prefix).partition(".")
+        if name not in known:
+            found.setdefault("", f"{path} {messages[0]}")
+        elif inner.isdigit():
+            found.setdefault(name, f"(entry {int(inner) + 1}) {messages[0]}")
+        else:
+            found.setdefault(name, messages[0])
+    return found

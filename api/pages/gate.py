@@ -77,6 +77,7 @@ def admit(found: Visitor, scope: Scope) -> None:
         refuse_forged(session_token() or "")
     if not found.caller.may(scope):
         raise _lacking(found, scope)
+    g.caller = found.caller  # forms change things by what the REST resources call
 
 
 def signed_in() -> Visitor | None:

@@ -1,4 +1,4 @@
-"""Where a visitor can go: the main menu, and the tabs of the settings. A new place is one line."""
+"""Where a visitor can go: the main menu, the tabs of the settings and of alerting. A new place is one line."""
 
 from __future__ import annotations
 
@@ -28,11 +28,27 @@ class Place:
 SETTINGS = (
     Place("/settings/people", "People", ("people",), Scope.ADMIN),
     Place("/settings/keys", "API keys", ("keys",), Scope.ADMIN),
+    Place("/settings/organization", "Organization", ("organization",), Scope.ADMIN),
+    Place("/settings/secrets", "Secrets", ("secrets",)),
+    Place("/settings/usage", "Usage", ("usage",)),
+    Place("/settings/audit", "Audit log", ("audit",), Scope.ADMIN),
+    Place("/settings/status-pages", "Status pages", ("status_pages",), Scope.WRITE),
+    Place("/settings/maintenance", "Maintenance", ("maintenance",)),
     Place("/account", "Your account", ("account",)),
+)
+ALERTS = (
+    Place("/alerts", "Inbox", ("alerts",)),
+    Place("/alerts/rules", "Rules", ("rules",)),
+    Place("/alerts/channels", "Channels", ("channels",)),
+    Place("/alerts/silences", "Silences", ("silences",)),
+    Place("/alerts/why", "Why?", ("why",)),
 )
 MAIN = (
     Place("/", "Overview", ("overview",)),
-    Place("/alerts", "Alerts", ("alerts",)),
+    Place("/monitors", "Monitors", ("monitors",)),
+    Place("/journeys", "Journeys", ("journeys",)),
+    Place("/alerts", "Alerts", tuple(name for place in ALERTS for name in place.pages)),
+    Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),
 )
@@ -46,3 +62,8 @@ def main_menu(visitor: Looking) -> list[Place]:
 def settings_menu(visitor: Looking) -> list[Place]:
     """The tabs of the settings."""
     return [place for place in SETTINGS if visitor.may(place.scope)]
+
+
+def alerts_menu(visitor: Looking) -> list[Place]:
+    """The tabs of alerting."""
+    return [place for place in ALERTS if visitor.may(place.scope)]

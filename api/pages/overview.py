@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,25 +13,28 @@ from flask import Blueprint, Response, g, request
 from alerts.book import windows_at
 from api.access import Scope
 from api.errors import Invalid
+from api.families import MONITOR
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import admit, page, visitor
 from api.pages.rendering import go_to, render
-from api.pages.summaries import Summary, summary
+from api.pages.summaries import summaries
 from api.services import services
 from model.health import Health
 from model.uptime import Counts, total
-from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
+from store.notices import list_notices
 from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
 
 pages = Blueprint("overview", __name__)
-PER_PAGE = 100
+PER_PAGE = 50
 _MOST_INCIDENTS = 5
+_MOST_NOTICES = 3
 _OPEN = AlertFilter(statuses=("triggered", "acknowledged"))
-_WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
-_WORDS = {
+WORST_FIRST = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.MAINTENANCE, Health.UP, Health.PAUSED)
+_RANK = {health: place for place, health in enumerate(WORST_FIRST)}
+WORDS = {
     Health.DOWN: "down", Health.DEGRADED: "slow or partly down", Health.UNKNOWN: "not measured",
     Health.MAINTENANCE: "in maintenance", Health.UP: "up", Health.PAUSED: "paused",
 }  # fmt: skip
@@ -58,6 +61,18 @@ def overview() -> Response:
     if g.visitor is None:
         return go_to("/login")
     admit(g.visitor, Scope.READ)
+    return _overview()
+
+
+@pages.get("/monitors")
+@page(Scope.READ)
+def monitors() -> Response:
+    """The same list, of monitors alone."""
+    return _overview(path="/monitors", types=tuple(MONITOR.types))
+
+
+def _overview(path: str = "/", types: Collection[str] | None = None) -> Response:
+    """`types`: only checks of these."""
     chosen = _chosen()
     state, number = services(), page_number()
     organization_id = visitor().caller.organization_id
@@ -70,21 +85,24 @@ def overview() -> Response:
             now_ms,
             lambda check_id, tags: any(window.apply_to.covers(check_id, tags) for window in windows),
         )
-        fitting = [standing for standing in every if _fits(standing, chosen)]
-        fitting.sort(key=lambda standing: _WORST_FIRST.index(standing.health))  # stable: by name within a state
+        every = every if types is None else [standing for standing in every if standing.type in types]
+        fitting = [standing for standing in every if _fits(standing, chosen)] if chosen else list(every)
+        fitting.sort(key=lambda standing: _RANK[standing.health])  # stable: by name within a state
         shown = fitting[(number - 1) * PER_PAGE : number * PER_PAGE]
         hours = hours_of(session, organization_id, [standing.check_id for standing in shown], now_ms)
         alerts, open_alerts = list_alerts(session, _OPEN, (0, _MOST_INCIDENTS), worst_first=True)
-        checks = checks_by_ids(session, [alert.check_id for alert in alerts])
+        incidents = summaries(session, alerts, now_ms)
+        notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
     totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
-    incidents: list[Summary] = [summary(alert, checks.get(alert.check_id), now_ms) for alert in alerts]
     return render(
         "overview.html",
-        heading=_heading(every),
+        heading=heading_of(every),
         measured=_measured(totals.values()),
         online=online,
         incidents=incidents,
+        notices=notices,
+        more_notices=open_notices - len(notices),
         more_incidents=open_alerts - len(incidents),
         rows=[_row(standing, hours[standing.check_id], totals[standing.check_id]) for standing in shown],
         total=len(fitting),
@@ -93,8 +111,9 @@ def overview() -> Response:
         more=len(fitting) > number * PER_PAGE,
         chosen=chosen,
         choices=_choices(every),
-        words=_WORDS,
-        address=lambda **changed: _address(chosen, changed),
+        words=WORDS,
+        path=path,
+        address=lambda **changed: _address(path, chosen, changed),
         now_ms=now_ms,
     )
 
@@ -102,7 +121,7 @@ def overview() -> Response:
 def _row(standing: Standing, hours: Sequence[Hour], counts: Counts) -> Row:
     return Row(
         standing,
-        _WORDS[standing.health],
+        WORDS[standing.health],
         day_bar(standing.name, hours, counts),
         latency_line(hours),
         "" if counts.uptime is None else f"{counts.uptime:g} %",
@@ -110,12 +129,12 @@ def _row(standing: Standing, hours: Sequence[Hour], counts: Counts) -> Row:
     )
 
 
-def _heading(every: Sequence[Standing]) -> str:
+def heading_of(every: Sequence[Standing]) -> str:
     """The answer in words: "2 down, 1 not measured, 131 up"."""
     if not every:
         return "Nothing is watched yet"
     found = Counter(standing.health for standing in every)
-    return ", ".join(f"{found[health]} {_WORDS[health]}" for health in _WORST_FIRST if found[health])
+    return ", ".join(f"{found[health]} {WORDS[health]}" for health in WORST_FIRST if found[health])
 
 
 def _measured(totals: Iterable[Counts]) -> str | None:
@@ -130,17 +149,17 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
         and chosen.get("state", standing.health) == standing.health
         and chosen.get("type", standing.type) == standing.type
         and ("tag" not in chosen or chosen["tag"] in standing.tags)
-        and ("location" not in chosen or any(place.location == chosen["location"] for place in standing.places))
+        and ("location" not in chosen or chosen["location"] in standing.locations)
     )
 
 
 def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
     """What can be chosen of each filter, as far as there is a choice."""
     found: dict[str, list[str]] = {
-        "state": [health for health in _WORST_FIRST if any(standing.health == health for standing in every)],
+        "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
-        "location": sorted({place.location for standing in every for place in standing.places}),
+        "location": sorted({location for standing in every for location in standing.locations}),
     }
     return {name: values for name, values in found.items() if len(values) > 1 or (name == "tag" and values)}
 
@@ -152,6 +171,6 @@ def _chosen() -> dict[str, str]:
     return chosen
 
 
-def _address(chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
+def _address(path: str, chosen: Mapping[str, str], changed: Mapping[str, Any]) -> str:
     found = {name: value for name, value in {**chosen, **changed}.items() if value is not None}
-    return "/?" + urlencode(found) if found else "/"
+    return f"{path}?{urlencode(found)}" if found else path

@@ -20,10 +20,13 @@ HTML = "text/html; charset=utf-8"
 def install(app: Flask) -> None:
     """What templates say of instants, durations and values; and no text of theirs that would mislead the eye."""
     app.jinja_options = {**app.jinja_options, "finalize": words.inert}
-    app.jinja_env.globals.update(main_menu=menu.main_menu, settings_menu=menu.settings_menu)
+    app.jinja_env.globals.update(
+        main_menu=menu.main_menu, settings_menu=menu.settings_menu, alerts_menu=menu.alerts_menu
+    )
     app.jinja_env.filters.update(
         iso=iso,
         clock=words.clock,
+        moment=words.moment,
         duration=words.duration,
         milliseconds=words.milliseconds,
         text_of=words.text_of,

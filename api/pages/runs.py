@@ -73,6 +73,8 @@ def run(run_id: str) -> Response:
         good, comparison = compared(session, found) if _compared(found) else (None, None)
         decisions = _decisions(found)
         alerts = _alerts(session, found, decisions)
+        around = runs_around(session, found)
+        place = next(number for number, other in enumerate(around) if other.id == found.id)
         return render(
             "run.html",
             run=found,
@@ -95,7 +97,10 @@ def run(run_id: str) -> Response:
             decisions=decisions,
             rules=rule_names(session, [decision.rule_id for decision in decisions]),
             outcomes=OUTCOMES,
-            around=runs_around(session, found),
+            around=around,
+            after=around[place - 1] if place else None,
+            before=around[place + 1] if place + 1 < len(around) else None,
+            check_path=f"/{'journeys' if found.check_id.startswith('jny_') else 'monitors'}/{found.check_id}",
             unfinished=not RunStatus(found.status).terminal,
             now_ms=now_ms,
         )

@@ -74,6 +74,12 @@ def clock(at_ms: int, now_ms: int) -> str:
     return f"{day}{at:%H:%M:%S}"
 
 
+def moment(at_ms: int) -> str:
+    """`15 Jan, 14:02`, UTC: for what is read days later too."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at.day} {at:%b, %H:%M}"
+
+
 _BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
     ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),

@@ -151,6 +151,7 @@
   for (const zone of document.querySelectorAll("[data-zone]")) {
     zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
   }
+  document.addEventListener("drawn", (event) => inZone(event.target)); // by the script of a page
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload(); // from the browser's memory: it may be old, or of somebody signed out
   });

@@ -7,7 +7,9 @@ import random
 
 import pytest
 
-from store.sessions import Database
+from store.alert_tables import AlertRule
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
 from tests.alerts.alerting import (
     STEP_MS,
     add_channel,
@@ -23,6 +25,19 @@ from tests.alerts.recording import T0, add_check
 
 SHUFFLED = int(os.environ.get("TRACER_TEST_SHUFFLED", "2000"))
 """Results of the large history; 100,000 by the environment."""
+
+
+def test_a_rule_whose_name_would_be_refused_by_now_is_judged_all_the_same(
+    database: Database, organization: str
+) -> None:
+    """A stored name is never judged again: a stricter rule for names must not stop the recording of results."""
+    check = add_check(database, organization)
+    rule_id = add_rule(database, organization, threshold=2)
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        row = session.get_one(AlertRule, rule_id)
+        row.definition = {**row.definition, "name": "bell \x07", "apply_to": {"all": True, "tags": ["bell \x07"]}}
+    tell_story(database, organization, check, "--")
+    assert [alert.status for alert in alerts_of(database)] == ["triggered"]
 
 
 def test_the_third_failure_in_a_row_opens_one_alert_and_the_first_good_run_resolves_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from tests.conftest import Clock
 from tests.telemetry.reporting import Reports, event, make_project
 
 HOOK = {"name": "Ops", "type": "webhook", "config": {"url": "http://127.0.0.1:9/hook"}}
+POST = {"status": "investigating", "message": "We look into it."}
+_NUMBERS = itertools.count()
 WINDOW = {"name": "Nightly", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
 
 
@@ -67,6 +70,25 @@ class Place:
 
     def probe(self) -> str:
         return self.made("/v1/probes", {"name": "p", "location": "eu-west"})
+
+    def page(self) -> str:
+        """A public status page with nothing on it."""
+        return self.made("/v1/status-pages", {"slug": self.slug(), "title": "Status"})
+
+    def slug(self) -> str:
+        """One that no page has yet."""
+        return f"status-{next(_NUMBERS)}"
+
+    def status_update(self) -> tuple[str, str]:
+        """(a page, an update on it)"""
+        page = self.page()
+        return page, self.made(f"/v1/status-pages/{page}/updates", POST)
+
+    def update(self) -> str:
+        return self.status_update()[1]
+
+    def check(self) -> str:
+        return self.monitor()
 
     def member(self) -> str:
         return self.crowd.member("viewer", "Grace").id

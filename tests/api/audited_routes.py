@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from alerts.acknowledge_links import acknowledge_url
+from tests.api.audited_alerting import DEEDS_ON_ALERTING_PAGES
 from tests.api.audited_people import DEEDS_OF_PEOPLE
-from tests.api.audited_place import HOOK, WINDOW, Deed, Place, Rest
+from tests.api.audited_place import HOOK, POST, WINDOW, Deed, Place, Rest
 from tests.api.conftest import PUBLIC_URL
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import url_monitor
 
 CHANGES_NOTHING = {
     ("POST", "/v1/alert-rules/backtest"): "it computes what a rule would have done, and stores nothing",
+    ("POST", "/alerts/rules/try"): "it draws what a rule would have done, and stores nothing",
     ("POST", "/v1/probe/lease"): "what probes measure is data, told by the runs themselves",
     ("POST", "/v1/probe/results"): "what probes measure is data, told by the runs themselves",
     ("PUT", "/v1/probe/artifacts/<sha256>"): "what probes measure is data, told by the runs themselves",
@@ -24,6 +26,9 @@ CHANGES_NOTHING = {
     ("POST", "/v1/ingest"): "what SDKs send is data, told by the items themselves",
     ("POST", "/v1/releases"): "what a build says is data, told by the list of releases",
     ("POST", "/v1/sourcemaps"): "what a build hands in is data, told by the frames that it maps",
+    ("POST", "/status/<slug>/subscribe"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/status/<slug>/confirm/<token>"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/ping/<token>"): "a ping is data, told by the run that it makes",
     ("POST", "/ping/<token>/<signal>"): "a ping is data, told by the run that it makes",
 }
@@ -55,6 +60,26 @@ def follow_link(place: Place) -> Callable[[], Any]:
     alert = place.alert()
     url = acknowledge_url(place.keyring, PUBLIC_URL, alert, place.clock.now_ms)
     return lambda: place.browser.post(url.removeprefix(PUBLIC_URL), {})
+
+
+def rest_on_update(method: str, body: Any = None) -> Deed:
+    def prepare(place: Place) -> Callable[[], Any]:
+        page, update = place.status_update()
+        return lambda: place.owner(method, f"/v1/status-pages/{page}/updates/{update}", body)
+
+    return prepare
+
+
+def on_a_status_page(path: str, action: str, fields: dict[str, str]) -> Deed:
+    """A form of the settings, about a page that has an update: {page}, {update}."""
+
+    def prepare(place: Place) -> Callable[[], Any]:
+        page, update = place.status_update()
+        place.browser.sign_in(place.owner.key)
+        here, there = (f"/settings/status-pages{part.format(page=page, update=update)}" for part in (path, action))
+        return lambda: place.browser.send(here, there, **fields)
+
+    return prepare
 
 
 def run_tag(place: Place) -> Callable[[], Any]:
@@ -108,6 +133,35 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
         Rest("POST", "/v1/silences", {"match": {"all": True}, "for": 60}), "silence.created",
     ),
     ("DELETE", "/v1/silences/<silence_id>"): (Rest("DELETE", "/v1/silences/{silence}"), "silence.ended"),
+    ("POST", "/v1/status-pages"): (
+        Rest("POST", "/v1/status-pages", {"slug": "s", "title": "S"}), "status_page.created",
+    ),
+    ("PUT", "/v1/status-pages/<page_id>"): (
+        Rest("PUT", "/v1/status-pages/{page}", {"title": "N"}), "status_page.updated",
+    ),
+    ("DELETE", "/v1/status-pages/<page_id>"): (Rest("DELETE", "/v1/status-pages/{page}"), "status_page.deleted"),
+    ("POST", "/v1/status-pages/<page_id>/updates"): (
+        Rest("POST", "/v1/status-pages/{page}/updates", POST), "status_update.created",
+    ),
+    ("PUT", "/v1/status-pages/<page_id>/updates/<update_id>"): (
+        rest_on_update("PUT", {"message": "Other words"}), "status_update.updated",
+    ),
+    ("DELETE", "/v1/status-pages/<page_id>/updates/<update_id>"): (rest_on_update("DELETE"), "status_update.deleted"),
+    ("POST", "/settings/status-pages/new"): (
+        on_a_status_page("/new", "/new", {"slug": "made-here", "title": "M", "public": "yes"}), "status_page.created",
+    ),
+    ("POST", "/settings/status-pages/<page_id>"): (
+        on_a_status_page("/{page}", "/{page}", {"slug": "moved", "title": "M", "public": "yes"}), "status_page.updated",
+    ),
+    ("POST", "/settings/status-pages/<page_id>/delete"): (
+        on_a_status_page("/{page}", "/{page}/delete", {}), "status_page.deleted",
+    ),
+    ("POST", "/settings/status-pages/<page_id>/updates"): (
+        on_a_status_page("/{page}/updates", "/{page}/updates", POST), "status_update.created",
+    ),
+    ("POST", "/settings/status-pages/<page_id>/updates/<update_id>/delete"): (
+        on_a_status_page("/{page}/updates", "/{page}/updates/{update}/delete", {}), "status_update.deleted",
+    ),
     ("POST", "/v1/alerts/<alert_id>/acknowledge"): (
         Rest("POST", "/v1/alerts/{alert}/acknowledge"), "alert.acknowledged",
     ),
@@ -138,6 +192,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ),
     ("POST", "/ack/<link>"): (follow_link, "alert.acknowledged"),
     **DEEDS_OF_PEOPLE,
+    **DEEDS_ON_ALERTING_PAGES,
 }  # fmt: skip
 """What each route that changes something is told as, and how to have it done once."""
 SWITCHES = {("POST", "/v1/organizations/<organization_id>/switch"), ("POST", "/account/organization")}

@@ -46,7 +46,10 @@ sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 AT_503 = [status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
 WINDOW = {"name": "w", "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
-NOT_DESCRIBED = {"/static/<path:filename>", "/openapi.json", "/docs", "/.well-known/security.txt"}
+NOT_DESCRIBED = {
+    "/static/<path:filename>", "/openapi.json", "/docs", "/.well-known/security.txt", "/status/<slug>.json",
+    "/status/<slug>.atom", "/status/<slug>/<part>", "/badge/<check_id>/<name>",
+}  # fmt: skip
 
 
 def _notification(database: Database, organization: str, channel: str) -> str:
@@ -77,6 +80,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     monitor = owner.data("POST", "/v1/monitors", URL_MONITOR, status=201)["id"]
     hook = {"name": "h", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
     channel = owner.data("POST", "/v1/alert-channels", hook, status=201)["id"]
+    page = owner.data("POST", "/v1/status-pages", {"slug": "s", "title": "S"}, status=201)["id"]
+    said = {"status": "investigating", "message": "m"}
     add_rule(database, organization, threshold=1)
     reports = make_project(owner)
     reports.events(event("e1", trace_id="t1"))
@@ -89,6 +94,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "run_id": owner.data("POST", f"/v1/monitors/{monitor}/run", status=202)["run_id"],
         "probe_id": owner.data("POST", "/v1/probes", {"name": "p", "location": "x"}, status=201)["id"],
         "rule_id": owner.data("POST", "/v1/alert-rules", {"name": "r", "type": "no_data"}, status=201)["id"],
+        "page_id": page,
+        "update_id": owner.data("POST", f"/v1/status-pages/{page}/updates", said, status=201)["id"],
         "window_id": owner.data("POST", "/v1/maintenance-windows", WINDOW, status=201)["id"],
         "silence_id": owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 60}, status=201)["id"],
         "journey_id": owner.data("POST", "/v1/journeys", {**JOURNEY, "tags": ["smoke"]}, status=201)["id"],

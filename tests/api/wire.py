@@ -70,8 +70,9 @@ class Line:
             raise ConnectionError("the connection ended")
         message = http.client.parse_headers(self._reader)
         headers = {name.lower(): value for name, value in message.items()}
-        length = 0 if method == "HEAD" else int(headers["content-length"])
-        return Answer(int(line.split()[1]), headers, self._reader.read(length))
+        status = int(line.split()[1])
+        length = 0 if method == "HEAD" or status == 304 else int(headers["content-length"])
+        return Answer(status, headers, self._reader.read(length))
 
     def ended(self) -> bool:
         """Whether the server has closed the connection, with nothing more to read."""

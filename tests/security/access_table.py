@@ -24,6 +24,16 @@ POST    /ack/<link>                                     proof
 GET     /artifacts/<link>                               proof
 GET     /invite/<token>                                 proof
 POST    /invite/<token>                                 proof
+GET     /status/<slug>                                  open
+GET     /status/<slug>.json                             open
+GET     /status/<slug>.atom                             open
+GET     /status/<slug>/<part>                           open
+POST    /status/<slug>/subscribe                        open
+GET     /status/<slug>/confirm/<token>                  proof
+POST    /status/<slug>/confirm/<token>                  proof
+GET     /status/<slug>/unsubscribe/<token>              proof
+POST    /status/<slug>/unsubscribe/<token>              proof
+GET     /badge/<check_id>/<name>                        open
 GET     /setup/<token>                                  proof
 POST    /setup/<token>                                  proof
 
@@ -35,13 +45,76 @@ POST    /account/password                               page read
 POST    /account/sessions/<session_id>/end              page read
 GET     /alerts                                         page read
 GET     /alerts/<alert_id>                              page read
+GET     /alerts/channels                                page read
+POST    /alerts/channels                                page write
+GET     /alerts/channels/new                            page write
+GET     /alerts/channels/<channel_id>                   page write
+POST    /alerts/channels/<channel_id>                   page write
+POST    /alerts/channels/<channel_id>/delete            page write
+POST    /alerts/channels/<channel_id>/test              page write
+POST    /alerts/notifications/<notification_id>/resend  page write
+GET     /alerts/rules                                   page read
+POST    /alerts/rules                                   page write
+GET     /alerts/rules/new                               page write
+POST    /alerts/rules/try                               page run
+GET     /alerts/rules/<rule_id>                         page read
+POST    /alerts/rules/<rule_id>                         page write
+POST    /alerts/rules/<rule_id>/delete                  page write
+GET     /alerts/silences                                page read
+POST    /alerts/silences                                page write
+POST    /alerts/silences/<silence_id>/end               page write
+GET     /alerts/why                                     page read
 POST    /alerts/<alert_id>/acknowledge                  page write
 POST    /alerts/<alert_id>/resolve                      page write
+GET     /monitors                                       page read
+GET     /monitors/<monitor_id>                          page read
+POST    /monitors/<monitor_id>/delete                   page write
+POST    /monitors/<monitor_id>/mute                     page write
+POST    /monitors/<monitor_id>/pause                    page write
+POST    /monitors/<monitor_id>/resume                   page write
+POST    /monitors/<monitor_id>/run                      page run
+GET     /journeys                                       page read
+GET     /journeys/new                                   page write
+POST    /journeys/new                                   page write
+GET     /journeys/<journey_id>                          page read
+GET     /journeys/<journey_id>/edit                     page write
+POST    /journeys/<journey_id>/edit                     page write
+POST    /journeys/<journey_id>/clone                    page write
+POST    /journeys/<journey_id>/delete                   page write
+POST    /journeys/<journey_id>/mute                     page write
+POST    /journeys/<journey_id>/status                   page write
+POST    /journeys/<journey_id>/run                      page run
+GET     /probes                                         page read
+POST    /probes                                         page admin
+POST    /probes/<probe_id>/delete                       page admin
 GET     /runs/<run_id>                                  page read
 GET     /settings                                       page read
+GET     /settings/audit                                 page admin
+GET     /settings/organization                          page admin
+POST    /settings/organization                          page admin
+GET     /settings/secrets                               page read
+POST    /settings/secrets                               page write
+POST    /settings/secrets/<variable>/change             page write
+POST    /settings/secrets/<variable>/delete             page write
+GET     /settings/usage                                 page read
 GET     /settings/keys                                  page admin
 POST    /settings/keys                                  page admin
 POST    /settings/keys/<key_id>/revoke                  page admin
+GET     /settings/status-pages                          page write
+GET     /settings/status-pages/new                      page write
+POST    /settings/status-pages/new                      page write
+GET     /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>                page write
+POST    /settings/status-pages/<page_id>/delete         page write
+GET     /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates/<update_id>/delete page write
+GET     /settings/maintenance                           page read
+POST    /settings/maintenance                           page write
+GET     /settings/maintenance/new                       page write
+GET     /settings/maintenance/<window_id>               page read
+POST    /settings/maintenance/<window_id>               page write
+POST    /settings/maintenance/<window_id>/delete        page write
 GET     /settings/people                                page admin
 POST    /settings/people/invite                         page admin
 POST    /settings/people/<member_id>/link               page admin
@@ -141,6 +214,17 @@ PUT     /v1/projects/<project_id>                       write
 DELETE  /v1/projects/<project_id>                       write
 POST    /v1/projects/<project_id>/keys                  write
 DELETE  /v1/projects/<project_id>/keys/<public_key>     write
+
+GET     /v1/status-pages                                read
+POST    /v1/status-pages                                write
+GET     /v1/status-pages/<page_id>                      read
+PUT     /v1/status-pages/<page_id>                      write
+DELETE  /v1/status-pages/<page_id>                      write
+GET     /v1/status-pages/<page_id>/updates              read
+POST    /v1/status-pages/<page_id>/updates              write
+GET     /v1/status-pages/<page_id>/updates/<update_id>  read
+PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
+DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read

@@ -14,6 +14,7 @@ from sqlalchemy import Table, select, update
 
 from alerts.acknowledge_links import acknowledge_url
 from alerts.notices import raise_notice
+from api.services import services_of
 from model.evidence import StepResult
 from model.outcome import AssertionResult, Attempt, RunError, RunStatus
 from store.keyring import Keyring
@@ -91,8 +92,14 @@ class Stage:
         """One of everything, as its owner sees it."""
         self.owner.data("PUT", "/v1/organization", {"name": MARK})
         hook = {"name": MARK, "type": "slack", "config": {"webhook_url": "http://127.0.0.1:9/"}}
-        self.made("/v1/alert-channels", hook)
-        self.made("/v1/alert-rules", {"name": MARK, "type": "consecutive_failures", "threshold": 1})
+        channel = self.made("/v1/alert-channels", hook)
+        rule = self.made("/v1/alert-rules", {"name": MARK, "type": "consecutive_failures", "threshold": 1})
+        planned = {"name": MARK, "cron": "0 3 * * *", "duration": 60, "apply_to": {"all": True}}
+        window = self.made("/v1/maintenance-windows", planned)
+        self.addresses += [
+            "/alerts/rules", f"/alerts/rules/{rule}", "/alerts/channels", f"/alerts/channels/{channel}",
+            "/alerts/silences", "/settings/maintenance", f"/settings/maintenance/{window}",
+        ]  # fmt: skip
         self.made("/v1/api-keys", {"name": MARK, "scopes": ["read"]})
         self.made("/v1/probes", {"name": MARK, "location": "local"})
         self.made("/v1/silences", {"match": {"all": True}, "for": 60, "reason": MARK})
@@ -100,9 +107,11 @@ class Stage:
             name=MARK, tags=[MARK], description=MARK, runbook_url=f"https://wiki.example/{MARK}",
             url=f"https://shop.example/{MARK}", locations=["local"],
         ))  # fmt: skip
+        self.status_page(check_id)
+        self.addresses.append(f"/alerts/why?check={check_id}")
         good, bad = self.runs(check_id)
         self.alerts(check_id, good, bad)
-        self.addresses.append(f"/runs/{self.journey()}")
+        self.addresses += [f"/monitors/{check_id}?span=1h&status=failed", f"/runs/{self.journey()}"]
         with self.database.write(self.organization, Urgency.PEOPLE) as session:
             raise_notice(
                 session, self.organization, kind="disk", subject=MARK, severity="high", message=MARK, link="/",
@@ -111,6 +120,14 @@ class Stage:
         self.people()
         self.spots = list(self.found())
         return self
+
+    def status_page(self, check_id: str) -> None:
+        groups = [{"name": MARK, "checks": [{"id": check_id, "name": MARK}]}]
+        page = self.made("/v1/status-pages", {"slug": "stage", "title": MARK, "groups": groups})
+        for said in ({"status": "resolved"}, {"status": "identified", "components": [check_id]}):
+            self.made(f"/v1/status-pages/{page}/updates", {"message": MARK, "title": MARK, **said})
+        settings = "/settings/status-pages"
+        self.addresses += ["/status/stage", settings, f"{settings}/{page}", f"{settings}/{page}/updates"]
 
     def runs(self, check_id: str) -> tuple[str, list[str]]:
         response: dict[str, Any] = {
@@ -148,6 +165,7 @@ class Stage:
     def journey(self) -> str:
         steps = [{"type": "goto", "url": f"https://shop.example/{MARK}"}, {"type": "click", "selector": f".{MARK}"}]
         journey = self.made("/v1/journeys", {"name": MARK, "steps": steps, "locations": ["local"]})
+        self.addresses += ["/journeys", f"/journeys/{journey}", f"/journeys/{journey}/edit"]
         walked = (
             StepResult(0, "goto", "success", name=MARK, duration_ms=1.0),
             StepResult(1, "click", "failed", name=MARK, duration_ms=1.0, error=MARK),
@@ -166,7 +184,7 @@ class Stage:
             session.execute(update(WebSession.__table__).values(user_agent=MARK, address=MARK))  # type: ignore[arg-type]
         self.addresses += [
             str(invited["invite_url"]).removeprefix(PUBLIC_URL), "/alerts", "/settings/people", "/settings/keys",
-            "/account",
+            "/account", "/probes", "/settings/organization", "/settings/audit", "/settings/secrets",
         ]  # fmt: skip
 
     def found(self) -> list[Spot]:
@@ -184,6 +202,7 @@ class Stage:
 
     def dress(self, text: str) -> None:
         """Have every text say `text`, as if it had always stood there."""
+        services_of(self.app).public_pages.forget()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             for spot in self.spots:
                 where = [column == key for column, key in zip(spot.table.primary_key.columns, spot.key, strict=True)]

@@ -40,6 +40,7 @@ FIELDS = {"role": "admin", "email": "new@example.com", "name": "New", "scopes": 
 """What the forms of pages ask for."""
 BODIES = {
     ("PUT", "/v1/account"): {"name": "New"},
+    ("PUT", "/v1/status-pages/<page_id>/updates/<update_id>"): {"message": "Other words"},
     ("PUT", "/v1/account/password"): {"current_password": PASSWORD, "new_password": PASSWORD},
 }
 """Beside those of the routes that the audit log tells of."""
@@ -181,7 +182,8 @@ def test_a_build_whose_roles_all_may_everything_is_caught(
 ) -> None:
     viewer = ACTORS["viewer"](world)
     monkeypatch.setattr(Caller, "may", lambda *_: True)
-    assert "('DELETE', '/v1/monitors/<monitor_id>'): 200, expected 403" in knock_everywhere(app, world, viewer).faults
+    # Its page is asked before the API, and what it has deleted is nowhere any more.
+    assert "('POST', '/monitors/<monitor_id>/delete'): 303, expected 403" in knock_everywhere(app, world, viewer).faults
     tally.caught(ATTACK, "roles that all may everything")
 
 

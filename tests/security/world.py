@@ -52,6 +52,8 @@ class World(Place):
             return "A" * 43
         if name == "filename":
             return "no-such.css"
+        if name in ("part", "name"):
+            return "logo"
         if name == "tag":
             return "smoke"
         if name == "organization_id":

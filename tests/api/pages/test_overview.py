@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from model.times import iso
 from store.sessions import Database
 from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage
-from tests.api.pages.world import MINUTE_MS, Browser, succeed
+from tests.api.pages.world import MINUTE_MS, Browser, add_alert, fail, succeed
 from tests.api.test_monitors import url_monitor
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -42,6 +43,26 @@ def test_the_answer_comes_first_and_what_is_wrong_before_the_rest(
     assert "1 up" in seen.text
     assert "Orders API answers 503" in seen.text
     assert seen.text.index("Orders API answers 503") < seen.text.index("Archive")
+
+
+def test_an_alert_says_the_same_on_every_page_that_lists_it(
+    signed_in: Browser, outage: Outage, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    """Since its first failing run, not since the one that raised it; and slow is not down."""
+    slow = {"name": "Slow", "type": "response_time", "threshold": 1, "aggregate": "avg", "window": 600}
+    rule_id = owner.data("POST", "/v1/alert-rules", slow, status=201)["id"]
+    runs = [fail(database, organization, outage.check_id, clock.now_ms + n * MINUTE_MS) for n in (0, 1)]
+    begun = iso(clock.now_ms)
+    add_alert(
+        database, organization, outage.check_id, runs, clock.now_ms + MINUTE_MS, rule_id=rule_id, title="It is slow"
+    )
+    clock.advance(5 * MINUTE_MS)
+    for path in ("/", "/alerts", f"/monitors/{outage.check_id}"):
+        text = signed_in.answer(path).get_data(as_text=True)
+        said = [text[found.start() :][:900] for found in re.finditer("It is slow", text)]
+        assert any(str(begun)[:16] in part for part in said), path
+    front = signed_in.answer("/").get_data(as_text=True)
+    assert sorted(re.findall(r'<article class="incident (\w+)"', front)) == ["degraded", "down"]
 
 
 def test_a_check_has_its_state_its_day_and_its_places_in_words(signed_in: Browser, shop: str) -> None:

@@ -35,6 +35,20 @@ def test_a_failed_run_begins_with_the_cause_and_what_changed(signed_in: Browser,
     assert {outage.page, f"/runs/{outage.good}", f"/runs/{outage.failed[0]}"} <= set(hrefs(seen))
 
 
+def test_a_run_leads_to_its_monitor_to_the_runs_beside_it_and_to_another(signed_in: Browser, outage: Outage) -> None:
+    monitor = f"/monitors/{outage.check_id}"
+    beside = {
+        anchor.get("rel"): anchor.get("href")
+        for anchor in signed_in.get(f"/runs/{outage.failed[0]}").all("a")
+        if anchor.get("rel") in ("prev", "next")
+    }
+    assert beside == {"prev": f"/runs/{outage.good}", "next": f"/runs/{outage.failed[1]}"}
+    assert monitor in hrefs(signed_in.get(f"/runs/{outage.failed[1]}"))
+    again = signed_in.send(f"/runs/{outage.failed[1]}", f"{monitor}/run").headers["Location"]
+    assert "Orders API is waiting for a probe" in signed_in.get(again).text
+    assert "Run again" not in signed_in.get(again).text, "while it waits"
+
+
 def test_the_body_stands_before_the_headers(signed_in: Browser, outage: Outage) -> None:
     answer = signed_in.get(f"/runs/{outage.failed[1]}").text.split(" Answer ")[1]
     assert answer.index(OVERLOADED) < answer.index("status code") < answer.index("headers")

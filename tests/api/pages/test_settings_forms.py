@@ -15,6 +15,7 @@ FORMS = (
     "/account/name", "/account/password", "/account/organization", "/account/sessions/ses_abc123/end",
     "/settings/people/invite", "/settings/people/mem_abc123/role", "/settings/people/mem_abc123/remove",
     "/settings/people/mem_abc123/link", "/settings/keys", "/settings/keys/key_abc123/revoke",
+    "/alerts/rules/try", "/alerts/channels/chan_abc123/test",
 )  # fmt: skip
 
 

@@ -1,0 +1,171 @@
+"""A journey as it stands in the editor's form: texts, also such as make no journey yet; and the document they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from werkzeug.datastructures import MultiDict
+
+from api.errors import Invalid
+from api.pages.schema_fields import Field, NotJsonError, fields_of, step_fields
+from journeys.definition import MAX_STEPS, JourneyCheck
+from journeys.recording.script import Recording
+from journeys.registry import STEP_TYPES
+from model.secrets import MASK
+
+SHOWN = ("name", "base_url", "locations", "tags", "interval", "cron", "timezone", "timeout")
+MORE = ("description", "runbook_url", "degraded_ms", "user_agent", "viewport", "extra_headers", "retries")
+_KEPT_EMPTY = ("tags", "locations")
+_MOST_VARIABLES = 100
+_STEP = re.compile(r"steps\.([0-9]{1,3})\.([a-z0-9_]{1,40})", re.ASCII)
+_VARIABLE = re.compile(r"variables\.([0-9]{1,3})\.(name|value)", re.ASCII)
+FIELDS: Mapping[str, Field] = {name: fields_of(JourneyCheck)[name] for name in (*SHOWN, *MORE)}
+
+Texts = dict[str, str]
+
+
+@dataclass
+class Draft:
+    """`fields` by name, `steps` and `variables` each as texts by name."""
+
+    fields: Texts = field(default_factory=dict)
+    steps: list[Texts] = field(default_factory=list)
+    variables: list[Texts] = field(default_factory=list)
+
+    @classmethod
+    def of_form(cls, form: MultiDict[str, str]) -> Draft:
+        """What was typed, all of it."""
+        steps: dict[int, Texts] = {}
+        variables: dict[int, Texts] = {}
+        for name, text in form.items():
+            for pattern, rows, most in ((_STEP, steps, MAX_STEPS), (_VARIABLE, variables, _MOST_VARIABLES)):
+                found = pattern.fullmatch(name)
+                if found is not None and int(found[1]) < most + 1:
+                    rows.setdefault(int(found[1]), {})[found[2]] = text
+        return cls(
+            {name: form.get(name, "") for name in FIELDS},
+            [steps[place] for place in sorted(steps)],
+            [variables[place] for place in sorted(variables)],
+        )
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Draft:
+        """A stored journey, its secrets masked."""
+        return cls(
+            {name: known.write(document.get(name)) for name, known in FIELDS.items()},
+            [_step_texts(step) for step in document.get("steps") or ()],
+            [{"name": name, "value": str(value)} for name, value in (document.get("variables") or {}).items()],
+        )
+
+    def take(self, recording: Recording) -> None:
+        """Put what was recorded after the steps that there are."""
+        self.steps = [step for step in self.steps if any(text for name, text in step.items() if name != "type")]
+        self.steps += [_step_texts(step) for step in recording.steps]
+        self.variables = [row for row in self.variables if any(row.values())]
+        self.variables += [{"name": name, "value": value} for name, value in recording.variables.items()]
+        for name, value in recording.fields.items():
+            if name in FIELDS and not self.fields.get(name, "").strip():
+                self.fields[name] = FIELDS[name].write(value)
+
+    def change(self, what: str) -> int | None:
+        """What a button of a row asks for: `add.3`, `remove.3`, `up.3`, `down.3` of steps, `variable` for another
+        variable, `drop.3` to take one away. The place to go on at; None where that was no step."""
+        verb, _, number = what.partition(".")
+        place = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+        last = len(self.steps) - 1
+        match verb:
+            case "add" if len(self.steps) < MAX_STEPS:
+                place = min(place, len(self.steps))
+                self.steps.insert(place, {"type": "click" if self.steps else "goto"})
+                return place
+            case "remove" if place <= last:
+                self.steps.pop(place)
+                return max(0, place - 1)
+            case "up" | "down" if 0 <= place <= last:
+                to = max(0, min(last, place + (1 if verb == "down" else -1)))
+                self.steps.insert(to, self.steps.pop(place))
+                return to
+            case "variable" if len(self.variables) < _MOST_VARIABLES:
+                self.variables.append({"name": "", "value": ""})
+            case "drop" if place < len(self.variables):
+                self.variables.pop(place)
+        return None
+
+    def document(self) -> dict[str, Any]:
+        """What REST would be sent; blank fields are null. Invalid, where JSON was to be typed and was not."""
+        wrong: dict[str, list[str]] = {}
+        found: dict[str, Any] = {}
+        for name, known in FIELDS.items():
+            value = _read(known, self.fields.get(name, ""), name, wrong)
+            found[name] = None if value == [] and name not in _KEPT_EMPTY else value
+        found["locations"] = found["locations"] or None
+        found["steps"] = [_step(place, texts, wrong) for place, texts in enumerate(self.steps)]
+        found["variables"] = {}
+        for place, row in enumerate(self.variables):
+            name = row.get("name", "").strip()
+            if name in found["variables"]:
+                wrong[f"variables.{place}.name"] = ["stands here twice"]
+            elif name or row.get("value"):
+                found["variables"][name] = row.get("value", "")
+        if wrong:
+            raise Invalid(wrong)
+        return found
+
+    def places(self, wrong: Mapping[str, Any]) -> dict[str, str]:
+        """A message for each field of the form, by its name there: those of parts of a field stand at the field, those
+        of a variable's value at its row."""
+        rows = {row.get("name", "").strip(): place for place, row in enumerate(self.variables)}
+        found: dict[str, str] = {}
+        for path, messages in wrong.items():
+            parts = path.split(".")
+            if parts[0] == "steps" and len(parts) > 2:
+                kind = self.steps[int(parts[1])].get("type", "") if int(parts[1]) < len(self.steps) else ""
+                inner = parts[2] if parts[2] in {known.name for known in step_fields(kind)} else "type"
+                name = f"steps.{parts[1]}.{inner}"
+            elif parts[0] == "variables" and len(parts) == 2 and parts[1] in rows:
+                name = f"variables.{rows[parts[1]]}.name"
+            elif parts[0] in FIELDS:
+                name = parts[0]
+            else:
+                name = path
+            found.setdefault(name, messages[0])
+        return found
+
+    def as_yaml(self) -> str:
+        """As `tracer apply` takes it; secrets stay secret. Empty while what was typed makes no document."""
+        try:
+            document = self.document()
+        except Invalid:
+            return ""
+        whole = {name: value for name, value in document.items() if value not in (None, {}, [])}
+        if "variables" in whole:
+            whole["variables"] = dict.fromkeys(whole["variables"], MASK)
+        return str(yaml.safe_dump({"journeys": [whole]}, sort_keys=False, allow_unicode=True, width=100))
+
+
+def _step_texts(step: Mapping[str, Any]) -> Texts:
+    known = step_fields(step["type"])
+    return {"type": step["type"], **{each.name: each.write(step.get(each.name)) for each in known}}
+
+
+def _step(place: int, texts: Texts, wrong: dict[str, list[str]]) -> dict[str, Any]:
+    kind = texts.get("type", "")
+    if kind not in STEP_TYPES:
+        return {"type": kind}
+    read = {
+        known.name: _read(known, texts.get(known.name, ""), f"steps.{place}.{known.name}", wrong)
+        for known in step_fields(kind)
+    }
+    return {"type": kind, **{name: value for name, value in read.items() if value is not None}}
+
+
+def _read(known: Field, text: str, path: str, wrong: dict[str, list[str]]) -> Any:
+    try:
+        return known.read(text)
+    except NotJsonError as error:
+        wrong[path] = [str(error)]
+        return None

@@ -1,0 +1,143 @@
+"""/journeys/new and /journeys/:id/edit: a journey's steps as a form. Rows come and go by buttons that send the form, so
+that it needs no script; what was typed comes back with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flask import Blueprint, Response, request
+
+from api import check_requests as checks
+from api.access import Scope
+from api.check_reading import shown_checks
+from api.errors import Conflict, Forbidden, Invalid, PlanLimit
+from api.families import JOURNEY
+from api.pages.gate import page, visitor
+from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
+from api.pages.rendering import go_to, render
+from api.pages.schema_fields import step_fields
+from api.services import services
+from journeys.recording.script import Line, NoScriptError, read_script
+from journeys.registry import STEP_TYPES
+
+pages = Blueprint("journey_editor", __name__)
+_NEW = "/journeys/new"
+_MOST_SCRIPT = 400_000
+
+
+@pages.get(_NEW)
+@page(Scope.WRITE)
+def new_journey() -> Response:
+    """An empty form: one step, which opens a page."""
+    return _form(_NEW, Draft({"name": "", "interval": "300"}, [{"type": "goto"}]))
+
+
+@pages.post(_NEW)
+@page(Scope.WRITE)
+def make_journey() -> Response:
+    """A button of the form: of a row, or the one that makes the journey."""
+    return _pressed(_NEW, None)
+
+
+@pages.get("/journeys/<journey_id>/edit")
+@page(Scope.WRITE)
+def edit_journey(journey_id: str) -> Response:
+    """The form with what is stored."""
+    with services().database.read(visitor().caller.organization_id) as session:
+        [shape] = shown_checks(session, [checks.find(JOURNEY, session, journey_id)])
+    return _form(f"/journeys/{journey_id}/edit", Draft.of_document(shape))
+
+
+@pages.post("/journeys/<journey_id>/edit")
+@page(Scope.WRITE)
+def change_journey(journey_id: str) -> Response:
+    """A button of the form: of a row, or the one that saves."""
+    with services().database.read(visitor().caller.organization_id) as session:
+        checks.find(JOURNEY, session, journey_id)
+    return _pressed(f"/journeys/{journey_id}/edit", journey_id)
+
+
+def _pressed(here: str, journey_id: str | None) -> Response:
+    draft, button = Draft.of_form(request.form), request.form.get("do", "save")
+    if button == "import":
+        return _imported(here, draft)
+    if button == "yaml":
+        return _checked(here, draft)
+    if button != "save":
+        return _form(here, draft, touched=draft.change(button))
+    try:
+        document = draft.document()
+        if journey_id is None:
+            given = {name: value for name, value in document.items() if value is not None}
+            made = checks.made(JOURNEY, given).get_json()["data"]
+            return go_to(f"/journeys/{made['id']}?done=made")
+        checks.changed(JOURNEY, journey_id, document)
+    except Invalid as error:
+        return _form(here, draft, error.fields or {"": [error.message]}, error.status)
+    except (Conflict, Forbidden, PlanLimit) as error:
+        return _form(here, draft, {"": [error.message]}, error.status)
+    return go_to(f"/journeys/{journey_id}?done=saved")
+
+
+def _checked(here: str, draft: Draft) -> Response:
+    """The equal YAML, or what keeps the form from having one."""
+    try:
+        draft.document()
+    except Invalid as error:
+        return _form(here, draft, error.fields, error.status)
+    return _form(here, draft)
+
+
+def _imported(here: str, draft: Draft) -> Response:
+    """The steps of a script that `playwright codegen` wrote; it is read, never run."""
+    text = request.form.get("script", "")
+    try:
+        if not text.strip():
+            raise NoScriptError("nothing was pasted")
+        if len(text) > _MOST_SCRIPT:
+            raise NoScriptError(f"it is longer than {_MOST_SCRIPT} characters")
+        recording = read_script(text)
+    except NoScriptError as error:
+        return _form(here, draft, {"script": [f"can't be taken: {error}"]}, Invalid.status)
+    draft.take(recording)
+    return _form(here, draft, left=recording.left, notes=recording.notes, imported=len(recording.steps))
+
+
+def _form(
+    here: str,
+    draft: Draft,
+    wrong: Mapping[str, Sequence[str]] | None = None,
+    status: int = 200,
+    *,
+    touched: int | None = None,
+    left: Sequence[Line] = (),
+    notes: Sequence[Line] = (),
+    imported: int | None = None,
+) -> Response:
+    places = draft.places(wrong or {})
+    known = {*FIELDS, "script"}
+    return render(
+        "journey_edit.html",
+        status,
+        no_store=True,
+        here_path=here,
+        new=here == _NEW,
+        draft=draft,
+        types=list(STEP_TYPES),
+        fields=FIELDS,
+        shown=SHOWN,
+        more=MORE,
+        step_fields=step_fields,
+        wrong=places,
+        elsewhere={
+            name: said
+            for name, said in places.items()
+            if name not in known and not name.startswith(("steps.", "variables."))
+        },
+        yaml=draft.as_yaml(),
+        script=request.form.get("script", "") if "script" in places else "",
+        touched=touched,
+        left=left,
+        notes=notes,
+        imported=imported,
+    )

@@ -1,0 +1,220 @@
+"""/settings/maintenance: planned times as a calendar; made, changed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, request
+
+from alerts.book import window_of
+from alerts.coverage import ground_of
+from api import maintenance_windows as rest
+from api.access import Scope
+from api.errors import Invalid
+from api.pages.check_picker import chosen_checks, covers, finding, looked_for, named_in, picker
+from api.pages.forms import beside
+from api.pages.gate import page, visitor
+from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
+from api.pages.rendering import go_to, render
+from api.pages.spans import seconds_of, span_text
+from api.services import services
+from model.fields import MAX_NAME
+from store.alert_tables import MaintenanceWindow
+from store.check_choices import check_names
+from store.maintenance_windows import list_windows, windows_between
+
+pages = Blueprint("maintenance", __name__)
+_HERE = "/settings/maintenance"
+_MOST = 100
+_FIELDS = ("name", "starts_at", "ends_at", "cron", "duration", "timezone", "apply_to")
+_TYPED = ("name", "starts_at", "ends_at", "cron", "duration", "timezone", "kind")
+_DONE = {
+    "made": "The window is planned.",
+    "changed": "The window is changed. Runs that it left out of uptime already stay left out.",
+    "deleted": "The window is deleted. Runs that it left out of uptime already stay left out.",
+}
+_LOCAL = "%Y-%m-%dT%H:%M"
+
+
+@pages.get(_HERE)
+@page(Scope.READ)
+def maintenance_page() -> Response:
+    """A month, and the list."""
+    zone = _zone(request.args.get("zone", "UTC"))
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        now_ms = state.database.now_ms(session)
+        first = month_of(request.args.get("month", ""), zone, now_ms)
+        days = weeks(first)
+        between = begins_ms(days[0][0], zone), begins_ms(days[-1][-1] + timedelta(days=1), zone)
+        shown = windows_between(session, *between, _MOST)
+        found, total = list_windows(session, page=(0, _MOST))
+        ground = ground_of(session, ())
+        names = check_names(session, named_in([window.apply_to for window in found]))
+    before, after = neighbours(first)
+    return render(
+        "maintenance.html",
+        month=first,
+        calendar=calendar(first, shown, zone, now_ms),
+        before=_address(before, zone),
+        after=_address(after, zone),
+        zone=zone.key,
+        windows=[
+            (window, _standing(window, now_ms), covers(ground, window.apply_to, names))
+            for window in sorted(found, key=lambda window: _standing(window, now_ms)[0] == "over")
+        ],
+        total=total,
+        lasts=span_text,
+        done=_DONE.get(request.args.get("done", "")),
+        warning=request.args.get("note") == "past",
+        now_ms=now_ms,
+    )
+
+
+@pages.get(f"{_HERE}/new")
+@page(Scope.WRITE)
+def new_window() -> Response:
+    """A new window's form, on the day that the address names."""
+    day = request.args.get("day", "")
+    typed = {"kind": "once", "timezone": _zone(request.args.get("zone", "UTC")).key, "duration": "1 h"}
+    try:
+        begin = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local to the zone beside it
+    except ValueError:
+        return _form(typed, {"all": False})
+    ends = {"starts_at": begin.replace(hour=22).strftime(_LOCAL), "ends_at": begin.replace(hour=23).strftime(_LOCAL)}
+    return _form({**typed, **ends}, {"all": False})
+
+
+@pages.post(_HERE)
+@page(Scope.WRITE)
+def plan_here() -> Response:
+    """Plan a window by the form."""
+    if finding():
+        return _form(_typed(), chosen_checks())
+    try:
+        _, warnings = rest.plan_window(visitor().caller, _body())
+    except Invalid as error:
+        return _form(_typed(), chosen_checks(), wrong=error.fields, status=error.status)
+    past = any(warning.startswith("it is over") for warning in warnings)
+    return go_to(f"{_HERE}?done=made{'&note=past' if past else ''}")
+
+
+@pages.get(f"{_HERE}/<window_id>")
+@page(Scope.READ)
+def window_page(window_id: str) -> Response:
+    """A window's form."""
+    window = _window(window_id)
+    return _form(_shown(window), window.apply_to, window=window)
+
+
+@pages.post(f"{_HERE}/<window_id>")
+@page(Scope.WRITE)
+def change_here(window_id: str) -> Response:
+    """Change a window by the form."""
+    window = _window(window_id)
+    if finding():
+        return _form(_typed(), chosen_checks(), window=window)
+    try:
+        rest.change_window(visitor().caller, window_id, _body())
+    except Invalid as error:
+        return _form(_typed(), chosen_checks(), window=window, wrong=error.fields, status=error.status)
+    return go_to(f"{_HERE}?done=changed")
+
+
+@pages.post(f"{_HERE}/<window_id>/delete")
+@page(Scope.WRITE)
+def delete_here(window_id: str) -> Response:
+    """Delete a window."""
+    rest.drop_window(visitor().caller, window_id)
+    return go_to(f"{_HERE}?done=deleted")
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Invalid."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        raise Invalid({"timezone": [f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin"]}) from None
+
+
+def _address(month: str, zone: ZoneInfo) -> str:
+    return f"{_HERE}?" + urlencode({"month": month, **({} if zone.key == "UTC" else {"zone": zone.key})})
+
+
+def _window(window_id: str) -> MaintenanceWindow:
+    with services().database.read(visitor().caller.organization_id) as session:
+        return rest.found_window(session, window_id)
+
+
+def _standing(window: MaintenanceWindow, now_ms: int) -> tuple[str, str]:
+    """(state, in words)"""
+    if window_of(window).holds_at(now_ms):
+        return "maintenance", "Now"
+    if window.cron is not None or (window.starts_ms or 0) > now_ms:
+        return "planned", "Planned"
+    return "over", "Over"
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "")[: 2 * MAX_NAME] for name in _TYPED}
+
+
+def _shown(window: MaintenanceWindow) -> dict[str, str]:
+    """A stored window as its form, in UTC: in which zone a one-off time was given is not kept."""
+    ends = {"starts_at": window.starts_ms, "ends_at": window.ends_ms}
+    local = {
+        name: "" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo('UTC')):{_LOCAL}}"
+        for name, at_ms in ends.items()
+    }
+    return {
+        "name": window.name, "kind": "once" if window.cron is None else "cron", "cron": window.cron or "",
+        "duration": "" if window.duration_s is None else span_text(window.duration_s), "timezone": window.timezone,
+        **local,
+    }  # fmt: skip
+
+
+def _body() -> dict[str, Any]:
+    """The form as REST takes it: a one-off time with its zone's offset. Invalid."""
+    typed = {name: text.strip() for name, text in _typed().items()}
+    body: dict[str, Any] = {"name": typed["name"], "apply_to": chosen_checks()}
+    if typed["kind"] == "cron":
+        cron, lasts = typed["cron"], seconds_of(typed["duration"])
+        return {**body, "cron": cron, "duration": lasts, "timezone": typed["timezone"] or "UTC"}
+    zone = _zone(typed["timezone"])
+    return body | {name: _instant(name, typed[name], zone) for name in ("starts_at", "ends_at")}
+
+
+def _instant(name: str, text: str, zone: ZoneInfo) -> str:
+    try:
+        return datetime.strptime(text[:16], _LOCAL).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        raise Invalid({name: ["must be a date and a time, such as 2026-11-26T22:00"]}) from None
+
+
+def _form(
+    typed: Mapping[str, str],
+    chosen: Mapping[str, Any],
+    *,
+    window: MaintenanceWindow | None = None,
+    wrong: Mapping[str, Sequence[str]] | None = None,
+    status: int = 200,
+) -> Response:
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        choice = picker(session, ground_of(session, ()), chosen, looked_for())
+        now_ms = state.database.now_ms(session)
+    return render(
+        "window.html",
+        status,
+        no_store=True,
+        window=window,
+        typed=typed,
+        picker=choice,
+        standing=_standing(window, now_ms) if window is not None else None,
+        wrong=beside(wrong, _FIELDS),
+        now_ms=now_ms,
+    )

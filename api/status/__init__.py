@@ -1,0 +1,1 @@
+"""What strangers see: public status pages and badges, drawn once for a crowd."""

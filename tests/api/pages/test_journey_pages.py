@@ -1,0 +1,178 @@
+"""/journeys, /journeys/:id and the step editor."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from api.pages.schema_fields import step_fields
+from journeys.registry import STEP_TYPES
+from model.evidence import StepResult
+from model.outcome import RunError, RunStatus
+from store.sessions import Database
+from tests.api.conftest import Client
+from tests.api.journeys import make
+from tests.api.pages.world import MINUTE_MS, Browser, Seen, add_alert
+from tests.api.test_runs import finish
+from tests.conftest import Clock
+
+sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+STEPS = [{"type": "goto", "url": "https://shop.example/"}, {"type": "click", "selector": "#buy", "name": "Buy <it>"}]
+NEW = "/journeys/new"
+CODEGEN = """
+from playwright.sync_api import sync_playwright
+def run(playwright):
+    browser = playwright.chromium.launch()
+    page = browser.new_page()
+    page.goto("https://shop.example/")
+    page.get_by_role("button", name="Buy").click()
+    page.mouse.wheel(0, 10)
+"""
+
+
+def values(text: str) -> dict[str, str]:
+    """What the editor's form would send."""
+    found: dict[str, str] = {}
+    for tag in Seen(text).all("input"):
+        found[tag.get("name") or ""] = tag.get("value") or ""
+    for name, inner in re.findall(r'<select[^>]* name="([^"]+)".*?>(.*?)</select>', text, re.DOTALL):
+        chosen = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', inner)
+        found[name] = (chosen[1] or chosen[2]) if chosen else ""
+    for name, inner in re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n(.*?)</textarea>', text, re.DOTALL):
+        found[name] = inner.replace("&#34;", '"')
+    return {name: value for name, value in found.items() if name}
+
+
+def press(browser: Browser, path: str, form: dict[str, str], button: str, status: int = 200) -> dict[str, str]:
+    answer = browser.post(path, {**form, "do": button})
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == status, text
+    return {**values(text), "_": text}
+
+
+def opened(browser: Browser, path: str = NEW) -> dict[str, str]:
+    return values(browser.answer(path).get_data(as_text=True))
+
+
+def walk(database: Database, organization: str, journey_id: str, at_ms: int, *, failed: bool = False) -> str:
+    last = StepResult(1, "click", "failed" if failed else "success", "Buy <it>", 900.0, "no `#buy`" if failed else None)
+    facts: dict[str, Any] = {"location": "local", "steps": (StepResult(0, "goto", "success", duration_ms=80.0), last)}
+    if failed:
+        facts |= {"status": RunStatus.FAILED, "error": RunError("step_failed", "step 2 click: no `#buy`")}
+    return finish(database, organization, journey_id, at_ms, **facts).run_id
+
+
+def test_a_journey_says_how_it_stands_why_and_which_step_is_slowest(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock
+) -> None:
+    made = make(owner, name="Purchase", steps=STEPS, locations=["local"])
+    begun = clock.now_ms
+    assert "has not been measured yet" in signed_in.get(f"/journeys/{made['id']}").text
+    walk(database, organization, made["id"], begun)
+    failed = walk(database, organization, made["id"], begun + MINUTE_MS, failed=True)
+    add_alert(database, organization, made["id"], [failed], begun + MINUTE_MS, title="Purchase fails")
+    clock.advance(2 * MINUTE_MS)
+    text = signed_in.answer(f"/journeys/{made['id']}").get_data(as_text=True)
+    seen = Seen(text)
+    assert "Purchase is down" in seen.text
+    assert "step 2 click: no #buy" in seen.text
+    assert "Purchase fails" in seen.text
+    assert "100 % measured" in seen.text
+    frames = re.findall(r'<li class="(up|down)">', text)
+    assert frames == ["up", "down", "up", "up"], "the newest run first; the failing step is marked"
+    assert "Buy &lt;it&gt;" in text
+    assert re.search(r"2\. Buy &lt;it&gt; <span class=\"tag\">slowest", text)
+    assert "1 down" in signed_in.get("/journeys").text
+    assert "No journey fits" in signed_in.get("/journeys?q=zzz").text
+
+
+def test_it_is_run_paused_muted_cloned_and_deleted_by_its_buttons(signed_in: Browser, owner: Client) -> None:
+    made = make(owner, name="Purchase", steps=STEPS, locations=["local"], variables={"P": "hush"})
+    page = f"/journeys/{made['id']}"
+    answer = signed_in.send(page, f"{page}/run")
+    assert re.fullmatch(r"/runs/run_\w+", answer.headers["Location"])
+    assert "Under way" in signed_in.get(page).text
+    for status in ("paused", "active"):
+        assert signed_in.send(page, f"{page}/status").status_code == 303
+        assert owner.data("GET", f"/v1{page}")["status"] == status
+    signed_in.send(page, f"{page}/mute", hours="8")
+    assert owner.data("GET", f"/v1{page}")["muted_until"]
+    signed_in.send(page, f"{page}/mute")
+    assert owner.data("GET", f"/v1{page}")["muted_until"] is None
+    assert signed_in.send(page, f"{page}/mute", hours="9").status_code == 422
+    copy = owner.data("GET", "/v1" + signed_in.send(page, f"{page}/clone").headers["Location"].split("?")[0])
+    assert (copy["name"], copy["status"], copy["variables"]) == ("Purchase (copy)", "paused", {"P": "********"})
+    assert signed_in.send(page, f"{page}/delete").status_code == 303
+    signed_in.get(page, status=404)
+
+
+@sqlite_only
+def test_every_step_type_has_its_fields_in_the_form_and_comes_back_as_it_was(signed_in: Browser, owner: Client) -> None:
+    form = opened(signed_in)
+    for kind in STEP_TYPES:
+        form = press(signed_in, NEW, {**form, "steps.0.type": kind}, "type.0")
+        for field in step_fields(kind):
+            assert f'name="steps.0.{field.name}"' in form["_"], (kind, field.name)
+    request = {"type": "request", "url": "https://shop.example/api", "method": "POST", "json": {"a": [1]}}
+    made = make(owner, steps=[*STEPS, request, {"type": "wait_for", "ms": 50}], locations=["local"])
+    edit = f"/journeys/{made['id']}/edit"
+    answer = signed_in.post(edit, {**opened(signed_in, edit), "do": "save"})
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    now = owner.data("GET", f"/v1/journeys/{made['id']}")
+    assert {name: now[name] for name in now if name != "updated_at"} == {
+        name: made[name] for name in made if name != "updated_at"
+    }
+
+
+def test_a_journey_is_written_step_by_step_without_a_script(signed_in: Browser, owner: Client) -> None:
+    form = opened(signed_in)
+    form |= {"name": "Log in", "locations": "local", "steps.0.url": "https://shop.example/"}
+    form = press(signed_in, NEW, form, "add.1")
+    form = press(signed_in, NEW, {**form, "steps.1.type": "fill"}, "type.1")
+    form |= {"steps.1.selector": "#password", "steps.1.value": "{{PASSWORD}}"}
+    form = press(signed_in, NEW, form, "variable")
+    form |= {"variables.0.name": "PASSWORD", "variables.0.value": "hush"}
+    form = press(signed_in, NEW, form, "up.1")
+    assert (form["steps.0.type"], form["steps.1.type"]) == ("fill", "goto")
+    form = press(signed_in, NEW, form, "save", status=422)
+    assert "needs a page" in form["_"]
+    form = press(signed_in, NEW, form, "down.0")
+    form = press(signed_in, NEW, form, "add.2")
+    form = press(signed_in, NEW, form, "remove.2")
+    yaml = press(signed_in, NEW, form, "yaml")["_"].split('aria-label="YAML">')[1].split("</pre>")[0]
+    assert "name: Log in" in yaml
+    assert "hush" not in yaml
+    answer = signed_in.post(NEW, {**form, "do": "save"})
+    made = owner.data("GET", "/v1" + answer.headers["Location"].split("?")[0])
+    assert [step["type"] for step in made["steps"]] == ["goto", "fill"]
+    assert made["variables"] == {"PASSWORD": "********"}
+
+
+def test_what_is_wrong_is_told_beside_its_field_and_nothing_typed_is_lost(signed_in: Browser, owner: Client) -> None:
+    form = opened(signed_in) | {"name": "", "locations": "local", "interval": "often", "steps.0.url": "ftp://x/"}
+    form = press(signed_in, NEW, {**form, "extra_headers": "{no json"}, "save", status=422)
+    assert 'id="about-extra_headers">Extra headers is not JSON' in form["_"]
+    form = press(signed_in, NEW, {**form, "extra_headers": ""}, "save", status=422)
+    for name in ("name", "interval", "steps.0.url"):
+        assert f'id="about-{name}"' in form["_"], name
+    assert (form["interval"], form["steps.0.url"], form["locations"]) == ("often", "ftp://x/", "local")
+    assert owner.data("GET", "/v1/journeys") == []
+
+
+@sqlite_only
+def test_a_recording_is_pasted_and_what_was_left_out_is_told(signed_in: Browser) -> None:
+    form = press(signed_in, NEW, opened(signed_in) | {"script": CODEGEN}, "import")
+    assert (form["steps.0.url"], form["steps.1.type"]) == ("https://shop.example/", "click")
+    assert "2 steps were taken" in form["_"]
+    assert "1 line was not taken" in form["_"]
+    form = press(signed_in, NEW, form | {"script": "def (<b>"}, "import", status=422)
+    assert "The script can&#39;t be taken" in form["_"]
+    assert form["steps.1.type"] == "click"
+
+
+@sqlite_only
+def test_somebody_elses_journey_is_not_there(signed_in: Browser) -> None:
+    for path in ("/journeys/jny_00000000", "/journeys/jny_00000000/edit"):
+        signed_in.get(path, status=404)

@@ -1,0 +1,23 @@
+"""What the forms of pages ask for, so that each does what it is for when nothing is wrong with it."""
+
+from __future__ import annotations
+
+from tests.api import audited_alerting
+
+_JOURNEY = {
+    "name": "New", "locations": "local", "interval": "300", "timeout": "60", "steps.0.type": "goto",
+    "steps.0.url": "https://shop.example/other",
+}  # fmt: skip
+FIELDS_OF = {
+    **audited_alerting.FIELDS_OF,
+    "/journeys/new": _JOURNEY,
+    "/journeys/<journey_id>/edit": _JOURNEY,
+    "/journeys/<journey_id>/mute": {"hours": "8"},
+    "/journeys/<journey_id>/status": {"status": "paused"},
+    "/monitors/<monitor_id>/mute": {"for": "1h"},
+    "/probes": {"location": "local"},
+    "/settings/organization": {"default_locations": "local", "hear": "all"},
+    "/settings/secrets": {"name": "FORGED", "value": "forged"},
+    "/settings/secrets/<variable>/change": {"value": "forged"},
+}
+"""By route, beside what all of them are sent."""
