@@ -14,7 +14,7 @@ from api.routes import Routes
 from api.schemas.bare import BareError
 from api.schemas.telemetry import EventPage, EventQuery
 from api.services import services
-from api.telemetry_shapes import event_shapes
+from api.telemetry_shapes import event_shapes, issue_number
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.queries import BadQueryError, Term, parse
 from telemetry.stored.reading import find_events
@@ -30,10 +30,13 @@ def query_events(query: EventQuery) -> Response:
     60 queries a minute for each token, over these paths: `/v1/query`, `/v1/issues`, `/v1/projects`.
     """
     terms, before = terms_of(query.q), number_of(query.cursor)
+    issue = None if query.issue is None else issue_number(query.issue)
+    if query.issue is not None and issue is None:
+        raise Malformed("The issue must be an issue's id, such as iss_0000002v")
     projects, store = queried(query.project), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
         found = find_events(
-            session, projects.numbers, terms, store.now_ms(session), before=before, limit=query.limit + 1
+            session, projects.numbers, terms, store.now_ms(session), before=before, limit=query.limit + 1, issue=issue
         )
     shown = found[: query.limit]
     cursor = str(shown[-1].seq) if len(found) > query.limit else None

@@ -28,7 +28,7 @@ routes = Routes("Traces", "Spans of requests and jobs, as SDKs send them with a 
 
 
 class TracePath(PathModel):
-    trace_id: Annotated[str, Field(min_length=1, max_length=128)]
+    trace_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 @routes.post(
@@ -53,7 +53,7 @@ def take_spans() -> Response:
     return json_response({"accepted": len(items) - len(dropped), "dropped": dropped}, 202)
 
 
-@routes.get("/v1/traces/<trace_id>", needs=Scope.READ, answers=Trace)
+@routes.get("/v1/traces/<path:trace_id>", needs=Scope.READ, answers=Trace)
 def show_trace(path: TracePath) -> Response:
     """Get a trace: its spans by when they began, and the events in it."""
     projects, store = visible(), services().database.telemetry

@@ -82,6 +82,7 @@ def delete_project(session: Session, project: Project, now_ms: int) -> None:
     """Nothing can be sent to it any more, and its slug is free; what was sent goes with the next retention."""
     for key in keys_of(session, [project]).get(project.id, ()):
         key.revoked_ms = now_ms
+    session.flush()  # in this order, also in the audit log
     project.deleted_ms = now_ms
     project.slug = project.id
     session.flush()

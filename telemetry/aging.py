@@ -9,7 +9,8 @@ from model.times import DAY_MS, parse_iso
 
 OLDEST_MS = 2 * 365 * DAY_MS
 """A clock may be a year off, and what an old one says is still an error that happened; before that, nothing is true."""
-_LATEST_S = 1e11
+_MS_FROM = 1e11
+"""No seconds: they would be in the year 5138. As milliseconds, it is 1973."""
 
 
 class TooOldError(ValueError):
@@ -17,7 +18,7 @@ class TooOldError(ValueError):
 
 
 def instant(value: Any, received_ms: int) -> int:
-    """ISO 8601, or seconds since the epoch -> ms; what is missing is now, and nothing happens in the future.
+    """ISO 8601, or seconds or ms since the epoch -> ms; what is missing is now, and nothing happens in the future.
     ValueError when it is no time; TooOldError."""
     if value is None:
         return received_ms
@@ -28,11 +29,13 @@ def instant(value: Any, received_ms: int) -> int:
 
 
 def precise(value: Any) -> float:
-    """ISO 8601, or seconds since the epoch -> ms with fractions. ValueError when it is no time."""
+    """ISO 8601, or seconds or ms since the epoch -> ms with fractions. ValueError when it is no time."""
     if isinstance(value, str) and len(value) <= 40:
         return parse_iso(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        if 0 <= value <= _LATEST_S:
+        if 0 <= value < _MS_FROM:
             return value * 1000
+        if _MS_FROM <= value < _MS_FROM * 1000:
+            return value  # as JavaScript counts
         raise ValueError("is out of range")
     raise ValueError("must be an ISO 8601 time or seconds since the epoch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, RootModel, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints
 
 from api.routes import BodyModel
 from api.schemas.envelope import Shape, Time
@@ -30,8 +30,17 @@ _EXAMPLE: dict[str, Any] = {
     ],
     "created_at": "2024-01-15T10:00:00.000Z",
 }  # fmt: skip
+
+
+def _no_id(slug: str) -> str:
+    if slug.startswith("proj_"):
+        raise ValueError("must not begin with proj_, as ids do")
+    return slug
+
+
 Slug = Annotated[
     str,
+    AfterValidator(_no_id),
     StringConstraints(max_length=64, pattern=r"^([a-z][a-z0-9_-]*|[0-9]+[a-z_-][a-z0-9_-]*)$"),
     Field(description="Lower case letters, digits, - and _; not digits only"),
 ]

@@ -29,8 +29,8 @@ Status = Literal["open", "resolved", "ignored"]
 _SEEN = {"received_at": "2026-04-26T14:22:08.502Z", "project": "truecom"}
 
 
-class EventQuery(QueryModel):
-    """Which events."""
+class _Search(QueryModel):
+    """What is looked for."""
 
     project: Named | None = None
     q: Query = ""
@@ -38,7 +38,13 @@ class EventQuery(QueryModel):
     cursor: Cursor | None = None
 
 
-class IssueQuery(EventQuery):
+class EventQuery(_Search):
+    """Which events."""
+
+    issue: Annotated[str | None, Field(max_length=40, description="Of this issue alone: its id")] = None
+
+
+class IssueQuery(_Search):
     """Which issues."""
 
     status: Status | None = None

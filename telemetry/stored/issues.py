@@ -166,7 +166,7 @@ def _matching(
     limit: int,
 ) -> list[tuple[Issue, int]]:
     wanted = where(session, projects, terms, now_ms)
-    wanted.add("e.seq <= ?", at.as_of)
+    wanted.add(f"{wanted.seq} <= ?", at.as_of)
     only = " AND r.status = ?" if status else ""
     query = (
         f"SELECT r.number, min(e.received_ms), max(e.received_ms), count(*), count(DISTINCT e.user_key), max(e.seq) "  # noqa: S608

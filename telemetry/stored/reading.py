@@ -58,18 +58,23 @@ class StoredSpan(msgspec.Struct):
 
 
 def find_events(
-    session: Session, projects: Sequence[int], terms: Sequence[Term], now_ms: int, *, before: int | None, limit: int
+    session: Session,
+    projects: Sequence[int],
+    terms: Sequence[Term],
+    now_ms: int,
+    *,
+    before: int | None,
+    limit: int,
+    issue: int | None = None,
 ) -> list[StoredEvent]:
-    """The newest `limit` events that were stored before the one with the number `before`."""
+    """The newest `limit` events that were stored before the one with the number `before`. `issue`: of this one alone,
+    and of those that it stands for."""
     if not projects:
         return []
-    wanted = where(session, projects, terms, now_ms)
+    wanted = where(session, projects, terms, now_ms, None if issue is None else _with_merged(session, issue))
     if before is not None:
-        wanted.add("e.seq < ?", before)
-    order = "t.rowid" if wanted.tables.startswith("events_text") else "e.seq"
-    if order == "t.rowid":
-        wanted.conditions = [part.replace("e.seq", "t.rowid") for part in wanted.conditions]
-    query = f"SELECT {_EVENT} FROM {wanted.tables} WHERE {wanted.condition} ORDER BY {order} DESC LIMIT ?"  # noqa: S608
+        wanted.add(f"{wanted.seq} < ?", before)
+    query = f"SELECT {_EVENT} FROM {wanted.tables} WHERE {wanted.condition} ORDER BY {wanted.seq} DESC LIMIT ?"  # noqa: S608
     return _events(session, rows(session, query, *wanted.values, limit))
 
 
@@ -96,6 +101,11 @@ def _events(session: Session, found: list[Any]) -> list[StoredEvent]:
         event.payload = unpack(event.payload)
         event.issue = roots.get(event.issue, event.issue)
     return events
+
+
+def _with_merged(session: Session, issue: int) -> list[int]:
+    query = "SELECT number FROM issues WHERE number = ? OR merged_into = ?"
+    return [int(row[0]) for row in rows(session, query, issue, issue)]
 
 
 def roots_of(session: Session, issues: set[int]) -> dict[int, int]:

@@ -20,9 +20,11 @@ COLUMNS = {"release": "e.release", "environment": "e.environment", "user.id": "e
 
 @dataclass
 class Where:
-    """`tables` and `condition` with `values` for its question marks, in which an event is `e`."""
+    """`tables` and `condition` with `values` for its question marks, in which an event is `e`. `seq`: its number, where
+    it is quickest to be had."""
 
     tables: str = "events e"
+    seq: str = "e.seq"
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
 
@@ -35,20 +37,24 @@ class Where:
         return " AND ".join(self.conditions)
 
 
-def where(session: Session, projects: Sequence[int], terms: Sequence[Term], now_ms: int) -> Where:
-    """Events of these projects that the terms are true of."""
+def where(
+    session: Session, projects: Sequence[int], terms: Sequence[Term], now_ms: int, issues: Sequence[int] | None = None
+) -> Where:
+    """Events of these projects that the terms are true of. `issues`: of these alone."""
     tokens, beginnings = _tokens(terms)
     found = Where()
     if tokens or beginnings:
         _look_up(found, [*tokens], beginnings, projects, sqlite=is_sqlite(session))
-    elif len(projects) == 1:
+    elif len(projects) == 1 and issues is None:
         found.add("e.project = ?", projects[0])
     else:
         found.add("+e.project IN ?", list(projects))  # along the numbers: those of several projects lie mixed
+    if issues is not None:
+        found.add("e.issue IN ?", list(issues))
     since = [term.at_ms for term in terms if isinstance(term, After)]
     since += [now_ms - term.ms for term in terms if isinstance(term, Within)]
     if since:
-        found.add("e.seq > ? AND e.at_ms >= ?", events_before(session, max(since)), max(since))
+        found.add(f"{found.seq} > ? AND e.at_ms >= ?", events_before(session, max(since)), max(since))
     for wanted in terms:
         _judge(found, wanted, sqlite=is_sqlite(session))
     return found
@@ -77,6 +83,7 @@ def _look_up(found: Where, tokens: list[str], beginnings: list[str], projects: S
         tokens = [*tokens, term("project", str(projects[0]))]
     parts = [*(f'"{token}"' for token in tokens), *(f'"{start}" *' for start in beginnings)]
     found.tables = "events_text t CROSS JOIN events e ON e.seq = t.rowid"  # in this order, whatever SQLite believes
+    found.seq = "t.rowid"
     found.add("events_text MATCH ? AND +e.project IN ?", " AND ".join(parts), list(projects))
 
 

@@ -9,6 +9,7 @@ from alerts.acknowledge_links import acknowledge_url
 from tests.api.audited_alerting import DEEDS_ON_ALERTING_PAGES
 from tests.api.audited_people import DEEDS_OF_PEOPLE
 from tests.api.audited_place import HOOK, POST, WINDOW, Deed, Place, Rest
+from tests.api.audited_rooms import DEEDS_IN_ROOMS
 from tests.api.conftest import PUBLIC_URL
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import url_monitor
@@ -199,6 +200,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/ack/<link>"): (follow_link, "alert.acknowledged"),
     **DEEDS_OF_PEOPLE,
     **DEEDS_ON_ALERTING_PAGES,
+    **DEEDS_IN_ROOMS,
 }  # fmt: skip
 """What each route that changes something is told as, and how to have it done once."""
 SWITCHES = {("POST", "/v1/organizations/<organization_id>/switch"), ("POST", "/account/organization")}

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from api.access import OPEN, OWN, Scope, rule_of
+from api.dialects import FROM_BROWSERS, FROM_SDKS
 from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import ApiKey, WebSession
@@ -23,7 +24,7 @@ FREE = {
     "/openapi.json", "/docs", "/health", "/static/<path:filename>", "/.well-known/security.txt",
     "/v1/sessions", "/v1/invitations/<token>", "/v1/invitations/<token>/accept",
 }  # fmt: skip
-OWN_WAY = {"/metrics"}
+OWN_WAY = {"/metrics", *FROM_SDKS}
 PAGES = ("/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/")
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -34,7 +35,8 @@ def test_every_route_says_what_it_needs(app: Flask) -> None:
         need = rule_of(app.view_functions[rule.endpoint])
         assert need is not None, f"{rule.rule} says nothing"
         if need is OPEN:
-            assert rule.rule in FREE or rule.rule.startswith("/ping/"), f"{rule.rule} is open"
+            preflight = rule.rule in FROM_BROWSERS and rule.methods == {"OPTIONS"}
+            assert preflight or rule.rule in FREE or rule.rule.startswith("/ping/"), f"{rule.rule} is open"
         elif need is OWN:
             pages = rule.rule == "/" or rule.rule.startswith(PAGES)
             assert pages or rule.rule in OWN_WAY or rule.rule.startswith(("/ping/", "/v1/probe/", "/artifacts/")), (

@@ -220,7 +220,7 @@ POST    /v1/sourcemaps                                  ingest
 POST    /v1/releases                                    ingest
 GET     /v1/releases                                    read
 GET     /v1/query                                       read
-GET     /v1/traces/<trace_id>                           read
+GET     /v1/traces/<path:trace_id>                      read
 GET     /v1/issues                                      read
 GET     /v1/issues/<issue_id>                           read
 PUT     /v1/issues/<issue_id>                           write

@@ -99,6 +99,11 @@ def test_merged_issues_are_one_also_for_events_to_come(reports: Reports, clock: 
     assert [(issue["id"], issue["count"]) for issue in reports.issues(q="-other")] == [(typed["id"], 5)]
     assert {event["issue_id"] for event in reports.get("/v1/query", q="-other")["events"]} == {typed["id"]}
     assert reports.owner("GET", f"/v1/issues/{boom['id']}").get_json()["id"] == typed["id"]
+    assert reports.found(issue=typed["id"]) == ["f", "e", "c", "b", "a"]
+    assert reports.found("boom", issue=typed["id"], limit=2) == ["e", "c"]
+    assert reports.found(issue=other["id"]) == ["d"]
+    assert reports.found(issue="iss_99999999") == []
+    reports.get("/v1/query", issue="mon_1", answers=400)
     reports.put(f"/v1/issues/{other['id']}", {"merge_into": boom["id"]})
     assert [issue["count"] for issue in reports.issues()] == [6]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -133,6 +134,15 @@ def test_items_land_among_events_spans_and_generations_with_fields_that_nobody_k
     assert inner["start_timestamp"] == root["start_timestamp"] == "2024-01-15T10:29:02.000Z"
     [generation] = reports.get("/v1/generations")["generations"]
     assert {name: generation[name] for name in GENERATION} == GENERATION
+
+
+def test_a_trace_may_have_any_name(reports: Reports) -> None:
+    for name in ("a/b c?", "ключ", "x" * 128):
+        reports.items({**TRANSACTION, "traceId": name})
+        answer = reports.owner("GET", f"/v1/traces/{quote(name)}")
+        assert [span["name"] for span in answer.get_json()["spans"]] == ["GET /api/checkout", "SELECT * FROM orders"]
+    for name in ("a%00b", "x" * 129, "no-such"):
+        assert reports.owner("GET", f"/v1/traces/{name}").status_code == 404
 
 
 def test_an_equal_body_from_one_key_within_a_minute_is_one(reports: Reports, owner: Client, clock: Clock) -> None:

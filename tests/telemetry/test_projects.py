@@ -50,6 +50,7 @@ def test_a_change_changes_what_it_names(reports: Reports, owner: Client) -> None
         {"name": "x"}, {"name": "x", "slug": "12"}, {"name": "x", "slug": "A"}, {"name": "x", "slug": "-a"},
         {"name": "x", "slug": "a b"}, {"name": "", "slug": "a"}, {"name": "x", "slug": "a", "quota": {"events": -1}},
         {"name": "x", "slug": "a", "retention_days": 0}, {"name": "x", "slug": "a", "colour": "red"},
+        {"name": "x", "slug": "proj_0123456789"},
         {"name": "x", "slug": "a" * 65}, [],
     ],
 )  # fmt: skip
