@@ -150,7 +150,7 @@ def _all(
     only = " AND i.status = ?" if status else ""
     query = (
         f"SELECT * FROM (SELECT {_COLUMNS}, {_NEWEST} AS newest FROM issues i WHERE i.project IN ? "  # noqa: S608
-        f"AND i.merged_into IS NULL{only}) s WHERE newest < ? ORDER BY newest DESC LIMIT ?"
+        f"AND +i.merged_into IS NULL{only}) s WHERE newest < ? ORDER BY newest DESC LIMIT ?"
     )
     values: list[Any] = [at.as_of, at.as_of, list(projects), *([status] if status else []), at.last, limit]
     return [(Issue(*row[:-1]), int(row[-1])) for row in rows(session, query, *values)]

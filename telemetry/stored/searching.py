@@ -49,7 +49,9 @@ def where(
         found.add("e.project = ?", projects[0])
     else:
         found.add("+e.project IN ?", list(projects))  # along the numbers: those of several projects lie mixed
-    if issues is not None:
+    if issues is not None and len(issues) == 1:
+        found.add("e.issue = ?", issues[0])  # they come in order, however many there are
+    elif issues is not None:
         found.add("e.issue IN ?", list(issues))
     since = [term.at_ms for term in terms if isinstance(term, After)]
     since += [now_ms - term.ms for term in terms if isinstance(term, Within)]
