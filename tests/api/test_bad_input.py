@@ -188,7 +188,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(owner: Client, content_t
 def test_an_address_that_does_not_exist_and_a_method_it_does_not_take_answer_in_the_envelope(owner: Client) -> None:
     assert owner.error("GET", "/v1/nothing", status=404)["code"] == "not_found"
     assert owner.error("GET", "/v1/monitors/", status=404)["code"] == "not_found"
-    assert owner.error("GET", "//v1/monitors", status=404)["code"] == "not_found"
+    assert owner.error("GET", "/v1//monitors", status=404)["code"] == "not_found"
     answer = owner("PATCH", "/v1/monitors")
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (405, "method_not_allowed")
     assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD", "POST"}
