@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,6 +70,11 @@ class MonitorDraft:
             value = document.get(group)
             fields[name] = known.write((value or {}).get(inner) if dot else value)
         return cls(kind, fields, [row_of(each) for each in document.get("assertions") or ()])
+
+    def says(self, name: str) -> bool:
+        """Whether something stands in this field that does not stand there by itself."""
+        text = self.fields.get(name, "")
+        return text != _usual(self.kind).get(name, "") and (text != "" or form_fields(self.kind)[name].kind == "flag")
 
     def press(self, button: str) -> None:
         """What a button of the assertions asks for: `add`, `drop.3`, or `assert {…}`: one that the answer fits."""
@@ -186,3 +192,9 @@ class MonitorDraft:
             '  -H "Authorization: Bearer $TRACER_API_KEY" -H "Content-Type: application/json" \\\n'
             f"  -d {shlex.quote(json.dumps(whole, ensure_ascii=False, indent=1))}"
         )
+
+
+@cache
+def _usual(kind: str) -> Texts:
+    """What stands in the form of a monitor of which nothing is said."""
+    return MonitorDraft.of_document({**defaults_of(kind), "type": kind, "name": ""}).fields

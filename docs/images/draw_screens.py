@@ -1,7 +1,7 @@
 """Draws the pictures of the pages: `.venv/bin/python docs/images/draw_screens.py [folder]`, half a minute.
 
 A server in a temporary directory with the organization of shop.py, and Chromium in front of it: every page of PAGES in
-light; those of BOTH in dark and as a phone shows them, too.
+light, some in dark and as a phone shows them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ KEY = "the-owner-of-the-bookshop-on-pictures"
 PAGES = {
     "overview": "/",
     "monitor": "/monitors/{checkout}",
+    "editor": "/monitors/{checkout}/edit",
     "run": "/runs/{failed}",
     "journey": "/journeys/{journey}",
     "journey-run": "/runs/{walked}",
@@ -39,7 +40,7 @@ PAGES = {
     "maintenance": "/settings/maintenance",
     "status": "/status/books",
 }
-BOTH = ("overview", "monitor", "run", "alert", "status")
+DARK, PHONE_TOO = ("overview",), ("overview", "alert", "status")
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
@@ -68,7 +69,7 @@ def main() -> None:
 def _draw_all(browser: Browser, site: str, shop: Shop, folder: Path) -> None:
     ids = {"checkout": shop.checks["Checkout API"], "journey": shop.checks["A reader buys a book"],
            "failed": shop.failed_run, "walked": shop.journey_run, "alert": shop.alert}  # fmt: skip
-    for scheme, size, names in (("light", WIDE, tuple(PAGES)), ("dark", WIDE, BOTH), ("phone", PHONE, BOTH)):
+    for scheme, size, names in (("light", WIDE, tuple(PAGES)), ("dark", WIDE, DARK), ("phone", PHONE, PHONE_TOO)):
         context = browser.new_context(
             base_url=site, viewport=size, color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce", timezone_id="Europe/Berlin", locale="en-GB", device_scale_factor=1,

@@ -235,6 +235,19 @@ def test_another_type_keeps_what_it_has_in_common(signed_in: Browser) -> None:
 
 
 @sqlite_only
+def test_what_stands_there_by_itself_is_folded_away(signed_in: Browser, owner: Client) -> None:
+    plain = owner.data("POST", "/v1/monitors", url_monitor(locations=["local"]), status=201)
+    special = owner.data("POST", "/v1/monitors", url_monitor(locations=["local"], verify_tls=False), status=201)
+
+    def opened_parts(made: Any) -> list[str]:
+        text = signed_in.answer(f"/monitors/{made['id']}/edit").get_data(as_text=True)
+        return re.findall(r'<details id="([a-z-]+)" open>', text)
+
+    assert opened_parts(plain) == []
+    assert opened_parts(special) == ["more-asked"]
+
+
+@sqlite_only
 def test_assertions_come_and_go_by_buttons(signed_in: Browser) -> None:
     form = ticked(press(signed_in, NEW, opened(signed_in, NEW), "add"))
     assert form["assertions.0.type"] == "status_code"
