@@ -23,12 +23,15 @@ from model.protocol import Refusal
 from store.announcements import announce
 from store.artifacts import add_artifacts
 from store.dispatch_ends import close_if_all_ended, count_ended_runs, lock_dispatches
+from store.draft_tables import is_draft
+from store.drafts import end_drafts
 from store.gaps import OpenGap, gaps_by_id, gaps_since, write_gaps
 from store.location_states import Stream, StreamState, lock_states, write_stretches, write_verdicts
 from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
 from store.usage import add_usage
 from store.version_schedules import schedules_of_versions
+from store.walk_progress import forget_progress
 
 __all__ = ["Finished", "record"]
 
@@ -42,8 +45,21 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
 
     A run that waited (queued, running) ends; a missed or unknown one is replaced by a measured result that came late;
     success, failed and cancelled stand. Locks: dispatches by id, then location states by (location, check id).
+    The run of a draft (store/drafts.py) ends here too, and leaves nothing but its result and its use.
     """
+    drafts = [done for done in finished if is_draft(done.check_id)]
+    if not drafts:
+        return _record(session, finished, now_ms)
+    tried = end_drafts(session, drafts, now_ms)
+    return _record(session, [done for done in finished if not is_draft(done.check_id)], now_ms, tried)
+
+
+def _record(
+    session: Session, finished: Sequence[Finished], now_ms: int, used_beside: Sequence[Finished] = ()
+) -> list[Refusal]:
+    """`used_beside`: what counts as used, too: usage is locked last, and once."""
     if not finished:
+        add_usage(session, used_beside)
         return []
     ordered = sorted(finished, key=_due)
     book = book_of(session)
@@ -58,9 +74,11 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     if doubles:  # two runs of one slot under different ids: the first stands, and its batch is judged without the other
         remove_runs(session, [run_id for run_id in ledger.inserts if run_id not in doubles])
         rest = [done for done in ordered if done.run_id not in doubles]
-        return [Refusal(run_id, "another run holds its slot") for run_id in doubles] + record(session, rest, now_ms)
+        refused = [Refusal(run_id, "another run holds its slot") for run_id in doubles]
+        return refused + _record(session, rest, now_ms, used_beside)
     overwrite_runs(session, ledger.overwrites)
     add_artifacts(session, ledger.entered, now_ms)
+    forget_progress(session, [done.run_id for done in ledger.entered if done.check_id.startswith("jny_")])
     _settle(session, ledger, known.states)
     add_to_rollups(session, "rollups_hour", ledger.hours)
     add_to_rollups(session, "rollups_day", ledger.days)
@@ -70,7 +88,7 @@ def record(session: Session, finished: Sequence[Finished], now_ms: int) -> list[
     if ledger.repeated:
         close_if_all_ended(session, ledger.repeated, now_ms)
     judge(session, book, ledger.entered, verdicts_before, known.states, now_ms)
-    add_usage(session, ledger.entered)
+    add_usage(session, [*ledger.entered, *used_beside])
     _announce(session, ledger, known.states, verdicts_before)
     return ledger.refused
 

@@ -31,6 +31,7 @@ CHANNEL_TESTS: Final = Limit("channel-test", "tests of channels", 10, 60)
 SUBSCRIPTIONS: Final = Limit("subscription", "subscriptions from your address", 5, 60)
 SUBSCRIPTIONS_OF_A_PAGE: Final = Limit("page-subscription", "subscriptions to this page", 120, 60)
 INVITATIONS: Final = Limit("invitation", "invitations", 20, 60)
+TRIES: Final = Limit("try", "drafts tried out", 60, 60)
 QUERIES: Final = Limit("query", "queries with this token", 60, 60)
 NOTED_PER_MINUTE = 60
 """Refused sign-ins that a process writes into the audit log, from wherever they come: nobody fills it from outside."""
@@ -94,14 +95,19 @@ def count_channel_test(organization_id: str) -> None:
     _attempts().limits.count(Use(CHANNEL_TESTS, organization_id))
 
 
-def count_query(token: str) -> None:
-    """Count one more look at telemetry by this token: a key's id, or a sign-in's. RateLimited."""
-    _attempts().limits.count(Use(QUERIES, token))
-
-
 def count_subscription(page_id: str) -> None:
     """Count one more of this request's address, and of this page: each is a mail to somebody. RateLimited."""
     _attempts().limits.count(Use(SUBSCRIPTIONS, _address()), Use(SUBSCRIPTIONS_OF_A_PAGE, page_id))
+
+
+def count_try(organization_id: str) -> None:
+    """Count one more of this organization: a draft is run by a click. RateLimited."""
+    _attempts().limits.count(Use(TRIES, organization_id))
+
+
+def count_query(token: str) -> None:
+    """Count one more look at telemetry by this token: a key's id, or a sign-in's. RateLimited."""
+    _attempts().limits.count(Use(QUERIES, token))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from api.run_shape import run_error, tidy
 from api.schemas.journeys import AskedAnswer, BatchAnswer, BatchRequest
 from api.services import services
 from api.undefined import undefined_in
+from api.walk_shape import walk_summary
 from api.warnings import without_probe
 from model.fields import Tag
 from model.outcome import RunStatus
@@ -29,10 +30,11 @@ from model.protocol import RunOverrides
 from model.secrets import MASK
 from model.times import iso
 from store.batches import Wanted, add_batch, get_batch, lock_journeys_with_tag, runs_of_batch
-from store.journey_tables import BatchRun
+from store.journey_tables import BatchRun, WalkProgress
 from store.sessions import EVERY_ORGANIZATION
 from store.tables import Check, Run
 from store.variables import variable_names
+from store.walk_progress import progress_of_runs
 from store.write_lock import Urgency
 
 MOST_RUNS = 1_000
@@ -81,6 +83,7 @@ def show_batch(path: BatchPath) -> Response:
         if batch is None:
             raise no_such("batch", path.batch_id)
         runs = runs_of_batch(session, batch.id)
+        walks = progress_of_runs(session, [run.id for _, run in runs if run and run.status == RunStatus.RUNNING])
     count = Counter(_outcome(run) for _, run in runs)
     return success(
         {
@@ -92,7 +95,7 @@ def show_batch(path: BatchPath) -> Response:
             "metadata": batch.about,
             "created_by": batch.created_by,
             "created_at": iso(batch.created_ms),
-            "runs": [_run(asked, run) for asked, run in runs],
+            "runs": [_run(asked, run, walks.get(asked.run_id)) for asked, run in runs],
         }
     )
 
@@ -148,7 +151,7 @@ def _asked(row: BatchRun) -> dict[str, Any]:
     return {"run_id": row.run_id, "journey_id": row.check_id, "name": row.name, "location": row.location}
 
 
-def _run(asked: BatchRun, run: Run | None) -> dict[str, Any]:
+def _run(asked: BatchRun, run: Run | None, walk: WalkProgress | None) -> dict[str, Any]:
     return {
         **_asked(asked),
         "status": RunStatus.UNKNOWN.value if run is None else run.status,
@@ -156,5 +159,6 @@ def _run(asked: BatchRun, run: Run | None) -> dict[str, Any]:
         "completed_at": None if run is None else iso(run.completed_ms),
         "duration_ms": None if run is None else tidy(run.duration_ms),
         "error": None if run is None else run_error(run),
+        "progress": walk_summary(walk),
         "url": f"{services().public_url}/runs/{asked.run_id}",
     }

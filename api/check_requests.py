@@ -23,9 +23,10 @@ from api.paging import Page, page_meta
 from api.plan_limits import refuse_one_more
 from api.services import services
 from api.warnings import warnings_for
+from model.fields import MAX_NAME
 from model.outcome import Trigger
 from store.by_hand import ask_for_runs, lock_check_of
-from store.check_secrets import SecretWouldShowError, secrets_of
+from store.check_secrets import SecretWouldShowError, secrets_of, whole_definition
 from store.checks import create_check, delete_check, get_check, list_checks, update_check
 from store.organizations import get_organization
 from store.sessions import EVERY_ORGANIZATION
@@ -61,6 +62,20 @@ def made(family: Family, document: dict[str, Any]) -> Response:
         refuse_bad_dependencies(session, None, definition)
         check = create_check(session, state.keyring, organization_id, definition, state.database.now_ms(session))
         return _answer(session, check, 201)
+
+
+def cloned(family: Family, check_id: str) -> dict[str, Any]:
+    """A copy of one, paused, with its secrets. Raises what `made` raises."""
+    state = services()
+    with state.database.read(caller().organization_id) as session:
+        check = find(family, session, check_id)
+        whole = {name: value for name, value in whole_definition(state.keyring, check).items() if value is not None}
+        if check.kind != "heartbeat":
+            whole["locations"] = list(check.locations)
+        whole |= {"name": f"{check.name[: MAX_NAME - 7]} (copy)", "status": "paused"}
+    whole.pop("muted_until", None)
+    copy: dict[str, Any] = made(family, whole).get_json()["data"]
+    return copy
 
 
 def shown(family: Family, check_id: str) -> Response:

@@ -6,6 +6,7 @@ Texts of pages stand in it. They are cut to size; what contradicts itself makes 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,14 +28,19 @@ _MEDIA = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}")
 
 def judge_evidence(result: Result) -> None:
     """ValueError when steps, files or figures could not be stored, or contradict one another."""
-    if len(result.steps) > MOST_STEPS:
-        raise ValueError(f"more than {MOST_STEPS} steps")
+    result.steps = judge_steps(result.steps)
     if len(result.artifacts) > MOST_ARTIFACTS:
         raise ValueError(f"more than {MOST_ARTIFACTS} artifacts")
-    result.steps = tuple(_step(place, step) for place, step in enumerate(result.steps))
     result.artifacts = tuple(_artifact(artifact) for artifact in result.artifacts)
     if result.page is not None:
         _page(result.page)
+
+
+def judge_steps(steps: Sequence[StepResult]) -> tuple[StepResult, ...]:
+    """Steps of one attempt from the first on, their texts cut to size. ValueError as above."""
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"more than {MOST_STEPS} steps")
+    return tuple(_step(place, step) for place, step in enumerate(steps))
 
 
 def _step(place: int, step: StepResult) -> StepResult:

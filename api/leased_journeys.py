@@ -1,9 +1,9 @@
-"""What a probe is given with a journey beside its definition: the organization's variables it uses, and what a batch
-asks of single runs. Secrets: for the probe's memory, no more of them than these runs need."""
+"""What a probe is given beside a definition: of a journey, the organization's variables it uses; what a batch, or who
+tries out a draft, asks of single runs. Secrets: for the probe's memory, no more of them than these runs need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from journeys.variables import names_in
 from model.outcome import Trigger
-from model.protocol import RunOverrides
+from model.protocol import TRIED_BODY_BYTES, RunOverrides
 from store.batches import overrides_of
 from store.claims import Claimed
+from store.draft_tables import is_draft
 from store.keyring import Keyring
 from store.leased_checks import LeasedDefinition
 from store.variables import variables_of
@@ -30,7 +31,9 @@ def with_variables(session: Session, keyring: Keyring, leased: LeasedDefinition)
     return msgspec.json.encode({**whole, "variables": {**shared, **own}}) if shared else leased.definition
 
 
-def asked_of_runs(session: Session, keyring: Keyring, batches: Iterable[Claimed]) -> dict[str, RunOverrides]:
+def asked_of_runs(session: Session, keyring: Keyring, batches: Sequence[Claimed]) -> dict[str, RunOverrides]:
     """By run id, what was asked of it beyond its definition."""
     by_ci = [planned[0] for claimed in batches for planned in claimed.runs if planned[4] == Trigger.CI.value]
-    return overrides_of(session, keyring, by_ci) if by_ci else {}
+    asked = overrides_of(session, keyring, by_ci) if by_ci else {}
+    tried = (planned[0] for claimed in batches for planned in claimed.runs if is_draft(planned[1]))
+    return asked | {run_id: RunOverrides(body_bytes=TRIED_BODY_BYTES) for run_id in tried}

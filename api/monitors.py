@@ -8,14 +8,19 @@ from flask import Response
 from pydantic import Field
 
 from api import check_requests as checks
-from api.access import Scope
+from api.access import Scope, caller
+from api.envelope import success
 from api.families import MONITOR
 from api.paging import Page
 from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
 from api.schemas.monitors import MonitorAnswer, MonitorChange, MonitorList, NewMonitor, RunRequest
 from api.schemas.runs import QueuedAnswer
+from api.schemas.tries import TryAnswer, TryQuery, TryWaits
+from api.services import services
+from api.trying import draft_shape, tried, try_out
 from model.fields import Name, Tag
+from store.draft_tables import Draft
 
 routes = Routes("Monitors", "Checks of URLs, APIs, TCP ports, DNS records, and heartbeats of jobs.")
 if TYPE_CHECKING:
@@ -26,6 +31,10 @@ else:
 
 class MonitorPath(PathModel):
     monitor_id: Annotated[str, Field(pattern=r"^mon_[0-9a-z]{6,40}$", description="The monitor's id")]
+
+
+class DraftPath(PathModel):
+    draft_id: Annotated[str, Field(pattern=r"^try_[0-9a-z]{6,40}$", description="The draft's id")]
 
 
 class MonitorFilter(Page):
@@ -50,6 +59,37 @@ def create_monitor(body: dict[str, Any]) -> Response:
     `type` decides the fields. Left out, `locations` are the organization's `default_locations`.
     """
     return checks.made(MONITOR, body)
+
+
+@routes.post(
+    "/v1/monitors/try",
+    needs=Scope.WRITE,
+    answers=TryAnswer,
+    accepts=NewMonitor,
+    errors=(404, 409),
+    also={202: TryWaits},
+)
+def try_monitor(query: TryQuery, body: dict[str, Any]) -> Response:
+    """Try out a monitor before it is made or changed.
+
+    It takes what making one takes, and has a probe run it once, in one attempt: nothing is saved, no uptime counts it
+    and nobody is told. It counts as used like a run asked for by hand. 409 when no probe of the location is online.
+    """
+    draft = tried(try_out(body, query.location, query.monitor).id, query.wait)
+    return _draft(draft, unfinished=202)
+
+
+@routes.get("/v1/monitors/try/<draft_id>", needs=Scope.WRITE, answers=TryAnswer)
+def show_try(path: DraftPath) -> Response:
+    """Get a draft that was tried out, for an hour."""
+    return _draft(tried(path.draft_id))
+
+
+def _draft(draft: Draft, unfinished: int = 200) -> Response:
+    with services().database.read(caller().organization_id) as session:
+        now_ms = services().database.now_ms(session)
+    shape = draft_shape(draft, now_ms)
+    return success(shape, 200 if shape["status"].terminal else unfinished, no_store=True)
 
 
 @routes.get("/v1/monitors/<monitor_id>", needs=Scope.READ, answers=MonitorAnswer)

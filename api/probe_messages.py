@@ -59,7 +59,7 @@ _name = msgspec.json.Decoder(_NamedResult)
 
 def read_lease_request(body: bytes) -> LeaseRequest:
     """Raises UpgradeRequired, Malformed."""
-    request = _decoded(_lease_request, body)
+    request = decoded(_lease_request, body)
     if not _INSTANCE.fullmatch(request.instance):
         raise Malformed("instance must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")
     if len(request.holding) > _DISPATCHES_HELD or len(request.released) > _DISPATCHES_HELD:
@@ -90,7 +90,7 @@ def read_results(body: bytes) -> tuple[list[Result], list[Refusal]]:
     """The results, and a refusal for each that can't be read but can be named. Raises UpgradeRequired, Malformed."""
     results: list[Result] = []
     refused: list[Refusal] = []
-    for raw in _decoded(_batch, body).results:
+    for raw in decoded(_batch, body).results:
         try:
             result = _result.decode(raw)
             _judge(result)
@@ -133,7 +133,7 @@ def finished_of(result: Result, slot: LeasedSlot, holder: Holder) -> Finished:
     )
 
 
-def _decoded(decoder: msgspec.json.Decoder[_Known], body: bytes) -> _Known:
+def decoded(decoder: msgspec.json.Decoder[_Known], body: bytes) -> _Known:
     """The message. Its version is judged first: of an older one, nothing else need be readable."""
     try:
         version = _version.decode(body).protocol

@@ -9,7 +9,7 @@ import msgspec
 
 from model.evidence import PageFigures
 from model.finished import Detail
-from model.outcome import Metrics, RunError, Trigger
+from model.outcome import AssertionResult, Metrics, RunError, Trigger
 from model.times import iso
 from store.artifact_tables import Artifact
 from store.tables import Gap, Run
@@ -48,30 +48,32 @@ def run_detail(run: Run) -> dict[str, Any]:
         summary["metrics"] |= _page_figures(detail)
     return {
         **summary,
-        "assertions": [
-            {
-                "type": result.type,
-                **({"path": result.path} if result.path is not None else {}),
-                **({"name": result.name} if result.name is not None else {}),
-                "operator": result.operator,
-                "expected": result.expected,
-                "actual": result.actual,
-                "passed": result.passed,
-                **({"reason": result.reason} if result.reason is not None else {}),
-            }
-            for result in detail.assertions
-        ],
+        "assertions": [assertion_shape(result) for result in detail.assertions],
         "attempts": [
             {
                 "started_at": iso(run.at_ms + round(attempt.late_ms)),
                 "status": attempt.status,
                 "duration_ms": tidy(attempt.duration_ms),
-                "metrics": _phases(attempt.metrics),
-                "error": _error(attempt.error),
+                "metrics": phases_shape(attempt.metrics),
+                "error": error_shape(attempt.error),
             }
             for attempt in detail.attempts
         ],
         "response": detail.response,
+    }
+
+
+def assertion_shape(result: AssertionResult) -> dict[str, Any]:
+    """One assertion held against the answer."""
+    return {
+        "type": result.type,
+        **({"path": result.path} if result.path is not None else {}),
+        **({"name": result.name} if result.name is not None else {}),
+        "operator": result.operator,
+        "expected": result.expected,
+        "actual": result.actual,
+        "passed": result.passed,
+        **({"reason": result.reason} if result.reason is not None else {}),
     }
 
 
@@ -143,9 +145,9 @@ def _page_figures(detail: Detail) -> dict[str, float | int | None]:
     return {"load_ms": tidy(page.load_ms), "lcp_ms": tidy(page.lcp_ms), "cls": cls}
 
 
-def _phases(metrics: Metrics) -> dict[str, float | int | None]:
+def phases_shape(metrics: Metrics) -> dict[str, float | int | None]:
     return {phase: tidy(getattr(metrics, phase)) for phase in PHASES}
 
 
-def _error(error: RunError | None) -> dict[str, str] | None:
+def error_shape(error: RunError | None) -> dict[str, str] | None:
     return {"code": error.code, "message": error.message} if error is not None else None

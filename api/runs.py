@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
 from pydantic import AfterValidator, Field, StringConstraints
@@ -20,11 +20,13 @@ from api.routes import PathModel, Routes
 from api.run_shape import gap_entry, run_detail, run_summary
 from api.schemas.runs import RunAnswer, RunList
 from api.services import services
+from api.walk_shape import walk_detail
 from model.fields import Instant, LocationName
 from model.outcome import RunStatus
 from model.times import parse_iso
 from store.runs import RunFilter, RunPage, list_runs, list_runs_after, run_by_id
-from store.tables import Gap
+from store.tables import Gap, Run
+from store.walk_progress import progress_of_run
 
 routes = Routes("Runs", "What each run found: phases, assertions, attempts, and why it failed.")
 
@@ -63,7 +65,7 @@ def show_run(path: RunPath) -> Response:
         run = run_by_id(session, path.run_id)
         if run is None:
             raise no_such("run", path.run_id)
-        return success(run_detail(run))
+        return success(run_detail(run) | _progress(session, run))
 
 
 @routes.get("/v1/monitors/<monitor_id>/runs", needs=Scope.READ, answers=RunList)
@@ -96,6 +98,13 @@ def _runs_of(family: Family, check_id: str, query: RunsQuery) -> Response:
     shown = [gap_entry(entry) if isinstance(entry, Gap) else run_summary(entry) for entry in found.entries]
     meta = {"total": found.total, "page": query.page, "per_page": query.per_page, "next": found.next}
     return success(shown, meta={**meta, "total_is_minimum": True} if found.total_is_minimum else meta)
+
+
+def _progress(session: Session, run: Run) -> dict[str, Any]:
+    """Of a journey: how far it has come while it is walked, null before and after."""
+    if run.check_id.startswith("jny_"):
+        return {"progress": None if RunStatus(run.status).terminal else walk_detail(progress_of_run(session, run.id))}
+    return {}
 
 
 def _page(session: Session, check_id: str, wanted: RunFilter, query: RunsQuery) -> RunPage:

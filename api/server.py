@@ -36,6 +36,7 @@ from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
 from api.probe_access import ProbeKeys
+from api.probe_progress import WalkReports
 from api.probe_protocol import ProbeProtocol
 from api.serving import Entrance, Native
 from api.serving_peers import Proxies
@@ -45,6 +46,7 @@ from api.serving_wsgi import WsgiBridge
 from api.status.serving import BADGE_METHODS, BADGE_PREFIX, STATUS_PREFIX, PublicServing
 from api.status.serving import METHODS as STATUS_METHODS
 from api.stream_hub import StreamHub
+from api.trace_viewer import TraceViewer
 from model.heartbeat import KEPT_BODY_BYTES
 from model.settings import Settings
 from store.keyring import Keyring
@@ -110,6 +112,7 @@ class Server:
         self._for_streams = Pool("streams", STREAM_THREADS, STREAMS_WAITING)
         keys = ProbeKeys(database, keyring, settings.probe_key, uses=uses)
         self.probes = ProbeProtocol(database, keyring, self._for_probes, keys)
+        walks = WalkReports(database, self._for_probes, keys)
         pings = Pings(database, keyring, self._for_pings)
         self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
         self.streams = StreamHub(database, self._for_streams)
@@ -126,6 +129,7 @@ class Server:
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
                 "/v1/probe/results": Native(self.probes.results, body_bytes=RESULTS_BYTES),
+                "/v1/probe/progress": Native(walks.take),
             },
             below={
                 PING_PREFIX: Native(pings.handle, PING_METHODS, PING_BYTES, keep_bytes=KEPT_BODY_BYTES),
@@ -133,6 +137,7 @@ class Server:
                 BADGE_PREFIX: Native(strangers.handle, BADGE_METHODS),
                 ARTIFACT_PREFIX: Native(self.artifacts.put, ARTIFACT_METHODS, ARTIFACT_BYTES, streamed=True),
             },
+            viewer=TraceViewer(settings),
         )
         self._name: tuple[str, int] | None = None
         self._thread: threading.Thread | None = None

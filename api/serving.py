@@ -32,6 +32,8 @@ from api.serving_requests import (
     send_reply,
 )
 from api.serving_wsgi import WsgiBridge
+from api.trace_viewer import METHODS as VIEWER_METHODS
+from api.trace_viewer import TraceViewer
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Reply | None]]
@@ -59,11 +61,19 @@ class Native:
 
 
 class Entrance:
-    """`exact`: native handlers by path; `below`: by the beginning of a path; everything else goes to Flask."""
+    """`exact`: native handlers by path; `below`: by the beginning of a path; everything else goes to Flask. What is for
+    the name of the trace viewer goes there, whatever its path."""
 
     def __init__(
-        self, flask: WsgiBridge, proxies: Proxies, exact: Mapping[str, Native], below: Mapping[str, Native]
+        self,
+        flask: WsgiBridge,
+        proxies: Proxies,
+        exact: Mapping[str, Native],
+        below: Mapping[str, Native],
+        viewer: TraceViewer,
     ) -> None:
+        self._viewer = viewer
+        self._viewing = Native(viewer.handle, VIEWER_METHODS, body_bytes=0)
         self._flask = flask
         self._proxies = proxies
         self._exact = exact
@@ -96,7 +106,7 @@ class Entrance:
 
     def _route(self, request: Request) -> Native | None:
         """The native handler of a request, None for Flask's. MethodNotAllowed."""
-        native = self._exact.get(request.path)
+        native = self._viewing if self._viewer.is_for(request) else self._exact.get(request.path)
         if native is None:
             native = next((native for prefix, native in self._below if request.path.startswith(prefix)), None)
         if native is not None and request.method not in native.methods:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from api.run_shape import run_summary
+from api.walk_shape import walk_news
 from store.news import Reading, Told
 
 HELLO = b": connected\n\n"
@@ -27,6 +28,8 @@ def messages(reading: Reading, seen: int) -> list[tuple[int, bytes]]:
 def _message(told: Told) -> bytes:
     if told.alert is not None:
         return _event(told.seq, b"alert", told.alert)
+    if told.walk is not None:
+        return _event(told.seq, b"progress", walk_news(told.walk))
     return _event(told.seq, b"run", {**run_summary(told.run), "state_changed": told.turned})
 
 

@@ -49,14 +49,17 @@ class StreamHeaders(BaseModel):
     "/v1/stream", needs=Scope.READ, answers=StreamMessages, media=EVENT_STREAM, headers=StreamHeaders, pages=True
 )
 def stream(query: StreamQuery) -> Response:  # noqa: ARG001 - that there is none is checked before
-    """Listen to what happens: `event: run` as each run ends, `event: alert` at each step of an alert.
+    """Listen to what happens: `event: run` as each run ends, `event: alert` at each step of an alert, `event: progress`
+    as a journey that is walked comes further.
 
     `data` of a run: the run as lists show it, and `state_changed`: whether the check's state at that location is
     another one with it. `data` of an alert: the alert as `GET /v1/alerts` shows it (without `notifications`), and
     `event`: `triggered`, `acknowledged`, `resolved`, `note`, `joined` (one more location), `released`, `reopened` or
-    `retracted`. Ids rise strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the
-    answer's own `Last-Event-ID` says where it begins. Messages are kept for 24 hours: who comes later is told of the
-    `gap` by a message. A comment comes at least every 10 s. One token may have 4 streams at a time.
+    `retracted`. `data` of a progress: the run's `id`, `journey_id`, `location`, and `progress` as `GET /v1/runs/:id`
+    shows it (without `steps`), at most twice a second; it may be missing, and none comes of a run that has ended. Ids
+    rise strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the answer's own
+    `Last-Event-ID` says where it begins. Messages are kept for 24 hours: who comes later is told of the `gap` by a
+    message. A comment comes at least every 10 s. One token may have 4 streams at a time.
     """
     who, after = caller(), _last_event_id()
     if request.method == "HEAD":

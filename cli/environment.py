@@ -53,8 +53,10 @@ def read_settings(**overrides: Any) -> Settings:
         found = _Environment(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
+        said, *_ = next(iter(field_errors(error).values()))
+        if not first["loc"]:  # two that do not go together: the sentence names them
+            raise SettingsError(said) from None
         name = "TRACER_" + "_".join(str(part) for part in first["loc"]).upper()
         shown = "" if first["loc"][0] in _SECRET else f" = {first.get('input')!r}"
-        said, *_ = next(iter(field_errors(error).values()))
         raise SettingsError(f"{name}{shown}: {said}") from None
     return Settings(**found.model_dump())

@@ -13,6 +13,7 @@ from model.ids import looks_like_id
 from model.times import iso, parse_iso
 
 MAX_NAME = 200
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 MAX_TEXT = 10_000
 STORED = {"read": "from the store"}
 """The context in which definitions that were accepted once are read: names are not judged again, so a stricter rule for
@@ -29,9 +30,14 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """No control characters, and something to see."""
+    """No control characters, none that turn the direction of what follows (Unicode TR 36: a name must not pass for
+    another), and something to see. Letters of scripts that run from right to left are what they are."""
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("must not contain control characters")
+    if not _TURNING.isdisjoint(text):
+        raise ValueError(
+            "must not contain characters that turn the direction of text (U+202A to U+202E, U+2066 to U+2069)"
+        )
     if not text.strip():
         raise ValueError("must not be blank")
     return printable(text)

@@ -60,12 +60,19 @@ class LeaseRequest(msgspec.Struct, omit_defaults=True):
     released: list[ReleasedRuns] = []
 
 
+TRIED_BODY_BYTES = 65_536
+"""What is shown of the answer to a draft that somebody tries out."""
+
+
 class RunOverrides(msgspec.Struct, omit_defaults=True):
     """What somebody asked of one run beyond its definition (journeys, `run-tag`): variables that come before the
-    journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk."""
+    journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk.
+    `body_bytes`: so much of the answer's body is wanted back, whether the run passed or not; a probe that does not
+    know this field sends it of failed runs, as ever."""
 
     variables: dict[str, str] = {}
     base_url: str | None = None
+    body_bytes: int = 0
 
 
 class LeasedRun(msgspec.Struct, omit_defaults=True):
@@ -136,6 +143,38 @@ class ResultBatch(msgspec.Struct, omit_defaults=True):
     protocol: int
     instance: str
     results: list[Result]
+
+
+class StepName(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step that has not ended."""
+
+    type: str
+    name: str | None = None
+
+
+class RunProgress(msgspec.Struct, omit_defaults=True):
+    """How far a journey has come, for who looks on; only its result counts. `steps`: those that have ended in this
+    attempt, without words of pages and pictures; `under_way`: the one after them, of `total` in all; `elapsed_ms`:
+    since the attempt began."""
+
+    run_id: str
+    dispatch_id: str
+    token: int
+    check_id: str
+    check_version: int
+    total: int
+    attempt: int = 1
+    elapsed_ms: float = 0.0
+    steps: tuple[StepResult, ...] = ()
+    under_way: StepName | None = None
+
+
+class ProgressBatch(msgspec.Struct, omit_defaults=True):
+    """Answered like results, with a ResultAnswer."""
+
+    protocol: int
+    instance: str
+    runs: list[RunProgress]
 
 
 class Refusal(msgspec.Struct):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from model.addresses import networks_of
 from model.hosts import BadHostError, parse_url
@@ -28,6 +30,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     public_url: str | None = None
+    traces_url: str | None = None
     api_key: str | None = None
     secret_keys: str | None = None
     allow_nets: tuple[str, ...] = ()
@@ -82,6 +85,28 @@ class Settings(BaseModel):
         if value:
             sender(value)
         return value
+
+    @field_validator("traces_url")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                found = parse_url(value)
+            except BadHostError as error:
+                raise ValueError(str(error)) from None
+            if found.url.rstrip("/").count("/") != 2:
+                raise ValueError("must be a scheme and a host, such as https://traces.example.com, with no path")
+        return value
+
+    @model_validator(mode="after")
+    def _traces_are_elsewhere(self) -> Self:
+        """Cookies don't know ports: another port of the same host would be no other place."""
+        if self.traces_url and urlsplit(self.traces_url).hostname == urlsplit(self.links_begin).hostname:
+            raise ValueError(
+                "TRACER_TRACES_URL must have another host than TRACER_PUBLIC_URL: "
+                "what a trace holds may not share a name with people's sessions"
+            )
+        return self
 
     @field_validator("deadman_url")
     @classmethod

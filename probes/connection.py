@@ -136,6 +136,14 @@ class ApiConnection:
         refusal too."""
         await self.send("PUT", path, body, timeout_s, content_type)
 
+    async def tell(self, path: str, body: bytes, timeout_s: float) -> bytes | None:
+        """Say something that may be lost: the body of a 200 answer, None where there was none, whatever the reason.
+        Nobody concludes from it whether the API is there."""
+        try:
+            return await self._exchange("POST", path, body, timeout_s, None)
+        except (ApiAwayError, KeyRefusedError, OutdatedError, RequestRefusedError, aiohttp.ServerDisconnectedError):
+            return None
+
     async def send(
         self, method: str, path: str, body: bytes, timeout_s: float, content_type: str | None = None
     ) -> bytes:

@@ -40,7 +40,7 @@ class RegistryEngine:
         return registry.parse(raw, from_newer=True)
 
     def run(self, check: CheckDefinition, run: HeldRun, deadline: float) -> Coroutine[Any, Any, Outcome]:
-        context = RunContext(deadline, self._egress, self._http, run.run_id, self._browsers, run.overrides)
+        context = RunContext(deadline, self._egress, self._http, run.run_id, self._browsers, run.overrides, run.on_step)
         return registry.run(check, context)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from model.evidence import StepResult
 from model.protocol import LeasedBatch, LeasedRun, ReleasedRuns
 from probes.segments import Entry
 
 _REMEMBERED_DISPATCHES = 2_000
+
+
+def _nobody(_: StepResult) -> None:
+    """Until somebody wants to know."""
 
 
 class HeldDispatch:
@@ -24,10 +29,11 @@ class HeldDispatch:
 
 class HeldRun:
     """A leased run. `due_at` is on the monotonic clock; `target` (the host it goes to) is set when that moment has
-    come; `overrides`: what was asked of this run beyond its definition; `browser`: it is a journey; `gone` once it was
-    given back or cancelled."""
+    come; `overrides`: what was asked of this run beyond its definition; `browser`: it is a journey; `on_step` is called
+    with each of its steps as it ends; `gone` once it was given back or cancelled."""
 
-    __slots__ = ("browser", "check_id", "dispatch", "due_at", "gone", "overrides", "run_id", "target", "trigger")
+    __slots__ = ("browser", "check_id", "dispatch", "due_at", "gone", "on_step", "overrides", "run_id", "target",
+                 "trigger")  # fmt: skip
 
     def __init__(self, leased: LeasedRun, dispatch: HeldDispatch, due_at: float) -> None:
         self.run_id = leased.run_id
@@ -35,6 +41,7 @@ class HeldRun:
         self.trigger = leased.trigger
         self.overrides = leased.overrides
         self.browser = False
+        self.on_step: Callable[[StepResult], None] = _nobody
         self.dispatch = dispatch
         self.due_at = due_at
         self.target = ""

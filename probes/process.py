@@ -33,6 +33,7 @@ from probes.connection import AddressError, ApiConnection, KeyRefusedError, Outd
 from probes.engine import BadNetworkError, address_policy, open_engine
 from probes.evidence import EVIDENCE, EvidenceStore
 from probes.lease_client import Identity, LeaseClient, WrongLocationError
+from probes.progress import Progress
 from probes.report import Reporter
 from probes.soundings import BadCanaryError
 from probes.spool import Spool, SpoolBusyError
@@ -126,14 +127,17 @@ class Probe:
             async with opening as engine, ApiConnection(self._url, self._key, version("tracer")) as connection:
                 waiting = [one for entry in spool.waiting for one in entry.evidence]
                 evidence = EvidenceStore(self.directory / EVIDENCE, connection, waiting)
-                worker = Worker(engine, spool, guard, evidence=evidence)
+                progress = Progress(connection, self.instance)
+                worker = Worker(engine, spool, guard, evidence=evidence, following=progress)
                 reporter = Reporter(connection, spool, self.instance, worker.acknowledged, evidence)
                 worker.on_result = reporter.notify
                 capabilities = ("network", "browser") if engine.browser_slots else ("network",)
                 identity = Identity(self.instance, version("tracer"), self._location, tuple(engine.types), capabilities)
                 lease = LeaseClient(connection, identity, worker, spool, guard)
                 lease.on_first_answer = partial(_log.info, "probe.ready", location=self._location, url=self._url)
+                telling = asyncio.ensure_future(progress.run())
                 code, finished = await self._work(worker, reporter, lease, connection)
+                await _cancelled(telling)
                 await guard.stop()
         finally:
             spool.close(finished=finished)

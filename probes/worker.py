@@ -21,6 +21,7 @@ from probes.attempts import CheckEngine, Execution
 from probes.definitions import Definition, Definitions
 from probes.evidence import NO_EVIDENCE, Delivery
 from probes.held import HeldDispatch, HeldRun, Holdings
+from probes.progress import NOBODY_LOOKS, Following
 from probes.results import encode, ended, never_ran
 from probes.segments import Entry
 from probes.spool import Spool
@@ -63,6 +64,7 @@ class Worker:
         guard: Guard,
         admission: Admission | None = None,
         evidence: Delivery = NO_EVIDENCE,
+        following: Following = NOBODY_LOOKS,
     ) -> None:
         self.round_trip = RoundTrip()
         self.holdings = Holdings()
@@ -84,6 +86,7 @@ class Worker:
         self._pausing = 0
         self._judgements: set[asyncio.Task[Outcome]] = set()
         self._evidence = evidence
+        self._following = following
         self._deliveries: set[asyncio.Task[None]] = set()
 
     @property
@@ -196,6 +199,8 @@ class Worker:
         del self._unstarted[run.run_id]
         execution = Execution(run, definition, self._engine, self.pulse, self._attempt_ended)
         self._executions[run.run_id] = execution
+        if run.browser:
+            self._following.follow(execution)
         execution.attempt()
 
     def _entered(self, run: HeldRun) -> None:
@@ -283,18 +288,22 @@ class Worker:
         self._hand_in(never_ran(run, version, status, error), run)
 
     def _hand_in(self, result: Result, run: HeldRun) -> None:
-        self._journeys.pop(run.run_id, None)
+        self._walks_no_more(run)
         self._spool.add(result, encode(result))
         self._definitions.release(run.check_id)
         if self.stopping:
             self._note_idle()
         self.on_result(run.trigger != "schedule")
 
+    def _walks_no_more(self, run: HeldRun) -> None:
+        if self._journeys.pop(run.run_id, None) is not None:
+            self._following.forget(run)
+
     def _give_back(self, run: HeldRun) -> None:
         """The run is not done here; the API hears of it with the next lease request."""
         self._unstarted.pop(run.run_id, None)
         self._executions.pop(run.run_id, None)
-        self._journeys.pop(run.run_id, None)
+        self._walks_no_more(run)
         self.holdings.give_back(run)
         self._definitions.release(run.check_id)
         self._note_idle()

@@ -38,6 +38,7 @@ from store.dispatches import (
     unclaimed_past_limit,
     walking_at,
 )
+from store.draft_tables import is_draft
 from store.schedule_feed import ScheduledCheck, scheduled_checks
 from store.service_clock import Service, service
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -196,7 +197,7 @@ def _end(
 def _finished(dispatch: OpenDispatch, planned: PlannedRun, error: RunError, check: ScheduledCheck | None) -> Finished:
     run_id, check_id, due_ms, _, trigger = planned
     version, schedule = _version_at(check, due_ms)
-    wanted = check is not None and not check.deleted
+    wanted = is_draft(check_id) or (check is not None and not check.deleted)
     if trigger == Trigger.SCHEDULE:
         wanted = schedule is not None and dispatch.location in schedule.locations
     return Finished(

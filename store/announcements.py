@@ -3,6 +3,7 @@
     announce(session, organization_id, "run_…")                     a run has ended
     announce(session, organization_id, {"turned": "run_…"})         and its location changed its mind with it
     announce(session, organization_id, {"alert": {…}})              as the message will say it
+    announce(session, organization_id, {"walk": "run_…"})           a journey has come further
 
 A message's number is given under the row lock of the organization's head, which is held until the commit: a listener
 who has seen 7 will never find a new 6 behind it. So that nobody waits longer than a commit takes, Database.write does

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from model.protocol import LeaseRequest
-from store.dispatches import PlannedRun
+from store.dispatches import PlannedRun, set_status_by_hand
 from store.open_dispatches import (
     CheckFacts,
     Holder,
@@ -20,7 +20,6 @@ from store.open_dispatches import (
     check_facts,
     cut,
     ended_among,
-    set_status_by_hand,
     waiting_dispatch,
 )
 from store.statements import rows, run_many

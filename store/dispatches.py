@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
+from store.draft_tables import is_draft
 from store.statements import from_json, rows, run, run_many
 
 RUNS_PER_DISPATCH = 100
@@ -74,6 +75,7 @@ _INSTANCES = (
     "SELECT organization_id, location, started_ms, lease_until_ms, capabilities FROM probe_instances "
     "WHERE organization_id IN ? AND location IN ?"
 )
+_DRAFT_STATUS = "UPDATE drafts SET status = ? WHERE id IN ? AND status = ?"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[PlannedRun]).decode
 
@@ -134,10 +136,20 @@ def reopen_lost(session: Session, now_ms: int, most: int) -> list[OpenDispatch]:
     API serves."""
     lost = _dispatches(rows(session, _LOST, now_ms, most))
     run_many(session, "UPDATE dispatches SET instance_id = NULL WHERE id = ?", [(dispatch.id,) for dispatch in lost])
-    by_hand = [planned[0] for dispatch in lost for planned in dispatch.runs if planned[4] != "schedule"]
-    if by_hand:
-        run(session, "UPDATE runs SET status = 'queued' WHERE id IN ? AND status = 'running'", by_hand)
+    set_status_by_hand(session, [planned for dispatch in lost for planned in dispatch.runs], "running", "queued")
     return lost
+
+
+def set_status_by_hand(session: Session, runs: Iterable[PlannedRun], before: str, after: str) -> None:
+    """Runs asked for by hand have a row while they wait, and drafts too; those of the schedule have none until they
+    end."""
+    by_hand = [planned for planned in runs if planned[4] != "schedule"]
+    if by_hand:
+        run_ids = [planned[0] for planned in by_hand]
+        run(session, "UPDATE runs SET status = ? WHERE id IN ? AND status = ?", after, run_ids, before)
+        drafts = [planned[1] for planned in by_hand if is_draft(planned[1])]
+        if drafts:
+            run(session, _DRAFT_STATUS, after, drafts, before)
 
 
 def close_dispatches(session: Session, dispatch_ids: Iterable[str], now_ms: int) -> None:

@@ -1,4 +1,5 @@
-"""The tables that journeys have beside those of all checks: variables of the organization, and batches asked for by CI.
+"""The tables that journeys have beside those of all checks: variables of the organization, batches asked for by CI, and
+how far those have come that are walked right now.
 
 Part of store/tables.py, where the conventions stand.
 """
@@ -50,3 +51,25 @@ class BatchRun(Scoped, Base):
     check_id: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))
     location: Mapped[str] = mapped_column(String(64))
+
+
+class WalkProgress(Scoped, Base):
+    """How far a run has come that a probe walks under this token of its dispatch: gone when it ends. `steps`: JSON of
+    the steps that have ended in this attempt; `step_type`, `step_name`: of the next."""
+
+    __tablename__ = "walk_progress"
+    __table_args__ = (Index("ix_walk_progress_check", "check_id"),)
+    run_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    check_id: Mapped[str] = mapped_column(String(40))
+    check_version: Mapped[int] = mapped_column(Integer)
+    location: Mapped[str] = mapped_column(String(64))
+    dispatch_id: Mapped[str] = mapped_column(String(40))
+    token: Mapped[int] = mapped_column(Integer)
+    attempt: Mapped[int] = mapped_column(Integer)
+    began_ms: Mapped[int] = mapped_column(Ms)
+    updated_ms: Mapped[int] = mapped_column(Ms)
+    total: Mapped[int] = mapped_column(Integer)
+    ended: Mapped[int] = mapped_column(Integer)
+    step_type: Mapped[str | None] = mapped_column(String(40))
+    step_name: Mapped[str | None] = mapped_column(String(200))
+    steps: Mapped[str] = mapped_column(String)

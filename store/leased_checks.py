@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from model.secrets import join
 from store.check_secrets import cell_of
+from store.draft_tables import is_draft
+from store.drafts import draft_cell
 from store.keyring import Keyring
 from store.statements import from_json, rows
 
@@ -21,6 +23,8 @@ _VERSIONS = "SELECT id, version FROM checks WHERE id IN ? AND deleted_ms IS NULL
 _WHOLE = (
     "SELECT id, version, organization_id, kind, definition, secrets FROM checks WHERE id IN ? AND deleted_ms IS NULL"
 )
+
+_DRAFTS = "SELECT id, organization_id, definition, secrets FROM drafts WHERE id IN ? AND definition IS NOT NULL"
 
 
 class LeasedDefinition(msgspec.Struct, frozen=True):
@@ -63,9 +67,14 @@ _kept: WeakKeyDictionary[Keyring, _Kept] = WeakKeyDictionary()
 
 
 def check_rows_for_lease(session: Session, keyring: Keyring, check_ids: Sequence[str]) -> list[LeasedDefinition]:
-    """The newest versions of those of the checks that are not deleted. The session sees every organization.
+    """The newest versions of those of the checks that are not deleted, and of drafts. The session sees every
+    organization.
 
     One query for what is in memory, two where something is not: decrypting and joining happens once a version."""
+    drafts = [check_id for check_id in check_ids if is_draft(check_id)]
+    if drafts:
+        checks = [check_id for check_id in check_ids if not is_draft(check_id)]
+        return [*(check_rows_for_lease(session, keyring, checks) if checks else ()), *_drafts(session, keyring, drafts)]
     kept = _kept.setdefault(keyring, _Kept())
     ready: list[LeasedDefinition] = []
     missing: list[str] = []
@@ -85,3 +94,15 @@ def check_rows_for_lease(session: Session, keyring: Keyring, check_ids: Sequence
             kept.put(leased)
             ready.append(leased)
     return ready
+
+
+def _drafts(session: Session, keyring: Keyring, draft_ids: Sequence[str]) -> list[LeasedDefinition]:
+    """Leased once, so never kept in memory."""
+    found = []
+    for draft_id, organization_id, definition, secrets in rows(session, _DRAFTS, list(draft_ids)):
+        whole = from_json(definition)
+        if secrets is not None:
+            plain = keyring.decrypt(bytes(secrets), draft_cell(organization_id, draft_id))
+            whole = join(whole, msgspec.json.decode(plain, type=dict[str, str]))
+        found.append(LeasedDefinition(draft_id, 1, msgspec.json.encode(whole), organization_id, "network"))
+    return found

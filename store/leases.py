@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from model.protocol import LEASE_MS, LeaseRequest, ReleasedRuns
 from store.claims import Claimed
-from store.dispatches import planned_runs
+from store.dispatches import planned_runs, set_status_by_hand
 from store.open_dispatches import (
     Holder,
     WaitingDispatch,
@@ -21,7 +21,6 @@ from store.open_dispatches import (
     cut,
     ended_among,
     reopen,
-    set_status_by_hand,
     waiting_dispatch,
 )
 from store.statements import rows, run

@@ -1,7 +1,8 @@
 """Reading the stream: what was told to an organization's listeners after a number, in order.
 
-Runs are kept as their ids and read when somebody listens: a batch of results costs the stream one row, and a listener
-pays for what it hears. Pages are kept for KEPT_MS; who comes later is told what it has missed.
+Runs, and how far journeys have come, are kept as the ids of the runs and read when somebody listens: a batch of results
+costs the stream one row, and a listener pays for what it hears. Pages are kept for KEPT_MS; who comes later is told
+what it has missed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from model.times import DAY_MS
 from store.retention_walk import Deleting
 from store.statements import rows
 from store.tables import Run
+from store.walk_progress import progress_of_runs
 
 KEPT_MS = DAY_MS
 PAGES = 20
@@ -31,13 +33,14 @@ _OLD = "SELECT last_seq, organization_id FROM stream_pages WHERE at_ms < ? LIMIT
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One message: a run as it stands now (and whether its location changed its mind with it), or an alert as it stood
-    then."""
+    """One message: a run as it stands now (and whether its location changed its mind with it), an alert as it stood
+    then, or how far a journey has come by now (store.journey_tables.WalkProgress)."""
 
     seq: int
     run: Any = None
     turned: bool = False
     alert: dict[str, Any] | None = None
+    walk: Any = None
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -64,22 +67,27 @@ def newest_numbers(session: Session, organization_ids: Collection[str]) -> dict[
 
 def told_after(session: Session, organization_id: str, seen: int) -> Reading:
     """What was told to this organization after number `seen`, oldest first. A run that is not stored any more is left
-    out. The session sees every organization."""
+    out, and so is one on its way that has ended since, or of which more is told here. The session sees every
+    organization."""
     head = newest_number(session, organization_id)
     found = rows(session, _PAGES, organization_id, seen, PAGES)
     if not found:
         return Reading([], head + 1, max(seen, head), more=False)
     numbered = [entry for last, news in found for entry in _numbered(int(last), msgspec.json.decode(news))]
     runs = _runs(session, organization_id, [run_id for _, news in numbered if (run_id := _run_of(news)) is not None])
+    newest = {news["walk"]: seq for seq, news in numbered if isinstance(news, dict) and "walk" in news}
+    walks = progress_of_runs(session, newest)
     told = []
     for seq, news in numbered:
         if seq <= seen:
             continue
         run_id = _run_of(news)
-        if run_id is None:
-            told.append(Told(seq, alert=news["alert"]))
-        elif run_id in runs:
+        if run_id in runs:
             told.append(Told(seq, runs[run_id], turned=isinstance(news, dict)))
+        elif run_id is None and "alert" in news:
+            told.append(Told(seq, alert=news["alert"]))
+        elif run_id is None and newest[news["walk"]] == seq and news["walk"] in walks:
+            told.append(Told(seq, walk=walks[news["walk"]]))
     return Reading(told, numbered[0][0], int(found[-1][0]), more=len(found) == PAGES)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from store.dispatches import PlannedRun, planned_runs
+from store.draft_tables import is_draft
 from store.statements import rows, run, run_many
 
 _REOPEN = "UPDATE dispatches SET instance_id = NULL WHERE id = ?"
@@ -26,6 +27,7 @@ _PART = (
     "last_limit_ms, token, finished) VALUES (?, ?, ?, ?, ?, ?::jsonb, ?, ?, ?, 0, 0)"
 )
 _FACTS = "SELECT id, type, status FROM checks WHERE id IN ? AND deleted_ms IS NULL"
+_DRAFTS = "SELECT id, type, 'active' FROM drafts WHERE id IN ?"
 _ENDED = "SELECT id FROM runs WHERE id IN ? AND status NOT IN ('queued', 'running')"
 _encode = msgspec.json.Encoder().encode
 
@@ -76,15 +78,13 @@ def reopen(session: Session, dispatches: Iterable[WaitingDispatch]) -> None:
     run_many(session, _REOPEN, [(dispatch.id,) for dispatch in dispatches])
 
 
-def set_status_by_hand(session: Session, runs: Iterable[PlannedRun], before: str, after: str) -> None:
-    """Runs asked for by hand have a row while they wait; those of the schedule have none until they end."""
-    by_hand = [planned[0] for planned in runs if planned[4] != "schedule"]
-    if by_hand:
-        run(session, "UPDATE runs SET status = ? WHERE id IN ? AND status = ?", after, by_hand, before)
-
-
 def check_facts(session: Session, check_ids: Collection[str]) -> dict[str, CheckFacts]:
-    return {row[0]: CheckFacts(row[1], row[2] == "paused") for row in rows(session, _FACTS, list(check_ids))}
+    """Of checks that are not deleted, and of drafts."""
+    found = [*rows(session, _FACTS, list(check_ids))]
+    drafts = [check_id for check_id in check_ids if is_draft(check_id)]
+    if drafts:
+        found += rows(session, _DRAFTS, drafts)
+    return {row[0]: CheckFacts(row[1], row[2] == "paused") for row in found}
 
 
 def ended_among(session: Session, run_ids: list[str]) -> set[str]:

@@ -20,6 +20,8 @@ from store.retention_batches import batch_steps
 from store.retention_size import runs_over_budget
 from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.walk_progress import KEPT_MS as WALKS_KEPT_MS
+from store.walk_progress import progress_steps
 
 HOURS_KEPT_MS = 100 * DAY_MS
 """Rollups by hour serve reports of a quarter; older days have their rollup by day. Kept as long as those they would be
@@ -90,8 +92,10 @@ class Retention:
         yield from alerting_steps(self._database, self._deleting, horizons.alerting)
         yield from batch_steps(self._deleting, now_ms, horizons.runs)
         yield from news_steps(self._deleting, now_ms - NEWS_KEPT_MS)
+        yield from progress_steps(self._deleting, now_ms - WALKS_KEPT_MS)
         yield from self._changes(horizons.changes)
         yield from self._dispatches(horizons.closed)
+        yield from self._by_id("drafts", "expires_ms < ?", now_ms)
         yield from self._instances(horizons.closed)
         yield from self._removed_checks(horizons.closed)
         if self._database.sqlite:

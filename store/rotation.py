@@ -22,6 +22,8 @@ from store.alert_tables import AlertChannel
 from store.audit import leave_out
 from store.batches import overrides_cell
 from store.check_secrets import cell_of
+from store.draft_tables import Draft
+from store.drafts import draft_cell
 from store.heartbeat_rows import token_cell
 from store.journey_tables import Batch, OrganizationVariable
 from store.key_material import KeyringError, new_secret, read_key_file, replace_key_file
@@ -44,6 +46,7 @@ SECRETS: Sequence[tuple[Any, Any, Any, Callable[[Any], Cell]]] = (
         lambda row: variable_cell(row.organization_id, row.id),
     ),
     (Batch, Batch.overrides, Batch.id, lambda row: overrides_cell(row.organization_id, row.id)),
+    (Draft, Draft.secrets, Draft.id, lambda row: draft_cell(row.organization_id, row.id)),
 )
 """Every column that holds secrets: its table, its key, and the cell of a row."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store import alert_tables as alert_tables  # whoever has these tables has those
 from store import artifact_tables as artifact_tables
 from store import audit_tables as audit_tables
+from store import draft_tables as draft_tables
 from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables
 from store import people_tables as people_tables

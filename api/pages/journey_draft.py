@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ import yaml
 from werkzeug.datastructures import MultiDict
 
 from api.errors import Invalid
-from api.pages.schema_fields import Field, NotJsonError, fields_of, step_fields
+from api.pages.schema_fields import Field, NotReadError, fields_of, step_fields
+from api.pages.typed_secrets import Swap, swapped_headers
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
 from journeys.registry import STEP_TYPES
-from model.secrets import MASK
+from model.secrets import MASK, split
 
 SHOWN = ("name", "base_url", "locations", "tags", "interval", "cron", "timezone", "timeout")
 MORE = ("description", "runbook_url", "degraded_ms", "user_agent", "viewport", "extra_headers", "retries")
@@ -115,6 +117,17 @@ class Draft:
             raise Invalid(wrong)
         return found
 
+    def swap_secrets(self, swap: Swap) -> None:
+        """Variables, headers that look secret, and seeds of one-time codes."""
+        for at, row in enumerate(self.variables):
+            if row.get("value"):
+                row["value"] = swap(f"variables.{at}", row["value"])
+        _swap_headers(self.fields, "extra_headers", "extra_headers", swap)
+        for at, step in enumerate(self.steps):
+            _swap_headers(step, "headers", f"steps.{at}.headers", swap)
+            for secret in split({"steps": [{"secret": step.get("secret") or None}]})[1].values():
+                step["secret"] = swap(f"steps.{at}.secret", secret)
+
     def places(self, wrong: Mapping[str, Any]) -> dict[str, str]:
         """A message for each field of the form, by its name there: those of parts of a field stand at the field, those
         of a variable's value at its row."""
@@ -166,6 +179,16 @@ def _step(place: int, texts: Texts, wrong: dict[str, list[str]]) -> dict[str, An
 def _read(known: Field, text: str, path: str, wrong: dict[str, list[str]]) -> Any:
     try:
         return known.read(text)
-    except NotJsonError as error:
+    except NotReadError as error:
         wrong[path] = [str(error)]
         return None
+
+
+def _swap_headers(texts: Texts, name: str, place: str, swap: Swap) -> None:
+    """Of headers typed as JSON; what is none is left as it is, for its typist to mend."""
+    try:
+        found = json.loads(texts.get(name) or "null")
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict) and found:
+        texts[name] = json.dumps(swapped_headers(found, place, swap), ensure_ascii=False, indent=2)

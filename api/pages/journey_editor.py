@@ -12,10 +12,12 @@ from api.access import Scope
 from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, PlanLimit
 from api.families import JOURNEY
+from api.pages import typed_secrets
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.rendering import go_to, render
 from api.pages.schema_fields import step_fields
+from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from journeys.recording.script import Line, NoScriptError, read_script
 from journeys.registry import STEP_TYPES
@@ -59,6 +61,7 @@ def change_journey(journey_id: str) -> Response:
 
 def _pressed(here: str, journey_id: str | None) -> Response:
     draft, button = Draft.of_form(request.form), request.form.get("do", "save")
+    put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     if button == "import":
         return _imported(here, draft)
     if button == "yaml":
@@ -114,7 +117,7 @@ def _form(
     notes: Sequence[Line] = (),
     imported: int | None = None,
 ) -> Response:
-    places = draft.places(wrong or {})
+    places, typed = draft.places(wrong or {}), hide(draft)
     known = {*FIELDS, "script"}
     return render(
         "journey_edit.html",
@@ -123,6 +126,7 @@ def _form(
         here_path=here,
         new=here == _NEW,
         draft=draft,
+        typed=typed,
         types=list(STEP_TYPES),
         fields=FIELDS,
         shown=SHOWN,
@@ -135,6 +139,7 @@ def _form(
             if name not in known and not name.startswith(("steps.", "variables."))
         },
         yaml=draft.as_yaml(),
+        show_yaml=request.form.get("do") == "yaml",
         script=request.form.get("script", "") if "script" in places else "",
         touched=touched,
         left=left,

@@ -26,6 +26,7 @@ from api.pages.strip import strip
 from api.pages.summaries import summaries
 from api.pages.verdicts import verdict
 from api.pages.walked import Walked, walked
+from api.pages.walking import all_walking
 from api.pages.words import counted
 from api.run_shape import detail_of
 from api.services import services
@@ -34,7 +35,6 @@ from model.health import Health
 from model.times import HOUR_MS, iso, parse_iso
 from model.uptime import total
 from store.alerts import AlertFilter, list_alerts
-from store.check_secrets import whole_definition
 from store.overview import Hour, Standing, hours_of, standings
 from store.runs import RunFilter, last_runs, list_runs
 from store.tables import Check, Run
@@ -170,17 +170,8 @@ def mute(journey_id: str) -> Response:
 @page(Scope.WRITE)
 def clone(journey_id: str) -> Response:
     """A copy, paused, with its secrets."""
-    state = services()
-    with state.database.read(visitor().caller.organization_id) as session:
-        check = checks.find(JOURNEY, session, journey_id)
-        whole = {name: value for name, value in whole_definition(state.keyring, check).items() if value is not None}
-        whole |= {
-            "name": f"{check.name[: MAX_NAME - 7]} (copy)",
-            "status": "paused",
-            "locations": list(check.locations),
-        }
     try:
-        made = checks.made(JOURNEY, whole).get_json()["data"]
+        made = checks.cloned(JOURNEY, journey_id)
     except (Invalid, Conflict, PlanLimit) as error:
         return _page(journey_id, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{made['id']}?done=cloned")
@@ -232,7 +223,9 @@ def _page(
             timings=step_timings([(run, detail_of(run).steps) for run in runs]),
             strip=strip(listed, now_ms),
             entries=[entry for entry in listed if isinstance(entry, Run)][:12],
-            under_way=runs_under_way(session, check.id),
+            walking=(walks := all_walking(session, check.id)),
+            asked=(asked := {run.id: run for run in runs_under_way(session, check.id)}),
+            waiting=[run for run in asked.values() if run.id not in {walk.run_id for walk in walks}],
             alerts=summaries(session, alerts, now_ms),
             more_alerts=total_alerts - len(alerts),
             muted_ms=muted_ms if muted_ms > now_ms else 0,

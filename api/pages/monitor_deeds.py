@@ -65,6 +65,15 @@ def mute(monitor_id: str) -> Response:
     return _changed(monitor_id, {"muted_until": iso(now_ms + MUTES[wanted])})
 
 
+@pages.post("/monitors/<monitor_id>/clone")
+@page(Scope.WRITE)
+def clone(monitor_id: str) -> Response:
+    """A copy, paused, with its secrets; to its form."""
+    _as_over_rest(monitor_id)
+    made = checks.cloned(MONITOR, monitor_id)
+    return go_to(f"/monitors/{made['id']}/edit")
+
+
 @pages.post("/monitors/<monitor_id>/delete")
 @page(Scope.WRITE)
 def delete(monitor_id: str) -> Response:

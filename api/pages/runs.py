@@ -5,30 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from alerts.explaining import Explained, decisions_of
 from alerts.payload import target_of
 from api.access import Scope
+from api.artifact_links import LASTS_MS, artifact_path
 from api.errors import NotFound
 from api.pages.changes import subject
 from api.pages.evidence import compared
 from api.pages.gate import page, visitor
-from api.pages.rendering import render
+from api.pages.rendering import go_to, render
 from api.pages.summaries import runbook_of
 from api.pages.verdicts import verdict
 from api.pages.walked import walked
+from api.pages.walking import walking
 from api.pages.waterfall import waterfall
 from api.run_shape import detail_of
 from api.services import services
+from api.trace_viewer import viewer_link
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
 from model.outcome import RunStatus
 from store.alert_reading import alerts_of_run, channel_names, checks_by_ids, probe_name, rule_names
 from store.alert_tables import Alert
 from store.alerts import get_alert
+from store.artifact_tables import Artifact
+from store.artifacts import artifacts_of_run
 from store.neighbouring_runs import runs_around
 from store.runs import run_by_id
 from store.sessions import EVERY_ORGANIZATION
@@ -81,6 +86,8 @@ def run(run_id: str) -> Response:
             check=check,
             detail=(detail := detail_of(found)),
             walked=walked(session, found, detail),
+            viewer=viewer_link(state.settings, request.host, "/") is not None,
+            walking=None if RunStatus(found.status).terminal else walking(session, found.id),
             target=target_of(check.definition) if check is not None else None,
             probe=probe_name(session, found.probe_id) or found.probe_id,
             runbook=runbook_of(check),
@@ -104,6 +111,29 @@ def run(run_id: str) -> Response:
             unfinished=not RunStatus(found.status).terminal,
             now_ms=now_ms,
         )
+
+
+@pages.get("/runs/<run_id>/trace")
+@page(Scope.READ)
+def trace(run_id: str) -> Response:
+    """On to the viewer, with a link that opens the run's trace for five minutes."""
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        found = run_by_id(session, run_id) if looks_like_id(run_id, "run") else None
+        kept = None if found is None else next(iter(_traces(session, found)), None)
+        if found is None or kept is None:
+            raise NotFound("This run has no trace, or it has made room for newer ones")
+        until_ms = state.database.now_ms(session) + LASTS_MS
+    link = viewer_link(state.settings, request.host, artifact_path(state.keyring, kept.id, until_ms))
+    if link is None:
+        return go_to(f"/runs/{found.id}#trace")
+    answer = go_to(link)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+def _traces(session: Session, run: Run) -> list[Artifact]:
+    return [each for each in artifacts_of_run(session, run.id) if each.type == "trace"]
 
 
 def _decisions(run: Run) -> list[Explained]:

@@ -11,20 +11,25 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from api.pages.spans import seconds_of, span_text
 from journeys.registry import STEP_TYPES
 
 COMMON = ("name", "timeout", "frame")
 """What every step has: shown after its own fields."""
+YES = "yes"
+"""What a ticked box sends."""
 _LONG = frozenset({"body", "content_base64", "description"})
 
 
-class NotJsonError(ValueError):
-    """What was typed into a field for JSON is none; the text is a sentence."""
+class NotReadError(ValueError):
+    """What was typed into a field can't be read as what it is for; the text is a sentence."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """`kind`: text, long, number, choice, list (parted by commas) or json. `default`: a choice's, as text."""
+    """`kind`: text, long, number, choice, list (parted by commas), json; or what a form makes of one of these: flag (a
+    box to tick), pairs (`name: value` a line), span (a stretch of time, in seconds), secret. `default`: a choice's, as
+    text. `words`: what it is called, where its name does not say it."""
 
     name: str
     kind: str
@@ -32,30 +37,44 @@ class Field:
     choices: Sequence[str] = ()
     default: str = ""
     about: str = ""
+    words: str = ""
 
     @property
     def label(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        said = self.words or self.name.replace("_", " ").capitalize()
+        return re.sub(r"\burl\b", "URL", said, flags=re.IGNORECASE)
 
     def read(self, text: str) -> Any:
-        """What a document holds for this text; None: nothing. NotJsonError."""
+        """What a document holds for this text; None: nothing. NotReadError."""
         if self.kind == "list":
             return [part for part in (part.strip() for part in text.split(",")) if part]
+        if self.kind == "flag":
+            return text == YES
         if not text.strip() and (not self.required or self.kind in ("number", "json")):
             return None
         if self.kind == "number":
             return _number(text.strip())
+        if self.kind == "span":
+            return seconds_of(text)
+        if self.kind == "pairs":
+            return _pairs(text)
         if self.kind == "json":
             try:
                 return json.loads(text)
             except (ValueError, RecursionError):
-                raise NotJsonError("is not JSON") from None
+                raise NotReadError("is not JSON") from None
         return text.replace("\r\n", "\n")
 
     def write(self, value: Any) -> str:
         """The text for a document's value."""
         if value is None or (self.kind == "json" and value in ({}, [])):
             return ""
+        if self.kind == "flag":
+            return YES if value else ""
+        if self.kind == "span":
+            return span_text(value)
+        if self.kind == "pairs":
+            return "\n".join(f"{name}: {inner}" for name, inner in value.items())
         if self.kind == "list":
             return ", ".join(map(str, value))
         if self.kind == "json":
@@ -100,7 +119,19 @@ def _field(name: str, given: Mapping[str, Any], required: bool) -> Field:
         case "array" if chosen.get("items", {}).get("type") == "string":
             return Field(name, "list", **facts)
         case _:
-            return Field(name, "json", **facts)
+            return Field(name, "json", default=json.dumps(default) if isinstance(default, bool) else "", **facts)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip():
+            raise NotReadError(f"line {number} is not a name, a colon and a value")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def _number(text: str) -> Any:

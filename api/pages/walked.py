@@ -17,7 +17,7 @@ from store.artifacts import artifacts_of_run
 from store.checks import definition_at
 from store.tables import Run
 
-_STATES = {"success": ("up", "passed"), "failed": ("down", "failed"), "skipped": ("unknown", "skipped")}
+STATES = {"success": ("up", "passed"), "failed": ("down", "failed"), "skipped": ("unknown", "skipped")}
 _FILES = {"trace": "Trace", "har": "Network (HAR)", "console": "Console"}
 _MOST_SUBJECT = 120
 
@@ -75,11 +75,11 @@ def walked(session: Session, run: Run, detail: Detail) -> Walked | None:
 
 
 def _step(step: StepResult, written: Sequence[Mapping[str, Any]], shots: Mapping[str, str]) -> WalkedStep:
-    css, word = _STATES[step.status]
+    css, word = STATES[step.status]
     return WalkedStep(
         number=step.index + 1,
         type=step.type.replace("_", " "),
-        about=_about(step, written),
+        about=about(step.index, step.type, written),
         name=step.name,
         css=css,
         word=word,
@@ -89,12 +89,12 @@ def _step(step: StepResult, written: Sequence[Mapping[str, Any]], shots: Mapping
     )
 
 
-def _about(step: StepResult, written: Sequence[Mapping[str, Any]]) -> str:
-    """The field of the step's definition that tells it from its like; empty when the journey says otherwise by now."""
-    known = STEP_TYPES.get(step.type)
-    if known is None or step.index >= len(written) or written[step.index].get("type") != step.type:
+def about(index: int, kind: str, written: Sequence[Mapping[str, Any]]) -> str:
+    """The field of a step's definition that tells it from its like; empty when the journey says otherwise by now."""
+    known = STEP_TYPES.get(kind)
+    if known is None or index >= len(written) or written[index].get("type") != kind:
         return ""
-    subject = written[step.index].get(known.subject)
+    subject = written[index].get(known.subject)
     return "" if subject is None else str(subject)[:_MOST_SUBJECT]
 
 

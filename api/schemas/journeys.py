@@ -11,7 +11,7 @@ from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.examples import JOURNEY, NEW_JOURNEY
 from api.schemas.monitors import Facts
 from api.schemas.partial import change_of
-from api.schemas.runs import Milliseconds, RunErrorShape, Status
+from api.schemas.runs import Milliseconds, RunErrorShape, Status, WalkShape
 from journeys.definition import JourneyCheck
 from journeys.variables import Variables
 from model.fields import LocationName, Name
@@ -143,6 +143,7 @@ class BatchRunShape(AskedRun):
     completed_at: Time | None
     duration_ms: Milliseconds | None
     error: RunErrorShape | None
+    progress: Annotated[WalkShape | None, Field(description="How far it has come while a probe walks it")]
     url: Annotated[str, Field(description="The page of the run")]
 
 

@@ -34,13 +34,13 @@ class PhaseTimes(Shape):
 class RunMetrics(PhaseTimes):
     """Phases of the last request; of a journey, what the browser measured of the last page too."""
 
-    load_ms: Milliseconds | SkipJsonSchema[None] = None
-    lcp_ms: Annotated[
-        Milliseconds | SkipJsonSchema[None],
-        Field(description="Journeys: when the page's largest part was painted"),
-    ] = None
+    load_ms: Milliseconds | None = None
+    lcp_ms: Annotated[Milliseconds | None, Field(description="Journeys: when the page's largest part was painted")] = (
+        None
+    )
     cls: Annotated[
-        float | SkipJsonSchema[None], Field(ge=0, description="Journeys: how much the page's layout shifted, no unit")
+        Annotated[float, Field(ge=0)] | None,
+        Field(description="Journeys: how much the page's layout shifted, no unit"),
     ] = None
 
 
@@ -89,10 +89,45 @@ class Run(Shape):
     probe_id: str | None
 
 
+class StepUnderWay(Shape):
+    """A step that has not ended."""
+
+    index: Annotated[int, Field(ge=0)]
+    type: str
+    name: str | None
+
+
+class WalkShape(Shape):
+    """How far a journey has come that is walked right now: a hint, until the run has ended."""
+
+    attempt: Annotated[int, Field(ge=1)]
+    started_at: Annotated[Time, Field(description="When this attempt began")]
+    total: Annotated[int, Field(ge=0, description="How many steps the journey has")]
+    ended: Annotated[int, Field(ge=0)]
+    step: Annotated[StepUnderWay | None, Field(description="The one under way; null when the last has ended")]
+
+
+class WalkedStepShape(StepUnderWay):
+    """A step that has ended."""
+
+    status: Literal["success", "failed", "skipped"]
+    duration_ms: Milliseconds | None
+
+
+class WalkDetail(WalkShape):
+    """The same with the steps that have ended in this attempt."""
+
+    steps: list[WalkedStepShape]
+
+
 class RunDetail(Run):
     """A run with all it found."""
 
     metrics: RunMetrics
+    progress: Annotated[
+        WalkDetail | None,
+        Field(description="Journeys: how far it has come while a probe walks it; null before and after"),
+    ] = None
     assertions: list[AssertionShape]
     attempts: list[AttemptShape]
     response: Annotated[

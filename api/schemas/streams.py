@@ -13,6 +13,10 @@ data: {"id":"run_xyz789","monitor_id":"mon_abc123","status":"failed","location":
 id: 4712
 event: alert
 data: {"event":"triggered","id":"alr_01hm5k3v2axyz","status":"triggered","severity":"critical",…}
+
+id: 4713
+event: progress
+data: {"id":"run_xyz790","journey_id":"jny_abc123","location":"us-east","progress":{"total":7,"ended":2,…}}
 """
 
 

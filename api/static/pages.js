@@ -120,7 +120,7 @@
   function heard(event) {
     const told = JSON.parse(event.data);
     const here = [told.id, told.monitor_id, told.journey_id].some((id) => id && location.pathname.includes(id));
-    if (here || event.type !== "run" || told.state_changed) within(SOON_MS);
+    if (here || !["run", "progress"].includes(event.type) || told.state_changed) within(SOON_MS);
   }
 
   function listen() {
@@ -133,7 +133,7 @@
       streaming = false; // the browser tries again by itself, unless it was refused
       within(EVERY_MS);
     };
-    for (const kind of ["run", "alert", "gap"]) stream.addEventListener(kind, heard);
+    for (const kind of ["run", "alert", "gap", "progress"]) stream.addEventListener(kind, heard);
   }
 
   function follow() {

@@ -12,7 +12,7 @@ from alerts.messages.inert import inert
 from cli.ci.results import JourneyResult, summary
 from cli.tables import cell
 
-_WORDS = {"success": "passed", "failed": "failed", "unknown": "not measured", "running": "not finished"}
+_WORDS = {"success": "passed", "unknown": "not measured"}
 _MARKS = {"success": "✓", "failed": "✗", "skipped": "-"}
 
 
@@ -27,14 +27,31 @@ def print_results(console: Console, results: Sequence[JourneyResult], *, steps: 
 
 def headline(result: JourneyResult) -> Text:
     """`■ failed  Login (us-east)  3.2 s  step 4 click …`"""
-    shown = result.status if result.ended else "running"
-    mark = str(cell(shown)).partition(" ")[0]
-    line = Text.assemble((f"{mark} {_WORDS[shown]}", cell(shown).style), "  ", (inert(result.title), "bold"))
+    line = Text.assemble(state(result, "not finished"), "  ", (inert(result.title), "bold"))
     if result.duration_ms is not None:
         line.append(f"  {result.duration_ms / 1000:.1f} s")
     if result.status != "success":
         line.append(f"  {inert(result.reason, 500)}")
     return line
+
+
+def state(result: JourneyResult, unfinished: str | None = None) -> Text:
+    """`● passed`: shape, colour and word. `unfinished`: the word in place of `queued` and `running`."""
+    shown = cell(result.status)
+    word = _WORDS.get(result.status, result.status) if result.ended else unfinished or result.status
+    return Text(f"{str(shown).partition(' ')[0]} {word}", style=shown.style)
+
+
+def on_the_way(result: JourneyResult) -> str:
+    """`step 3 of 7: Pay`, while a probe walks it and says so."""
+    progress = result.progress
+    if result.ended or progress is None:
+        return ""
+    again = f"attempt {progress['attempt']}, " if progress["attempt"] > 1 else ""
+    step = progress["step"]
+    if step is None:
+        return f"{again}{progress['ended']} of {progress['total']} steps have ended"
+    return f"{again}step {step['index'] + 1} of {progress['total']}: {inert(step['name'] or step['type'], 60)}"
 
 
 def step_lines(result: JourneyResult) -> list[str]:

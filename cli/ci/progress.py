@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.messages.inert import inert
+from cli.ci.lines import on_the_way, state
 from cli.ci.results import JourneyResult
-from cli.tables import cell
 
 
 def shown(console: Console, looks: Iterable[Sequence[JourneyResult]]) -> Sequence[JourneyResult]:
@@ -23,7 +23,7 @@ def _live(console: Console, looks: Iterable[Sequence[JourneyResult]]) -> Sequenc
     last: Sequence[JourneyResult] = ()
     with Live(console=console, transient=True) as live:
         for last in looks:
-            live.update(_table(last, most=max(3, console.height - 3)))
+            live.update(_table(last, most=max(3, console.height - 3)), refresh=True)
     return last
 
 
@@ -32,8 +32,8 @@ def _table(results: Sequence[JourneyResult], most: int) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     rows = sorted(results, key=lambda result: result.ended)
     for result in rows[:most]:
-        seconds = "" if result.duration_ms is None else f"{result.duration_ms / 1000:.1f} s"
-        table.add_row(cell(result.status), inert(result.name), inert(result.location), seconds)
+        so_far = on_the_way(result) if result.duration_ms is None else f"{result.duration_ms / 1000:.1f} s"
+        table.add_row(state(result), inert(result.name), inert(result.location), so_far)
     ended = sum(result.ended for result in results)
     table.add_row(Text(f"{ended} of {len(results)} have ended", style="dim"))
     return table
@@ -46,6 +46,6 @@ def _plain(console: Console, looks: Iterable[Sequence[JourneyResult]]) -> Sequen
         for result in last:
             key = result.run_id or result.title
             if told.get(key, "queued") != result.status:
-                console.print(Text.assemble(cell(result.status), f"  {inert(result.title)}"), soft_wrap=True)
+                console.print(Text.assemble(state(result), f"  {inert(result.title)}"), soft_wrap=True)
             told[key] = result.status
     return last

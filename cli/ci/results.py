@@ -38,7 +38,8 @@ class Artifact:
 @dataclass(frozen=True)
 class JourneyResult:
     """One journey at one location. `unknown`: not measured, whatever the reason; `error` says it. `steps` as
-    `GET /v1/runs/:id/steps` has them. `url`: the page of the run."""
+    `GET /v1/runs/:id/steps` has them; `progress`, while it runs, as `GET /v1/batches/:id` has it. `url`: the page of
+    the run."""
 
     name: str
     location: str
@@ -48,6 +49,7 @@ class JourneyResult:
     duration_ms: float | None = None
     started_at: str | None = None
     error: Mapping[str, str] | None = None
+    progress: Mapping[str, Any] | None = None
     url: str | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     artifacts: Sequence[Artifact] = ()
@@ -112,5 +114,6 @@ def of_api(run: Mapping[str, Any], fallback: JourneyResult | None = None) -> Jou
         duration_ms=run.get("duration_ms"),
         started_at=run.get("started_at"),
         error=run.get("error"),
+        progress=run.get("progress"),
         url=run.get("url") or known.url,
     )

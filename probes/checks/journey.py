@@ -16,4 +16,4 @@ async def run(check: JourneyCheck, context: RunContext) -> Outcome:
         return Outcome(RunStatus.UNKNOWN, error=RunError(ErrorCode.INTERNAL, "this probe has no browser"))
     definition = check.model_dump_json(by_alias=True, exclude_none=True).encode()
     left_s = context.deadline - asyncio.get_running_loop().time()
-    return await context.browsers.walk(definition, context.run_id, left_s, context.overrides)
+    return await context.browsers.walk(definition, context.run_id, left_s, context.overrides, context.on_step)

@@ -99,11 +99,11 @@ class _Conversation:
             ttfb_ms=_rounded(self.ttfb_ms),
         )
 
-    def response(self, *, failed: bool) -> dict[str, Any]:
+    def response(self, *, with_body: bool) -> dict[str, Any]:
         shown: dict[str, Any] = {"remote_ip": self.remote_ip, "bytes": len(self.read)}
         if self.certificate is not None:
             shown["certificate"] = self.certificate.shown()
-        if failed and self.read:
+        if with_body and self.read:
             shown["body"] = self.read[:_KEPT_BODY].decode(errors="replace")
         return shown
 
@@ -127,7 +127,7 @@ async def run(check: TcpCheck, context: RunContext) -> Outcome:
         broken = await _bounded(check, context, peer, seen)
     finally:
         peer.close()
-    return await _outcome(check, seen, broken, _elapsed_ms(started))
+    return await _outcome(check, seen, broken, _elapsed_ms(started), asked=context.body_bytes > 0)
 
 
 async def _bounded(check: TcpCheck, context: RunContext, peer: Peer, seen: _Conversation) -> RunError | None:
@@ -178,8 +178,11 @@ async def _talk(check: TcpCheck, context: RunContext, peer: Peer, seen: _Convers
                 return
 
 
-async def _outcome(check: TcpCheck, seen: _Conversation, broken: RunError | None, elapsed_ms: float) -> Outcome:
-    """`broken`: what ended the conversation; without it the assertions decide."""
+async def _outcome(
+    check: TcpCheck, seen: _Conversation, broken: RunError | None, elapsed_ms: float, *, asked: bool
+) -> Outcome:
+    """`broken`: what ended the conversation; without it the assertions decide. `asked`: somebody wants to see what was
+    read, whether it passed or not."""
     answer = None
     if broken is None:
         answer = Answer(
@@ -195,7 +198,7 @@ async def _outcome(check: TcpCheck, seen: _Conversation, broken: RunError | None
         metrics=seen.metrics(),
         error=error,
         assertions=results,
-        response=seen.response(failed=error is not None),
+        response=seen.response(with_body=asked or error is not None),
     )
 
 

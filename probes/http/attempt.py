@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from model.answer import Answer
 from model.errors import status_for
@@ -29,7 +30,9 @@ _CUT = "…"
 async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResult | None) -> Outcome:
     """The outcome by the context's deadline. `implied`: the status assertion of a definition that has none, with
     the expected value; it is held against the answer like the others."""
-    seen = await visit(check.plan, context.run_id, egress=context.egress, http=context.http, deadline=context.deadline)
+    kept = max(KEPT_OF_A_BODY, context.body_bytes)
+    plan = check.plan if check.plan.keep >= kept else replace(check.plan, keep=kept)
+    seen = await visit(plan, context.run_id, egress=context.egress, http=context.http, deadline=context.deadline)
     exchange = seen.exchange if seen.exchange is not None and seen.exchange.answered else None
     facts = facts_of_chain(exchange.certificates) if exchange is not None else None
     answer = _answer(check, seen, exchange, facts) if exchange is not None and seen.failure is None else None
@@ -46,7 +49,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
         metrics=seen.metrics,
         error=error,
         assertions=tuple(results),
-        response=None if exchange is None else _response(exchange, facts, failed=error is not None),
+        response=None if exchange is None else _response(exchange, facts, kept if error or context.body_bytes else 0),
         redirects=seen.redirects,
     )
 
@@ -78,8 +81,8 @@ def _implied(implied: AssertionResult | None, answer: Answer | None) -> Sequence
     return (AssertionResult(implied.type, implied.operator, implied.expected, actual, passed),)
 
 
-def _response(exchange: Exchange, facts: CertificateFacts | None, *, failed: bool) -> dict[str, object]:
-    """The run's `response`: bounded, and with the body's beginning only of a failed run."""
+def _response(exchange: Exchange, facts: CertificateFacts | None, body_bytes: int) -> dict[str, object]:
+    """The run's `response`: bounded, with so much of the body; 0: a run that passed, and nobody asked."""
     headers = exchange.headers()
     shown: dict[str, object] = {
         "status_code": exchange.status,
@@ -90,8 +93,8 @@ def _response(exchange: Exchange, facts: CertificateFacts | None, *, failed: boo
     }
     if facts is not None:
         shown["certificate"] = facts.shown()
-    if failed:
-        shown["body"] = _decoded(exchange.body[:KEPT_OF_A_BODY], headers)
+    if body_bytes:
+        shown["body"] = _decoded(exchange.body[:body_bytes], headers)
     return shown
 
 

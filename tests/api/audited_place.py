@@ -18,6 +18,7 @@ from tests.api.conftest import Client, MakeKey
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.pages.world import Browser, add_alert
 from tests.api.people import Crowd
+from tests.api.test_fleet import come_online
 from tests.api.test_monitors import url_monitor
 from tests.conftest import Clock
 from tests.telemetry.reporting import Reports, event, make_project
@@ -70,6 +71,16 @@ class Place:
 
     def probe(self) -> str:
         return self.made("/v1/probes", {"name": "p", "location": "eu-west"})
+
+    def online(self) -> None:
+        """A probe at `local` that is there."""
+        probe = self.owner.data("POST", "/v1/probes", {"name": "here", "location": "local"}, status=201)
+        come_online(self.database, self.organization, probe, self.clock, probe["id"])
+
+    def draft(self) -> str:
+        """A monitor that is being tried out."""
+        self.online()
+        return str(self.owner.data("POST", "/v1/monitors/try?wait=0", url_monitor(), status=202)["id"])
 
     def page(self) -> str:
         """A public status page with nothing on it."""

@@ -9,6 +9,7 @@ from alerts.acknowledge_links import acknowledge_url
 from tests.api.audited_alerting import DEEDS_ON_ALERTING_PAGES
 from tests.api.audited_people import DEEDS_OF_PEOPLE
 from tests.api.audited_place import HOOK, POST, WINDOW, Deed, Place, Rest
+from tests.api.audited_rooms import DEEDS_IN_ROOMS
 from tests.api.conftest import PUBLIC_URL
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import url_monitor
@@ -19,6 +20,9 @@ CHANGES_NOTHING = {
     ("POST", "/v1/probe/lease"): "what probes measure is data, told by the runs themselves",
     ("POST", "/v1/probe/results"): "what probes measure is data, told by the runs themselves",
     ("PUT", "/v1/probe/artifacts/<sha256>"): "what probes measure is data, told by the runs themselves",
+    ("POST", "/status/<slug>/subscribe"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/status/<slug>/confirm/<token>"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/v1/events"): "what SDKs send is data, told by the events themselves",
     ("POST", "/v1/traces"): "what SDKs send is data, told by the spans themselves",
     ("POST", "/v1/otlp/traces"): "what SDKs send is data, told by the spans themselves",
@@ -26,9 +30,6 @@ CHANGES_NOTHING = {
     ("POST", "/v1/ingest"): "what SDKs send is data, told by the items themselves",
     ("POST", "/v1/releases"): "what a build says is data, told by the list of releases",
     ("POST", "/v1/sourcemaps"): "what a build hands in is data, told by the frames that it maps",
-    ("POST", "/status/<slug>/subscribe"): "strangers ask for mails: nothing of the organization's changes",
-    ("POST", "/status/<slug>/confirm/<token>"): "strangers ask for mails: nothing of the organization's changes",
-    ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/ping/<token>"): "a ping is data, told by the run that it makes",
     ("POST", "/ping/<token>/<signal>"): "a ping is data, told by the run that it makes",
 }
@@ -82,6 +83,11 @@ def on_a_status_page(path: str, action: str, fields: dict[str, str]) -> Deed:
     return prepare
 
 
+def try_out(place: Place) -> Callable[[], Any]:
+    place.online()
+    return lambda: place.owner("POST", "/v1/monitors/try?wait=0", url_monitor())
+
+
 def run_tag(place: Place) -> Callable[[], Any]:
     place.journey()
     return lambda: place.owner("POST", "/v1/journeys/run-tag/smoke")
@@ -97,6 +103,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("PUT", "/v1/monitors/<monitor_id>"): (Rest("PUT", "/v1/monitors/{monitor}", {"name": "N"}), "monitor.updated"),
     ("DELETE", "/v1/monitors/<monitor_id>"): (Rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
     ("POST", "/v1/monitors/<monitor_id>/run"): (Rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
+    ("POST", "/v1/monitors/try"): (try_out, "monitor.tried"),
     ("POST", "/v1/journeys"): (Rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
     ("PUT", "/v1/journeys/<journey_id>"): (Rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
     ("DELETE", "/v1/journeys/<journey_id>"): (Rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),
@@ -193,6 +200,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/ack/<link>"): (follow_link, "alert.acknowledged"),
     **DEEDS_OF_PEOPLE,
     **DEEDS_ON_ALERTING_PAGES,
+    **DEEDS_IN_ROOMS,
 }  # fmt: skip
 """What each route that changes something is told as, and how to have it done once."""
 SWITCHES = {("POST", "/v1/organizations/<organization_id>/switch"), ("POST", "/account/organization")}

@@ -69,7 +69,7 @@ def test_progress_is_a_line_for_each_change_and_not_among_the_results(owner: Cli
     ends(Browse="success", Buy="failed")
     result = wait_for_smoke()
     assert [line for line in result.stderr.splitlines() if not line.startswith("note: ")] == [
-        "● success  Browse (local)",
+        "● passed  Browse (local)",
         "■ failed  Buy (local)",
     ]
 

@@ -27,6 +27,13 @@ def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     assert "hunter2" not in str(refused.value)
 
 
+def test_two_settings_that_do_not_go_together_are_both_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACER_PUBLIC_URL", "https://tracer.example")
+    monkeypatch.setenv("TRACER_TRACES_URL", "https://tracer.example:8443")
+    with pytest.raises(SettingsError, match=r"^TRACER_TRACES_URL must have another host than TRACER_PUBLIC_URL"):
+        read_settings()
+
+
 @pytest.mark.parametrize("url", ["postgres://db/x", "postgresql://db/x", "sqlite:////var/lib/tracer/tracer.db"])
 def test_both_kinds_of_store_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("TRACER_DATABASE_URL", url)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import uvloop
+from pydantic import BaseModel, Field
 
 from egress.resolver import Resolver
 from model.definition import CheckDefinition
@@ -36,13 +37,19 @@ class ScriptedCheck(CheckDefinition):
     assertion_types: ClassVar[frozenset[str]] = frozenset()
 
 
+class ScriptedStep(BaseModel):
+    type: str
+    name: str | None = None
+
+
 class ScriptedJourney(ScriptedCheck):
     kind: ClassVar[Literal["network", "browser", "heartbeat"]] = "browser"
     journey: Literal[True]
+    steps: list[ScriptedStep] = Field(default_factory=list)
 
 
 class ScriptedEngine:
-    """`scripts` by the name a definition gives; `started` has (run id, version-independent name) of each attempt."""
+    """`scripts` by the name a definition gives; `started` has the run id of each attempt, `runs` what was leased."""
 
     types = ("test",)
     browser_slots = 0
@@ -51,6 +58,7 @@ class ScriptedEngine:
         self.scripts: dict[str, Script] = {"pass": _pass, **scripts}
         self.started: list[str] = []
         self.parsed = 0
+        self.runs: dict[str, HeldRun] = {}
         self._news = asyncio.Condition()
 
     def parse(self, raw: bytes) -> CheckDefinition:
@@ -60,6 +68,7 @@ class ScriptedEngine:
     async def run(self, check: CheckDefinition, run: HeldRun, deadline: float) -> Outcome:
         assert isinstance(check, ScriptedCheck)
         self.started.append(run.run_id)
+        self.runs[run.run_id] = run
         async with self._news:
             self._news.notify_all()
         return await self.scripts[check.script](check, run.run_id)

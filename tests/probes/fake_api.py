@@ -21,10 +21,12 @@ from model.protocol import (
     LeasedCheck,
     LeasedRun,
     LeaseRequest,
+    ProgressBatch,
     Refusal,
     Result,
     ResultAnswer,
     ResultBatch,
+    RunProgress,
 )
 
 KEY = "tprb_test_key_0123456789abcdef"
@@ -59,6 +61,11 @@ class FakeApi:
         self.artifacts: dict[str, bytes] = {}
         self.heard: list[str] = []
         self.artifacts_away: int | None = None
+        self.listens = True
+        self.progress: list[RunProgress] = []
+        self.told = 0
+        self.hears_slowly = asyncio.Event()
+        self.hears_slowly.set()
         self.cancelled: list[str] = []
         self.changed: list[str] = []
         self.stopping: set[str] = set()
@@ -85,6 +92,8 @@ class FakeApi:
         app = web.Application(client_max_size=self.max_body)
         app.router.add_post("/v1/probe/lease", self._lease)
         app.router.add_post("/v1/probe/results", self._results)
+        if self.listens:
+            app.router.add_post("/v1/probe/progress", self._progress)
         app.router.add_put("/v1/probe/artifacts/{sha256}", self._artifact)
         self._runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await self._runner.setup()
@@ -237,6 +246,22 @@ class FakeApi:
             self.heard.append(result.run_id)
             self.results.setdefault(result.run_id, result)
             self.accepted_times.setdefault(result.run_id, time.monotonic())
+        await self.wake()
+        return _json(answer)
+
+    async def _progress(self, request: web.Request) -> web.Response:
+        refusal = await self._refusal(request)
+        if refusal is not None:
+            return refusal
+        self.told += 1
+        await self.hears_slowly.wait()
+        answer = ResultAnswer(0)
+        for walk in msgspec.json.decode(await request.read(), type=ProgressBatch).runs:
+            dispatch = self.dispatches.get(walk.dispatch_id)
+            if dispatch is None or dispatch.token != walk.token:
+                answer.refused.append(Refusal(walk.run_id, "stale token"))
+            else:
+                self.progress.append(walk)
         await self.wake()
         return _json(answer)
 

@@ -68,6 +68,11 @@ POST    /alerts/<alert_id>/acknowledge                  page write
 POST    /alerts/<alert_id>/resolve                      page write
 GET     /monitors                                       page read
 GET     /monitors/<monitor_id>                          page read
+GET     /monitors/new                                   page write
+POST    /monitors/new                                   page write
+GET     /monitors/<monitor_id>/edit                     page write
+POST    /monitors/<monitor_id>/edit                     page write
+POST    /monitors/<monitor_id>/clone                    page write
 POST    /monitors/<monitor_id>/delete                   page write
 POST    /monitors/<monitor_id>/mute                     page write
 POST    /monitors/<monitor_id>/pause                    page write
@@ -88,6 +93,7 @@ GET     /probes                                         page read
 POST    /probes                                         page admin
 POST    /probes/<probe_id>/delete                       page admin
 GET     /runs/<run_id>                                  page read
+GET     /runs/<run_id>/trace                            page read
 GET     /settings                                       page read
 GET     /settings/audit                                 page admin
 GET     /settings/organization                          page admin
@@ -135,6 +141,8 @@ POST    /v1/organizations/<organization_id>/switch      people
 
 GET     /v1/monitors                                    read
 POST    /v1/monitors                                    write
+POST    /v1/monitors/try                                write
+GET     /v1/monitors/try/<draft_id>                       write
 GET     /v1/monitors/<monitor_id>                       read
 PUT     /v1/monitors/<monitor_id>                       write
 DELETE  /v1/monitors/<monitor_id>                       write
@@ -192,6 +200,17 @@ POST    /v1/silences                                    write
 GET     /v1/silences/<silence_id>                       read
 DELETE  /v1/silences/<silence_id>                       write
 
+GET     /v1/status-pages                                read
+POST    /v1/status-pages                                write
+GET     /v1/status-pages/<page_id>                      read
+PUT     /v1/status-pages/<page_id>                      write
+DELETE  /v1/status-pages/<page_id>                      write
+GET     /v1/status-pages/<page_id>/updates              read
+POST    /v1/status-pages/<page_id>/updates              write
+GET     /v1/status-pages/<page_id>/updates/<update_id>  read
+PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
+DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
+
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof
 POST    /v1/otlp/traces                                 proof
@@ -214,17 +233,6 @@ PUT     /v1/projects/<project_id>                       write
 DELETE  /v1/projects/<project_id>                       write
 POST    /v1/projects/<project_id>/keys                  write
 DELETE  /v1/projects/<project_id>/keys/<public_key>     write
-
-GET     /v1/status-pages                                read
-POST    /v1/status-pages                                write
-GET     /v1/status-pages/<page_id>                      read
-PUT     /v1/status-pages/<page_id>                      write
-DELETE  /v1/status-pages/<page_id>                      write
-GET     /v1/status-pages/<page_id>/updates              read
-POST    /v1/status-pages/<page_id>/updates              write
-GET     /v1/status-pages/<page_id>/updates/<update_id>  read
-PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
-DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
 GET     /v1/locations                                   read
 GET     /v1/probes                                      read
@@ -251,5 +259,5 @@ GET     /v1/billing/usage                               read
 ACCESS: dict[tuple[str, str], str] = {
     (words[0], words[1]): " ".join(words[2:]) for words in map(str.split, TABLE.splitlines()) if words
 }
-PROBES = ("/v1/probe/lease", "/v1/probe/results", "/v1/probe/artifacts/" + "0" * 64)
+PROBES = ("/v1/probe/lease", "/v1/probe/results", "/v1/probe/progress", "/v1/probe/artifacts/" + "0" * 64)
 """Not Flask's: a probe key opens them, and nothing else does."""

@@ -17,6 +17,7 @@ from alerts.notices import raise_notice
 from api.services import services_of
 from model.evidence import StepResult
 from model.outcome import AssertionResult, Attempt, RunError, RunStatus
+from model.protocol import StepName
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.table_base import Base
@@ -28,6 +29,8 @@ from tests.api.pages.world import MINUTE_MS, add_alert, fail, succeed, tell
 from tests.api.people import Crowd
 from tests.api.test_monitors import url_monitor
 from tests.api.test_runs import finish
+from tests.api.walks import Walker
+from tests.conftest import Clock
 from tests.store.people import sign_in_as
 
 MARK = "zq7xmark"
@@ -41,6 +44,8 @@ NOT_SHOWN = {
     "rollups_day",
     "notifications",
 }
+_JSON_TEXTS = ("steps",)
+"""Columns whose text is a document."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,9 @@ class Spot:
     value: Any
 
     def saying(self, text: str) -> Any:
-        if isinstance(self.value, bytes):
-            return msgspec.json.encode(replaced(msgspec.json.decode(self.value), text))
+        if isinstance(self.value, bytes) or self.column in _JSON_TEXTS:
+            found = msgspec.json.encode(replaced(msgspec.json.decode(self.value), text))
+            return found if isinstance(self.value, bytes) else found.decode()
         return replaced(self.value, text)
 
 
@@ -111,7 +117,8 @@ class Stage:
         self.addresses.append(f"/alerts/why?check={check_id}")
         good, bad = self.runs(check_id)
         self.alerts(check_id, good, bad)
-        self.addresses += [f"/monitors/{check_id}?span=1h&status=failed", f"/runs/{self.journey()}"]
+        monitor = f"/monitors/{check_id}"
+        self.addresses += [f"{monitor}?span=1h&status=failed", f"{monitor}/edit", f"/runs/{self.journey()}"]
         with self.database.write(self.organization, Urgency.PEOPLE) as session:
             raise_notice(
                 session, self.organization, kind="disk", subject=MARK, severity="high", message=MARK, link="/",
@@ -166,6 +173,7 @@ class Stage:
         steps = [{"type": "goto", "url": f"https://shop.example/{MARK}"}, {"type": "click", "selector": f".{MARK}"}]
         journey = self.made("/v1/journeys", {"name": MARK, "steps": steps, "locations": ["local"]})
         self.addresses += ["/journeys", f"/journeys/{journey}", f"/journeys/{journey}/edit"]
+        self.walk(journey)
         walked = (
             StepResult(0, "goto", "success", name=MARK, duration_ms=1.0),
             StepResult(1, "click", "failed", name=MARK, duration_ms=1.0, error=MARK),
@@ -174,6 +182,15 @@ class Stage:
             self.database, self.organization, journey, self.now_ms, location="local", status=RunStatus.FAILED,
             error=RunError("step_failed", MARK), steps=walked, response=None,
         ).run_id  # fmt: skip
+
+    def walk(self, journey: str) -> None:
+        """A run that is under way."""
+        walker = Walker(self.database, self.keyring, self.organization, Clock(self.now_ms), name=f"{MARK} walks")
+        run_id = self.owner.data("POST", f"/v1/journeys/{journey}/run", status=202)["run_id"]
+        assert walker.lease() == [run_id]
+        ended = [StepResult(0, "goto", "success", name=MARK, duration_ms=1.0)]
+        assert walker.tell(run_id, of=2, steps=ended, under_way=StepName("click", MARK)).accepted == 1
+        self.addresses.append(f"/runs/{run_id}")
 
     def people(self) -> None:
         member = self.crowd.member("owner", MARK)

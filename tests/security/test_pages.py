@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, render_template, render_template_string
-from playwright.sync_api import BrowserContext, Dialog, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Route, sync_playwright
 
 from api.pages import rendering
 from api.pages.words import inert
@@ -137,15 +137,31 @@ def break_escaping(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def chrome() -> Iterator[BrowserContext]:
-    """A browser that gets everything from whoever routes it, and does not know of content security policies."""
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         sandbox = os.geteuid() != 0
         browser = playwright.chromium.launch(executable_path=chromium.find(), chromium_sandbox=sandbox)
-        context = browser.new_context(bypass_csp=True)
-        context.add_init_script(f"window.canary = () => fetch('https://{CANARY_HOST}/js', {{mode: 'no-cors'}})")
-        yield context
+        yield browser
         browser.close()
+
+
+def context_of(browser: Browser, *, bypass_csp: bool) -> BrowserContext:
+    """A browser that gets everything from whoever routes it, with `canary()` for scripts to call."""
+    context = browser.new_context(bypass_csp=bypass_csp)
+    context.add_init_script(f"window.canary = () => fetch('https://{CANARY_HOST}/js', {{mode: 'no-cors'}})")
+    return context
+
+
+@pytest.fixture(scope="module")
+def chrome(browser: Browser) -> BrowserContext:
+    """One that does not know of content security policies: escaping alone has to hold."""
+    return context_of(browser, bypass_csp=True)
+
+
+@pytest.fixture(scope="module")
+def strict_chrome(browser: Browser) -> BrowserContext:
+    """One as everybody has it."""
+    return context_of(browser, bypass_csp=False)
 
 
 ALIEN = """() => {
@@ -212,3 +228,17 @@ def test_chromium_catches_a_build_without_autoescape(
     stage.addresses = stage.addresses[:1]
     assert f"asked for https://{CANARY_HOST}/js" in run_in_chromium(chrome, stage, ["<img src=x onerror=canary()>"])
     tally.caught(MARKUP, "Chromium told of it too")
+
+
+@ONE_STORE
+def test_the_policy_holds_where_escaping_fails_and_a_build_without_one_is_caught(
+    strict_chrome: BrowserContext, stage: Stage, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = f"asked for https://{CANARY_HOST}/js"
+    texts = ["<script>canary()</script>", "<img src=x onerror=canary()>"]
+    break_escaping(stage.app, monkeypatch)
+    stage.addresses = stage.addresses[:1]
+    assert ran not in run_in_chromium(strict_chrome, stage, texts)
+    monkeypatch.setattr(rendering, "CONTENT_SECURITY_POLICY", "")
+    assert ran in run_in_chromium(strict_chrome, stage, texts)
+    tally.caught(MARKUP, "pages without a policy, in Chromium")

@@ -46,6 +46,10 @@ class World(Place):
         self.made_ids.add(found := super().made(path, body))
         return found
 
+    def draft(self) -> str:
+        self.made_ids.add(found := super().draft())
+        return found
+
     def of_parameter(self, name: str) -> str:
         """Something real for a place in a path."""
         if name in ("link", "token"):

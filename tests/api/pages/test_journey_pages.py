@@ -6,13 +6,17 @@ import re
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from api.pages.schema_fields import step_fields
 from journeys.registry import STEP_TYPES
 from model.evidence import StepResult
 from model.outcome import RunError, RunStatus
-from store.sessions import Database
-from tests.api.conftest import Client
+from store.check_secrets import whole_definition
+from store.keyring import Keyring
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.tables import Check
+from tests.api.conftest import Client, MakeKey
 from tests.api.journeys import make
 from tests.api.pages.world import MINUTE_MS, Browser, Seen, add_alert
 from tests.api.test_runs import finish
@@ -176,3 +180,72 @@ def test_a_recording_is_pasted_and_what_was_left_out_is_told(signed_in: Browser)
 def test_somebody_elses_journey_is_not_there(signed_in: Browser) -> None:
     for path in ("/journeys/jny_00000000", "/journeys/jny_00000000/edit"):
         signed_in.get(path, status=404)
+
+
+SECRETS = {
+    "variables.0.name": "PASSWORD", "variables.0.value": "hush-variable",
+    "extra_headers": '{"X-Api-Key": "hush-extra"}',
+    "steps.1.type": "request", "steps.1.url": "https://shop.example/api", "steps.1.method": "GET",
+    "steps.1.headers": '{"Authorization": "hush-step", "Accept": "text/plain"}',
+    "steps.2.type": "totp", "steps.2.secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "steps.2.variable": "CODE",
+}  # fmt: skip
+TYPED = ("hush-variable", "hush-extra", "hush-step", "GEZDGNBV")
+
+
+def stored_secrets(owner: Client, database: Database, keyring: Keyring, journey_id: str) -> dict[str, str]:
+    with database.read(EVERY_ORGANIZATION) as session:
+        whole = whole_definition(keyring, session.get_one(Check, journey_id))
+    return {
+        "variable": whole["variables"]["PASSWORD"], "extra": whole["extra_headers"]["X-Api-Key"],
+        **{step["type"]: step.get("secret") or step["headers"]["Authorization"] for step in whole["steps"][1:]},
+    }  # fmt: skip
+
+
+def test_a_secret_that_was_typed_is_shown_by_no_page_and_kept_until_it_is_saved(
+    signed_in: Browser, owner: Client, database: Database, keyring: Keyring
+) -> None:
+    form = opened(signed_in) | {"name": "Buy", "locations": "local", "steps.0.url": "https://shop.example/"} | SECRETS
+    form = press(signed_in, NEW, form | {"interval": "often"}, "save", status=422)
+    for button in ("down.1", "yaml", "variable", "up.2"):
+        form = press(signed_in, NEW, form | {"interval": "300"}, button)
+        assert [secret for secret in TYPED if secret in form["_"]] == [], button
+    assert (form["variables.0.value"], form["variables.1.value"]) == ("********", "")
+    assert '"Accept": "text/plain"' in form["steps.1.headers"].replace("&#34;", '"')
+    form["steps.1.headers"] = form["steps.1.headers"].replace("text/plain", "text/html")
+    answer = signed_in.post(NEW, {**form, "do": "save"})
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    journey_id = answer.headers["Location"].split("?")[0].rpartition("/")[2]
+    assert stored_secrets(owner, database, keyring, journey_id) == {
+        "variable": "hush-variable", "extra": "hush-extra", "request": "hush-step",
+        "totp": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+    }  # fmt: skip
+    assert owner.data("GET", f"/v1/journeys/{journey_id}")["steps"][1]["headers"]["Accept"] == "text/html"
+
+
+def test_a_secret_typed_over_another_wins_and_one_that_is_taken_out_is_gone(
+    signed_in: Browser, owner: Client, database: Database, keyring: Keyring
+) -> None:
+    form = opened(signed_in) | {"name": "Buy", "locations": "local", "steps.0.url": "https://shop.example/"} | SECRETS
+    form = press(signed_in, NEW, form, "yaml")
+    form = press(signed_in, NEW, form | {"variables.0.value": "better", "steps.1.headers": ""}, "remove.2")
+    answer = signed_in.post(NEW, {**form, "do": "save"})
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    journey_id = answer.headers["Location"].split("?")[0].rpartition("/")[2]
+    with database.read(EVERY_ORGANIZATION) as session:
+        whole = whole_definition(keyring, session.get_one(Check, journey_id))
+    assert whole["variables"] == {"PASSWORD": "better"}
+    assert [step.get("headers") or None for step in whole["steps"]] == [None, None]
+
+
+@sqlite_only
+def test_what_was_sealed_for_another_sign_in_is_nothing_here(
+    app: Flask, signed_in: Browser, make_key: MakeKey
+) -> None:  # fmt: skip
+    form = opened(signed_in) | {"name": "Buy", "locations": "local", "steps.0.url": "https://shop.example/"}
+    form = press(signed_in, NEW, form | {"variables.0.name": "P", "variables.0.value": "hush"}, "yaml")
+    other = Browser.of(app)
+    assert other.sign_in(make_key()).status_code == 303
+    for sealed in (form["typed"], form["typed"][:-8], "%%%", "A" * 40, ""):
+        theirs = {**form, "form_token": opened(other)["form_token"], "typed": sealed}
+        refused = press(other, NEW, theirs, "save", status=422)
+        assert "no value is stored to keep" in refused["_"]

@@ -167,6 +167,30 @@ def test_a_picture_opens_for_whoever_is_signed_in(
         assert hashlib.sha256(opened.data).hexdigest() == hashlib.sha256(PNG + b"failed").hexdigest()
 
 
+def test_it_is_run_again_by_its_button(signed_in: Browser, studio: Studio, clock: Clock) -> None:
+    run_id = fell(studio, clock)
+    answer = signed_in.send(f"/runs/{run_id}", f"/journeys/{studio.journey_id}/run")
+    assert answer.headers["Location"].startswith("/runs/run_")
+    assert answer.headers["Location"] != f"/runs/{run_id}"
+
+
+def test_where_traces_can_not_be_shown_apart_the_page_says_how_to_open_one(
+    signed_in: Browser, studio: Studio, clock: Clock
+) -> None:
+    run_id = fell(studio, clock)
+    seen = signed_in.get(f"/runs/{run_id}")
+    assert f"npx playwright show-trace {run_id}-trace.zip" in seen.text
+    assert f"/runs/{run_id}/trace" not in [link.get("href") for link in seen.all("a")]
+    answer = signed_in.answer(f"/runs/{run_id}/trace", status=303)
+    assert answer.headers["Location"] == f"/runs/{run_id}#trace"
+
+
+def test_a_run_without_a_trace_opens_none(signed_in: Browser, studio: Studio, clock: Clock) -> None:
+    run_id = studio.run(clock.now_ms, (StepResult(0, "goto", "success", duration_ms=1.0),))
+    signed_in.get(f"/runs/{run_id}/trace", status=404)
+    signed_in.get("/runs/run_000000000000/trace", status=404)
+
+
 def test_files_that_made_room_are_told_of(signed_in: Browser, studio: Studio, clock: Clock) -> None:
     step = StepResult(0, "goto", "success", duration_ms=1.0, screenshot="f" * 64)
     run_id = studio.run(clock.now_ms, (step,), Evidence("screenshot", "f" * 64, "image/png", 1, 0))

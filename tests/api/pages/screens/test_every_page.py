@@ -9,7 +9,8 @@ from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import faults
 
 PAGES = (
-    "/", "/monitors", "/monitors/{check}", "/monitors/{check}?span=7d&by=location&status=failed", "/alerts", "{alert}",
+    "/", "/monitors", "/monitors/new", "/monitors/new?type=heartbeat", "/monitors/{check}/edit", "/monitors/{check}",
+    "/monitors/{check}?span=7d&by=location&status=failed", "/alerts", "{alert}",
     "/runs/{failed}", "/runs/{good}", "/account", "/settings/people", "/settings/keys",
     "/journeys", "/journeys/new", "/probes", "/settings/organization", "/settings/secrets", "/settings/usage",
     "/settings/audit",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
+from model.evidence import StepResult
+from store.keyring import Keyring
 from store.sessions import Database
 from tests.api.conftest import Client
 from tests.api.journeys import make
@@ -11,7 +14,11 @@ from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import faults
 from tests.api.pages.test_journey_pages import STEPS, walk
 from tests.api.pages.world import MINUTE_MS
+from tests.api.walks import Walker
 from tests.conftest import Clock
+
+PATIENT_MS = 15_000
+"""A page asks a slow server less often: four times as long as its last answer took."""
 
 
 @pytest.fixture
@@ -48,4 +55,37 @@ def test_a_probe_that_is_added_has_what_to_type_in_view(visit: Visit) -> None:
     page.get_by_label("Location", exact=True).fill("eu-west")
     page.keyboard.press("Enter")
     assert "tracer probe --url" in page.inner_text("#command")
+    assert faults(page) == []
+
+
+def test_a_run_is_followed_step_by_step_on_its_open_page(
+    visit: Visit, owner: Client, database: Database, keyring: Keyring, organization: str, clock: Clock, journey_id: str
+) -> None:
+    walker = Walker(database, keyring, organization, clock)
+    page = visit(f"/journeys/{journey_id}")
+    page.get_by_role("button", name="Run now").press("Enter")
+    page.wait_for_url("**/runs/run_*")
+    expect(page.locator("[data-live-state]")).to_have_text("Live", timeout=PATIENT_MS)
+    [run_id] = walker.lease()
+    walker.tell(run_id, of=2)
+    expect(page.locator("#run")).to_contain_text("Step 1 of 2 is under way", timeout=PATIENT_MS)
+    walker.tell(run_id, "success", of=2)
+    expect(page.locator("li[aria-current=step]")).to_contain_text("Buy <it>", timeout=PATIENT_MS)
+    assert faults(page) == []
+    walker.end(run_id, steps=tuple(StepResult(at, step["type"], "success") for at, step in enumerate(STEPS)))
+    expect(page.locator("h1")).to_have_text("Purchase passed from local", timeout=PATIENT_MS)
+    expect(page.locator("#run")).not_to_contain_text("under way", timeout=PATIENT_MS)
+    assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
+
+
+def test_a_run_that_somebody_else_asked_for_shows_on_its_journeys_open_page(
+    visit: Visit, owner: Client, database: Database, keyring: Keyring, organization: str, clock: Clock, journey_id: str
+) -> None:
+    walker = Walker(database, keyring, organization, clock)
+    page = visit(f"/journeys/{journey_id}")
+    expect(page.locator("[data-live-state]")).to_have_text("Live", timeout=PATIENT_MS)
+    owner.data("POST", f"/v1/journeys/{journey_id}/run", status=202)
+    [run_id] = walker.lease()
+    walker.tell(run_id, "success", of=2)
+    expect(page.locator("#under-way")).to_contain_text("Step 2 of 2 is under way: Buy <it>", timeout=PATIENT_MS)
     assert faults(page) == []

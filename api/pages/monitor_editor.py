@@ -1,0 +1,179 @@
+"""/monitors/new and /monitors/:id/edit: a monitor as a form that is tried out before it is saved. Every button sends
+the whole form, so that it needs no script, and what was typed comes back with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from api import check_requests as checks
+from api.access import Scope
+from api.check_reading import shown_checks
+from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
+from api.families import MONITOR
+from api.pages import typed_secrets
+from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
+from api.pages.found import Found, found
+from api.pages.gate import page, visitor
+from api.pages.monitor_draft import MonitorDraft
+from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
+from api.pages.rendering import go_to, render
+from api.pages.typed_secrets import hide, put_back
+from api.services import services
+from api.trying import tried, try_out
+from store.drafts import get_draft
+from store.probes import online_locations, served_locations
+
+pages = Blueprint("monitor_editor", __name__)
+_NEW = "/monitors/new"
+_WAIT_S = 8.0
+"""A page waits so long for a draft's run; then it says that it is under way, and is asked again."""
+_REFUSALS = (Conflict, Forbidden, PlanLimit, RateLimited, NotFound)
+
+
+@pages.get(_NEW)
+@page(Scope.WRITE)
+def new_monitor() -> Response:
+    """An empty form of a type; `url` may be given, as a bookmark does."""
+    draft = MonitorDraft.blank(_kind(request.args.get("type", "url")))
+    for name in ("url", "host"):
+        if name in draft.fields:
+            draft.fields[name] = request.args.get(name, "")[:2_000]
+    return _form(draft, None)
+
+
+@pages.post(_NEW)
+@page(Scope.WRITE)
+def make_monitor() -> Response:
+    """A button of the form: it tries the draft out, changes its rows, or makes the monitor."""
+    return _pressed(None)
+
+
+@pages.get("/monitors/<monitor_id>/edit")
+@page(Scope.WRITE)
+def edit_monitor(monitor_id: str) -> Response:
+    """The form with what is stored."""
+    with services().database.read(visitor().caller.organization_id) as session:
+        [shape] = shown_checks(session, [checks.find(MONITOR, session, monitor_id)])
+    return _form(MonitorDraft.of_document(shape), monitor_id)
+
+
+@pages.post("/monitors/<monitor_id>/edit")
+@page(Scope.WRITE)
+def change_monitor(monitor_id: str) -> Response:
+    """A button of the form: it tries the change out, changes its rows, or saves."""
+    return _pressed(monitor_id)
+
+
+def _kind(text: str) -> str:
+    if text not in MONITOR.types:
+        raise Invalid({"type": [f"is not a type of monitor: it is one of {', '.join(MONITOR.types)}"]})
+    return text
+
+
+def _pressed(monitor_id: str | None) -> Response:
+    button = request.form.get("do", "save")
+    draft = MonitorDraft.of_form(_wanted_kind(monitor_id, button), request.form)
+    put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    try:
+        if button == "save":
+            return _saved(draft, monitor_id)
+        if button == "try":
+            begun = try_out(_sent(draft, monitor_id), request.form.get("from") or None, monitor_id)
+            return _form(draft, monitor_id, draft_id=tried(begun.id, _WAIT_S).id)
+    except Invalid as error:
+        return _form(draft, monitor_id, error.fields or {"": [error.message]}, error.status)
+    except _REFUSALS as error:
+        return _form(draft, monitor_id, {"": [error.message]}, error.status)
+    draft.press(button)
+    return _form(draft, monitor_id, touched=button)
+
+
+def _wanted_kind(monitor_id: str | None, button: str) -> str:
+    """The form's type; of a stored monitor its own, which can't be changed."""
+    if monitor_id is None:
+        return _kind(button.removeprefix("type.") if button.startswith("type.") else request.form.get("type", "url"))
+    with services().database.read(visitor().caller.organization_id) as session:
+        return checks.find(MONITOR, session, monitor_id).type
+
+
+def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
+    document = _sent(draft, monitor_id)
+    if monitor_id is None:
+        monitor_id = checks.made(MONITOR, document).get_json()["data"]["id"]
+    else:
+        checks.changed(MONITOR, monitor_id, document)
+    return go_to(f"/monitors/{monitor_id}")
+
+
+def _sent(draft: MonitorDraft, monitor_id: str | None) -> dict[str, Any]:
+    """What REST would be sent: a null clears what is stored, and has no place in what is new. Invalid."""
+    document = draft.document()
+    return document if monitor_id else {name: value for name, value in document.items() if value is not None}
+
+
+def _form(
+    draft: MonitorDraft,
+    monitor_id: str | None,
+    wrong: Mapping[str, Sequence[str]] | None = None,
+    status: int = 200,
+    *,
+    draft_id: str | None = None,
+    touched: str = "",
+) -> Response:
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        now_ms = state.database.now_ms(session)
+        online = online_locations(session, now_ms)
+        known = sorted({*served_locations(session), *online})
+        defaults = checks.default_locations(session, visitor().caller.organization_id)
+        shown = _found(session, draft_id or request.form.get("draft", ""), now_ms)
+    yaml, curl = draft.as_yaml(), draft.as_curl(state.public_url, monitor_id)
+    places, typed = draft.places(wrong or {}), hide(draft)
+    named = {*form_fields(draft.kind)}
+    return render(
+        "monitor_edit.html",
+        status,
+        no_store=True,
+        here_path=_NEW if monitor_id is None else f"/monitors/{monitor_id}/edit",
+        monitor_id=monitor_id,
+        draft=draft,
+        titles=TITLES,
+        asked=asked_fields(draft.kind),
+        others=other_fields(draft.kind),
+        placeholder=placeholder,
+        types=types_of(draft.kind),
+        words=WORDS,
+        subjects=SUBJECTS,
+        operators_of=operators_of,
+        wrong=places,
+        elsewhere=[
+            f"{name} {said}".strip()
+            for name, said in places.items()
+            if name not in named and not name.startswith("assertions.")
+        ],
+        locations=known,
+        online=online,
+        default_locations=defaults,
+        start_at=_start_at(draft, defaults, online),
+        found=shown,
+        touched=touched,
+        typed=typed,
+        yaml=yaml,
+        curl=curl,
+    )
+
+
+def _found(session: Session, draft_id: str, now_ms: int) -> Found | None:
+    tried_out = get_draft(session, draft_id[:40], now_ms) if draft_id else None
+    return found(tried_out, now_ms) if tried_out is not None else None
+
+
+def _start_at(draft: MonitorDraft, defaults: Sequence[str], online: set[str]) -> str:
+    """Where a draft is tried out unless somebody chooses: the first of its locations that can."""
+    chosen = request.form.get("from", "")
+    wanted = [place.strip() for place in draft.fields.get("locations", "").split(",") if place.strip()]
+    return next((place for place in (chosen, *wanted, *defaults, *sorted(online)) if place in online), chosen)

@@ -1,0 +1,90 @@
+// Makes the editor of monitors answer where one is: its buttons send the form as ever, and the parts of the page that the
+// answer draws otherwise take the place of those that stand here. It works without this file.
+(() => {
+  "use strict";
+  const form = document.getElementById("editor");
+  let sending = null;
+  let timer = null;
+
+  const said = (field) => field.querySelector(".wrong")?.textContent ?? "";
+
+  function take(page, button) {
+    const active = document.activeElement;
+    const name = active?.getAttribute("name");
+    const isIn = (part) => part.contains(active);
+    for (const part of document.querySelectorAll("[data-part]")) {
+      const next = page.getElementById(part.id);
+      if (!next || next.outerHTML === part.outerHTML) continue;
+      const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+      const held = isIn(part);
+      part.replaceWith(next);
+      for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+      if (!held) continue;
+      const again = next.querySelector("[autofocus]") ?? (name && name !== "do" ? next.querySelector(`[name="${CSS.escape(name)}"]`) : null);
+      (again ?? next.querySelector("button, select, input:not([type=hidden])"))?.focus();
+    }
+    for (const field of document.querySelectorAll("[data-field]")) {
+      const next = page.getElementById(field.id);
+      if (next && said(next) !== said(field)) {
+        const held = isIn(field);
+        field.replaceWith(next);
+        if (held) next.querySelector("[name]")?.focus();
+        next.closest("details")?.setAttribute("open", "");
+      }
+    }
+    const named = page.getElementById("name");
+    if (named) document.getElementById("name").placeholder = named.placeholder;
+    if (button === "try") document.getElementById("tried").scrollIntoView({ block: "nearest" });
+    const wrong = document.querySelector("[data-field] .wrong");
+    if (button === "try" && wrong) wrong.closest("[data-field]").querySelector("[name]")?.focus();
+    for (const id of ["try", "save"]) {
+      const mine = document.getElementById(id);
+      const theirs = page.getElementById(id);
+      if (mine && theirs) mine.className = theirs.className;
+    }
+    lookAgain();
+  }
+
+  // What waits (a run under way, a probe to come) is asked for again, as long as it stands there.
+  function lookAgain() {
+    const waits = document.querySelector("[data-look]");
+    if (!waits) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => document.contains(waits) && !document.hidden && send("look"), Number(waits.dataset.look));
+  }
+
+  async function send(button) {
+    sending?.abort();
+    const mine = new AbortController();
+    sending = mine;
+    const fields = new FormData(form);
+    fields.set("do", button);
+    const tried = document.getElementById("tried");
+    if (button === "try") tried.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), signal: mine.signal });
+      if (answer.redirected) {
+        location.assign(answer.url);
+        return;
+      }
+      take(new DOMParser().parseFromString(await answer.text(), "text/html"), button);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      document.getElementById("messages").textContent = "Tracer does not answer. Nothing you typed is lost: try again.";
+    } finally {
+      document.getElementById("tried").removeAttribute("aria-busy");
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    const button = event.submitter?.value ?? "save";
+    if (button === "save" || button.startsWith("type.")) return;
+    event.preventDefault();
+    send(button);
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target.matches("[data-redraw]")) send("show");
+  });
+  document.addEventListener("visibilitychange", lookAgain);
+  lookAgain();
+})();
