@@ -120,17 +120,20 @@ class Routes:
         headers: type[BaseModel] | None = None,
         media: str = JSON,
         pages: bool = False,
+        form: type[BaseModel] | None = None,
     ) -> Callable[[View], View]:
         """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `also`: statuses
         with an answer of their own. `accepts`: what the OpenAPI says of a body that the view takes as a plain dict,
         because which model it is depends on it. `headers`: request headers that the
         OpenAPI tells of; the view reads them. `media`: the content type of an answer that is no JSON. `pages`:
-        browsers may use it by their sign-in."""
+        browsers may use it by their sign-in. `form`: what the OpenAPI says of a multipart form;
+        the view reads it."""
 
         def register(view: View) -> View:
             takes = {name: kind for name, kind in get_type_hints(view).items() if name in ("path", "query", "body")}
             shown = {**takes, "body": accepts} if accepts is not None else takes
             shown = {**shown, "header": headers} if headers is not None else shown
+            shown = {**shown, "form": form} if form is not None else shown
             reading = _reading(view, takes, optional_body=not _body_required(shown.get("body")))
             reading.__annotations__ = shown
             reading.__doc__ = None
@@ -139,8 +142,7 @@ class Routes:
                 for_pages_too(reading)
             given = {status: answers, **(also or {})}
             self.models |= {(model, "serialization") for model in given.values()}
-            if "body" in shown:
-                self.models.add((shown["body"], "validation"))
+            self.models |= {(shown[sent], "validation") for sent in ("body", "form") if sent in shown}
             summary, _, description = (inspect.getdoc(view) or "").partition("\n")
             getattr(self.blueprint, method.lower())(
                 rule,

@@ -10,7 +10,7 @@ from api.errors import Invalid, Malformed, too_large
 from api.project_access import visible
 from api.routes import Routes
 from api.schemas.bare import BareError
-from api.schemas.telemetry import SourceMap
+from api.schemas.telemetry import SourceMap, SourceMapForm
 from api.services import services
 from model.times import iso
 from store.sessions import EVERY_ORGANIZATION
@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 200
 routes = Routes("Source maps", "What makes stack traces of minified code readable.", BareError)
 
 
-@routes.post("/v1/sourcemaps", needs=Scope.INGEST, answers=SourceMap, status=201, errors=(400, 413))
+@routes.post("/v1/sourcemaps", needs=Scope.INGEST, answers=SourceMap, status=201, errors=(400, 413), form=SourceMapForm)
 def upload_source_map() -> Response:
     """Upload a source map: a form (multipart/form-data) with `project`, `release`, `url` and the file `sourcemap`.
 

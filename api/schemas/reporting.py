@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from api.schemas.envelope import Shape
 from telemetry.items import IngestPayload
 
-_EVENT: dict[str, Any] = {
+EVENT_EXAMPLE: dict[str, Any] = {
     "event_id": "ev_01HZRX4D2KQ7",
     "timestamp": "2026-04-26T14:22:08.421Z",
     "level": "error",
@@ -27,7 +27,7 @@ _EVENT: dict[str, Any] = {
     "tags": {"region": "us-east"},
     "breadcrumbs": [{"category": "navigation", "message": "User opened settings"}],
 }
-_SPAN: dict[str, Any] = {
+SPAN_EXAMPLE: dict[str, Any] = {
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     "span_id": "00f067aa0ba902b7",
     "parent_span_id": None,
@@ -43,7 +43,7 @@ _SPAN: dict[str, Any] = {
 class EventsBody(BaseModel):
     """Events. Each is judged by itself: what can't be stored is named in the answer. Unknown fields are kept."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"events": [_EVENT]}]})
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"events": [EVENT_EXAMPLE]}]})
 
     events: Annotated[
         list[Any],
@@ -59,7 +59,7 @@ class EventsBody(BaseModel):
 class SpansBody(BaseModel):
     """Spans. Each is judged by itself: what can't be stored is named in the answer. Unknown fields are kept."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"spans": [_SPAN]}]})
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"spans": [SPAN_EXAMPLE]}]})
 
     spans: Annotated[
         list[Any],

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.routes import BodyModel, QueryModel
 from api.schemas.envelope import Shape, Time
-from api.schemas.reporting import _EVENT as EVENT
-from api.schemas.reporting import _SPAN as SPAN
+from api.schemas.reporting import EVENT_EXAMPLE, SPAN_EXAMPLE
 from model.fields import Instant, Text
 
 Named = Annotated[str, Field(min_length=1, max_length=64, description="A project: number, slug or id")]
@@ -71,7 +70,9 @@ class EventPage(Shape):
     """Events, the newest first."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"events": [{**EVENT, **_SEEN, "issue_id": "iss_0000002v"}], "cursor": None}}
+        json_schema_extra={
+            "example": {"events": [{**EVENT_EXAMPLE, **_SEEN, "issue_id": "iss_0000002v"}], "cursor": None}
+        }
     )
 
     events: list[StoredEvent]
@@ -104,9 +105,11 @@ class Trace(Shape):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "trace_id": SPAN["trace_id"],
-                "spans": [{**SPAN, **_SEEN, "duration_ms": 245.0, "environment": "production", "release": None}],
-                "events": [{**EVENT, **_SEEN, "issue_id": "iss_0000002v"}],
+                "trace_id": SPAN_EXAMPLE["trace_id"],
+                "spans": [
+                    {**SPAN_EXAMPLE, **_SEEN, "duration_ms": 245.0, "environment": "production", "release": None}
+                ],
+                "events": [{**EVENT_EXAMPLE, **_SEEN, "issue_id": "iss_0000002v"}],
             }
         }
     )

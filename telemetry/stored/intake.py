@@ -42,7 +42,13 @@ class Intake:
         self._turn = threading.Lock()
 
     def keep(self, submission: Submission) -> Outcome:
-        """Returns when it is on disk. OperationalError, or its like, when the store is away."""
+        """Returns when it is on disk. OperationalError, or its like, when the store is away: then what is sent again is
+        stored once all the same."""
+        outcomes = [self._kept(part) for part in submission.parts(MOST_ROWS)]
+        over = set().union(*(outcome.over for outcome in outcomes))
+        return Outcome(outcomes[0].answer, over, all(outcome.spent for outcome in outcomes))
+
+    def _kept(self, submission: Submission) -> Outcome:
         mine = _Waiting(submission)
         self._queue.append(mine)
         while not mine.over:

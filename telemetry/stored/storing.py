@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -44,6 +44,22 @@ class Submission:
     @property
     def size(self) -> int:
         return len(self.events) + len(self.spans) + len(self.generations)
+
+    def parts(self, most: int) -> list[Submission]:
+        """It, or what may be stored one after the other, each of so many things at most: a body may hold a great many
+        small ones, and others wait for their turn."""
+        if self.whole or self.size <= most:
+            return [self]
+        events = [replace(self, events=self.events[n : n + most], spans=()) for n in range(0, len(self.events), most)]
+        spans = [
+            replace(self, events=(), spans=self.spans[n : n + most], dropped=Counter())
+            for n in range(0, len(self.spans), most)
+        ]
+        for part in events[1:]:
+            part.dropped = Counter()
+        if not events and spans:
+            spans[0].dropped = self.dropped
+        return [*events, *spans]
 
 
 @dataclass

@@ -126,6 +126,22 @@ def test_two_projects_may_have_the_same_ids(database: Database) -> None:
     assert [(one.event_id, one.project) for one in found] == [("a", 2)]
 
 
+def test_a_body_of_very_many_is_stored_in_turns_and_told_as_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.stored.intake.MOST_ROWS", 10)
+    intake = Intake(database.telemetry)
+    sent = events(*(f"e{number}" for number in range(25)))
+    sent.spans = [read_span(span(f"s{number}"), 1, 1_705_314_600_000) for number in range(15)]
+    sent.dropped["events", "invalid"] = 3
+    sent.quota = {"events": 23, "traces": None}
+    outcome = intake.keep(sent)
+    assert (outcome.over, outcome.spent) == ({("e23",), ("e24",)}, False)
+    with database.telemetry.read(EVERY_ORGANIZATION) as session:
+        counted = {(row[0], row[1]): row[2] for row in rows(session, "SELECT kind, reason, count FROM usage")}
+    assert counted == {("events", ""): 23, ("events", "invalid"): 3, ("events", "quota"): 2, ("traces", ""): 15}
+
+
 def test_ten_thousand_replays_are_one_row_each(database: Database) -> None:
     intake = Intake(database.telemetry)
     whole = events(*(f"e{number}" for number in range(100)))
