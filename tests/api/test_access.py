@@ -25,7 +25,10 @@ FREE = {
     "/v1/sessions", "/v1/invitations/<token>", "/v1/invitations/<token>/accept",
 }  # fmt: skip
 OWN_WAY = {"/metrics", *FROM_SDKS}
-PAGES = ("/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/")
+PAGES = (
+    "/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/", "/monitors", "/journeys",
+    "/probes", "/status/", "/badge/",
+)  # fmt: skip
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
