@@ -553,7 +553,6 @@ def test_strange_texts_in_a_result_are_stored_without_what_no_store_holds(probe:
 def test_a_result_the_store_can_not_hold_is_refused_alone(
     probe: ProbeOfTests, yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from api import probe_messages
 
     monkeypatch.setattr(api.probe_messages, "_MESSAGE_CHARACTERS", 10**9)
     monkeypatch.setattr(api.probe_messages, "_plain", lambda text: text)
