@@ -44,6 +44,7 @@ _WORDS = {
 _ABOUT = {
     "interval": HINT, "grace": HINT, "cron": "In place of how often, such as */5 8-18 * * 1-5",
     "locations": "None: where the organization's checks run",
+    "base_url": "What relative URLs of steps begin with",
     "headers": "A line each: Name: value. Those that look like keys are kept secret",
     "depends_on": "Ids of checks: while one of them is down, nobody is told of this one",
     "badge": "/badge/:id/state.svg and uptime.svg, without a sign-in",
