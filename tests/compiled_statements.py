@@ -1,8 +1,8 @@
 """Statements are compiled once for all databases of the suite.
 
-SQLAlchemy keeps what it compiled per engine, and each test has engines of its own, so each would compile every statement
-anew: a third of what a request costs a test. All engines of one kind speak the same dialect here, so its instances count
-as equal, and what one compiled serves the next.
+SQLAlchemy keeps what it compiled per engine, and each test has engines of its own, so each would compile every
+statement anew: a fifth of what a request costs a test. All engines of one kind speak the same dialect here, so its
+instances count as equal, and what one compiled serves the next.
 """
 
 from __future__ import annotations
