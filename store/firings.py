@@ -14,10 +14,16 @@ from store.firing_tables import Firing
 from store.statements import rows, run
 
 RULES = "rules"
+MOST_OPEN = 500
+"""Open alerts of one rule: whoever has a public key can send events of as many groups as they like."""
 _ADVANCE = "UPDATE event_cursors SET seq = ? WHERE name = ? AND seq = ?"
 _OPEN = (
     "SELECT id, rule_id, check_id, group_key, status, issue_id, told_ms, triggered_ms FROM alerts "
     "WHERE resolved_ms IS NULL AND group_key <> ''"
+)
+_FULL = (
+    "SELECT rule_id, min(organization_id), max(rule_name), count(*) FROM alerts WHERE resolved_ms IS NULL "
+    "AND group_key <> '' GROUP BY rule_id HAVING count(*) >= ? ORDER BY rule_id"
 )
 _QUIET = (
     "SELECT rule_id, group_key, max(quiet_until_ms) FROM firings WHERE rule_id IN ? AND quiet_until_ms > ? "
@@ -52,6 +58,20 @@ def advance_cursor(session: Session, seen: int, to: int, name: str = RULES) -> b
 def open_groups(session: Session) -> list[OpenGroup]:
     """Every alert that events raised and that is open. The session sees every organization."""
     return [OpenGroup(*row) for row in rows(session, _OPEN)]
+
+
+class FullRule(msgspec.Struct, frozen=True):
+    """A rule on events and how many alerts of its are open."""
+
+    id: str
+    organization_id: str
+    name: str
+    open_groups: int
+
+
+def rules_by_open_groups(session: Session, at_least: int) -> list[FullRule]:
+    """Those with so many open alerts, by id. The session sees every organization."""
+    return [FullRule(*row) for row in rows(session, _FULL, at_least)]
 
 
 def quiet_groups(session: Session, rule_ids: Collection[str], at_ms: int) -> dict[tuple[str, str], int]:

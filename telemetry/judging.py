@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from store.alert_rules import hold_rules
 from store.alerting_feed import alerting_number
-from store.firings import OpenGroup, advance_cursor, read_cursor
+from store.firings import MOST_OPEN, OpenGroup, advance_cursor, read_cursor
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import is_sqlite
 from store.write_lock import Urgency
@@ -42,8 +42,6 @@ MOST_EVENTS = 5_000
 """Read in one pass."""
 MOST_FIRES = 20
 """Told of in one transaction: slots wait for it."""
-MOST_OPEN = 500
-"""Open alerts of one rule: whoever has a public key can send events of as many kinds as they like."""
 SETTLED_MS = 2_000
 """What was received so long ago has been committed, or never will be."""
 KEEP_EVERY_MS = 5_000
