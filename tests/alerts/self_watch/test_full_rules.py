@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select
 
 from alerts.self_watch import full_rules
 from alerts.self_watch.watching import Watch, Watching
@@ -36,8 +36,8 @@ def open_groups(database: Database, organization: str, first: int, count: int) -
 
 def close_groups(database: Database, below: int) -> None:
     with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        over = update(Alert).where(Alert.at_ms < below).values(resolved_ms=1)
-        session.execute(over.execution_options(synchronize_session=False))
+        for alert in session.scalars(select(Alert).where(Alert.at_ms < below)):
+            alert.resolved_ms = 1
 
 
 def test_owners_are_told_once_that_it_is_full_and_once_that_there_is_room(
