@@ -21,6 +21,7 @@ from telemetry.stored import reading
 from tests.api.conftest import MakeKey
 from tests.api.listening import Listener
 from tests.conftest import Clock
+from tests.security.injections import LINES
 from tests.telemetry.reporting import Reports, event, make_project, message
 
 RECONNECTS = int(os.environ.get("TRACER_TEST_RECONNECTS", "200")) // 2
@@ -156,6 +157,20 @@ def test_a_quiet_stream_says_that_it_is_there_also_where_nothing_fits(
     stream = listen("level:fatal")
     reports.events(event("e1"))
     assert [stream.comment() for _ in range(3)] == [": connected", ":", ":"]
+
+
+@sqlite_only
+def test_no_text_of_an_event_is_a_line_of_the_stream(listen: Listen, reports: Reports) -> None:
+    texts = [line for line in (*LINES, "a\nid: 999\nevent: alert\ndata: {}\n\n") if line.isprintable() or "\n" in line]
+    stream = listen()
+    for first in range(0, len(texts), 50):
+        reports.events(
+            *(message(f"l{first + n}", text, tags={"t": text}) for n, text in enumerate(texts[first : first + 50]))
+        )
+    told = stream.messages(len(texts))
+    assert [each.id for each in told] == list(range(1, len(texts) + 1))
+    assert {each.event for each in told} == {"event"}
+    assert [each.data["message"] for each in told] == texts
 
 
 @sqlite_only
