@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from alerts.book import Book, InForce, book_of
@@ -17,6 +19,8 @@ from store.projects import list_projects
 from telemetry.queries import parse
 from telemetry.rules import EventRule
 from telemetry.stored.following import Followed
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,11 @@ def _rules(session: Session) -> list[RuleInForce]:
     projects = {project.id: project for project in list_projects(session)} if rows else {}
     found = []
     for row in rows:
-        rule = event_rule(row)
+        try:
+            rule = event_rule(row)
+        except ValidationError as error:  # written by another version: the others are judged all the same
+            _log.error("event_rule.unusable", rule_id=row.id, error=str(error))
+            continue
         project = projects.get(rule.project)
         if project is not None:
             followed = Followed(project.number, parse(rule.query), rule.group_by, row.since_ms)

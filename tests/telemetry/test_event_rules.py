@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from store.alert_tables import AlertRule
 from store.firings import read_cursor
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
 from telemetry import judging
 from telemetry.judging import SETTLED_MS, EventJudge
 from tests.alerts.alerting import add_channel, alerts_of, outbox, timeline
@@ -342,6 +344,20 @@ def test_a_rule_that_is_made_while_a_pass_is_on_its_way_judges_what_arrives_afte
     judge.work()
     judge.work()
     assert [firing["rule_id"] for firing in firings(reports)] == made
+
+
+@sqlite_only
+def test_a_stored_rule_that_can_not_be_read_any_more_keeps_no_other_from_being_judged(
+    reports: Reports, judge: Judge, database: Database, clock: Clock
+) -> None:
+    broken, good = add(reports)["id"], add(reports)["id"]
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        row = session.get_one(AlertRule, broken)
+        row.definition = {**row.definition, "group_by": "in"}
+    clock.advance(1)
+    fail(reports)
+    judge()
+    assert [firing["rule_id"] for firing in firings(reports)] == [good]
 
 
 def test_with_no_rules_nothing_is_read_and_the_cursor_follows(

@@ -89,6 +89,7 @@ def test_events_are_told_as_they_are_stored_to_those_whose_query_is_true_of_them
     assert words.message().data["event_id"] == "m2"
 
 
+@pytest.mark.timeout(120 + RECONNECTS)
 def test_who_comes_back_hears_everything_once_however_often_also_elsewhere_and_after_a_restart(
     listen: Listen, serve: Serve, server: Server, reports: Reports, database: Database, make_key: MakeKey
 ) -> None:
