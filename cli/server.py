@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -34,7 +35,9 @@ from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.judging import EventJudge
 from telemetry.stored.retention import TelemetryRetention
+from telemetry.stored.storing import TOPIC
 
 CANNOT_WORK = 2
 _log = structlog.get_logger(__name__)
@@ -92,7 +95,10 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
     stopping = threading.Event()
     kept = Job("telemetry", 30, RetentionTurn(TelemetryRetention(database, settings), stopping))
-    scheduler = Scheduler(database, settings, _identity(), keyring=keyring, more_jobs=[kept])
+    judge = EventJudge(database)
+    woken = partial(database.telemetry.wakeups.subscribe, TOPIC)
+    judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
+    scheduler = Scheduler(database, settings, _identity(), keyring=keyring, more_jobs=[kept, judged])
     scheduler.start()
     parts.callback(scheduler.stop)
     parts.callback(stopping.set)

@@ -71,19 +71,23 @@ def _alert(
         links.append(("Run", run_page(public_url, run)))
     if run.get("id") and (picture := screenshot_place(public_url, run)) is not None:
         links.append(("Screenshot", picture))
-    facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(event, _failing)
+    by_events = alert.get("project_id") is not None
+    facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(
+        event, _happening if by_events else _failing
+    )
+    parts = _Parts(at, alert, check, run, data.get("project") or {}, data.get("issue") or {})
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(
         event=event,
         mark={
             "alert.resolved": "RESOLVED",
             "alert.acknowledged": "ACKNOWLEDGED",
-            "alert.reminder": "STILL FAILING",
+            "alert.reminder": "STILL HAPPENING" if by_events else "STILL FAILING",
         }.get(event, severity.upper()),
         headline=_over(alert, check) if event == "alert.resolved" else _headline(alert, check),
         thread=alert_id,
         severity=severity,
-        facts=[(label, text) for label, text in facts(_Parts(at, alert, check, run)) if text],
+        facts=[(label, text) for label, text in facts(parts) if text],
         links=links,
         link=page,
         acknowledge=acknowledge_url(alert_id) if open_still else None,
@@ -117,10 +121,12 @@ class _Parts(NamedTuple):
     alert: dict[str, Any]
     check: dict[str, Any]
     run: dict[str, Any]
+    project: dict[str, Any]
+    issue: dict[str, Any]
 
 
 def _failing(parts: _Parts) -> Facts:
-    at, alert, check, run = parts
+    at, alert, check, run, *_ = parts
     yield "Cause", _cause(alert, run)
     yield "Since", _since(at, alert)
     yield "Severity", inert(alert.get("severity"), 10)
@@ -134,8 +140,21 @@ def _failing(parts: _Parts) -> Facts:
     yield "Rule", inert(alert.get("rule_name"), 200)
 
 
+def _happening(parts: _Parts) -> Facts:
+    """What events are raising."""
+    alert, project, issue = parts.alert, parts.project, parts.issue
+    yield "Cause", _cause(alert, {})
+    yield "Since", _since(parts.at, alert)
+    yield "Severity", inert(alert.get("severity"), 10)
+    yield "Project", inert(project.get("name"), 200)
+    yield "Where", inert(issue.get("culprit"), 300)
+    yield "First seen", moment(issue.get("first_seen"))
+    yield "Release", inert(issue.get("release"), 200)
+    yield "Rule", inert(alert.get("rule_name"), 200)
+
+
 def _resolved(parts: _Parts) -> Facts:
-    at, alert, check, _ = parts
+    at, alert, check, *_ = parts
     yield "Lasted", lasting(alert.get("duration_s"))
     began, ended = moment(alert.get("since") or alert.get("triggered_at")), moment(alert.get("resolved_at") or at)
     yield "From", f"{began} to {ended}" if began else ended
@@ -147,7 +166,7 @@ def _resolved(parts: _Parts) -> Facts:
 
 
 def _acknowledged(parts: _Parts) -> Facts:
-    at, alert, _, _ = parts
+    at, alert, *_ = parts
     yield "By", inert(alert.get("acknowledged_by"), 200)
     yield "At", moment(alert.get("acknowledged_at"))
     notes = alert.get("notes") or ()

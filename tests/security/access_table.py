@@ -224,6 +224,12 @@ GET     /v1/traces/<path:trace_id>                      read
 GET     /v1/issues                                      read
 GET     /v1/issues/<issue_id>                           read
 PUT     /v1/issues/<issue_id>                           write
+GET     /v1/alerts/rules                                read
+POST    /v1/alerts/rules                                write
+GET     /v1/alerts/rules/<event_rule_id>                read
+PUT     /v1/alerts/rules/<event_rule_id>                write
+DELETE  /v1/alerts/rules/<event_rule_id>                write
+GET     /v1/alerts/firings                              read
 GET     /v1/generations                                 read
 GET     /v1/generations/summary                         read
 GET     /v1/projects                                    read

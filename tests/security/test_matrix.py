@@ -59,7 +59,7 @@ def world(
     world.made("/v1/journeys", {**JOURNEY, "name": CANARY, "tags": ["smoke"]})
     for make in (world.rule, world.channel, world.window, world.silence, world.variable, world.key, world.probe):
         make()
-    for make in (world.alert, world.notification, world.run, world.member, world.issue, world.trace):
+    for make in (world.alert, world.notification, world.run, world.member, world.issue, world.trace, world.event_rule):
         make()
     return world
 
