@@ -7,33 +7,13 @@ from typing import Any
 
 from api.project_access import Visible
 from api.services import services
-from model.ids import CROCKFORD
 from model.times import iso
 from telemetry.events import exception_of, frames_of
+from telemetry.issue_ids import issue_id as issue_id
+from telemetry.issue_ids import issue_number as issue_number
 from telemetry.stored.generations import StoredGeneration
 from telemetry.stored.issues import Issue
 from telemetry.stored.reading import StoredEvent, StoredSpan
-
-_ISSUE_CHARACTERS = 8
-
-
-def issue_id(number: int) -> str:
-    """`iss_0000002v`."""
-    text = ""
-    while number:
-        number, place = divmod(number, len(CROCKFORD))
-        text = CROCKFORD[place] + text
-    return f"iss_{text.rjust(_ISSUE_CHARACTERS, '0')}"
-
-
-def issue_number(text: str) -> int | None:
-    """None when it is no issue's id."""
-    number = 0
-    for character in text.removeprefix("iss_"):
-        if character not in CROCKFORD:
-            return None
-        number = number * len(CROCKFORD) + CROCKFORD.index(character)
-    return number if text.startswith("iss_") and 0 < number < 1 << 53 else None
 
 
 def event_shapes(events: Sequence[StoredEvent], projects: Visible) -> list[dict[str, Any]]:

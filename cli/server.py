@@ -34,6 +34,7 @@ from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.behind import ErrorsBehind
 from telemetry.stored.retention import TelemetryRetention
 
 CANNOT_WORK = 2
@@ -92,7 +93,9 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
     stopping = threading.Event()
     kept = Job("telemetry", 30, RetentionTurn(TelemetryRetention(database, settings), stopping))
-    scheduler = Scheduler(database, settings, _identity(), keyring=keyring, more_jobs=[kept])
+    scheduler = Scheduler(
+        database, settings, _identity(), keyring=keyring, more_jobs=[kept], behind=ErrorsBehind(database)
+    )
     scheduler.start()
     parts.callback(scheduler.stop)
     parts.callback(stopping.set)
@@ -101,7 +104,7 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
 
 def _stand_in(database: Database, keyring: Keyring, settings: Settings) -> MakeSender:
     """An API sends the outbox itself while no scheduler works."""
-    return lambda may: Outbox(database, keyring, settings, _identity(), may=may)
+    return lambda may: Outbox(database, keyring, settings, _identity(), may=may, behind=ErrorsBehind(database))
 
 
 def _identity() -> str:

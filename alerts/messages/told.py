@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from alerts.messages.durations import lasting, moment, seconds_between
 from alerts.messages.inert import inert
-from alerts.messages.links import alert_page, run_page, screenshot_place
+from alerts.messages.links import alert_page, issue_page, run_page, screenshot_place
 
 _CAUSE = 1_000
 _MOST_NAMED = 10
@@ -71,6 +71,9 @@ def _alert(
         links.append(("Run", run_page(public_url, run)))
     if run.get("id") and (picture := screenshot_place(public_url, run)) is not None:
         links.append(("Screenshot", picture))
+    issue = data.get("issue") or {}
+    if issue.get("id"):
+        links.append(("Issue", issue_page(public_url, issue)))
     facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(event, _failing)
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(
@@ -83,7 +86,7 @@ def _alert(
         headline=_over(alert, check) if event == "alert.resolved" else _headline(alert, check),
         thread=alert_id,
         severity=severity,
-        facts=[(label, text) for label, text in facts(_Parts(at, alert, check, run)) if text],
+        facts=[(label, text) for label, text in facts(_Parts(at, alert, check, run, issue)) if text],
         links=links,
         link=page,
         acknowledge=acknowledge_url(alert_id) if open_still else None,
@@ -117,11 +120,13 @@ class _Parts(NamedTuple):
     alert: dict[str, Any]
     check: dict[str, Any]
     run: dict[str, Any]
+    issue: dict[str, Any]
 
 
 def _failing(parts: _Parts) -> Facts:
-    at, alert, check, run = parts
+    at, alert, check, run, issue = parts
     yield "Cause", _cause(alert, run)
+    yield "Error behind it", _behind(issue)
     yield "Since", _since(at, alert)
     yield "Severity", inert(alert.get("severity"), 10)
     yield "Seen from", _places(alert)
@@ -135,7 +140,7 @@ def _failing(parts: _Parts) -> Facts:
 
 
 def _resolved(parts: _Parts) -> Facts:
-    at, alert, check, _ = parts
+    at, alert, check, *_ = parts
     yield "Lasted", lasting(alert.get("duration_s"))
     began, ended = moment(alert.get("since") or alert.get("triggered_at")), moment(alert.get("resolved_at") or at)
     yield "From", f"{began} to {ended}" if began else ended
@@ -147,7 +152,7 @@ def _resolved(parts: _Parts) -> Facts:
 
 
 def _acknowledged(parts: _Parts) -> Facts:
-    at, alert, _, _ = parts
+    at, alert, *_ = parts
     yield "By", inert(alert.get("acknowledged_by"), 200)
     yield "At", moment(alert.get("acknowledged_at"))
     notes = alert.get("notes") or ()
@@ -160,6 +165,14 @@ def _cause(alert: dict[str, Any], run: dict[str, Any]) -> str:
     cause = inert(alert.get("cause"), _CAUSE)
     said = inert((run.get("error") or {}).get("message"))
     return f"{cause} ({said})" if cause and said and said not in cause else cause or said
+
+
+def _behind(issue: dict[str, Any]) -> str:
+    """What the service itself reported of the runs."""
+    title, release = inert(issue.get("title")), inert(issue.get("first_release"), 200)
+    if not title:
+        return ""
+    return f"{title} (first in {release})" if release else f"{title} (first seen {moment(issue.get('first_seen'))})"
 
 
 def _since(at: str, alert: dict[str, Any]) -> str:

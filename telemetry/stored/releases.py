@@ -37,6 +37,12 @@ def keep_release(session: Session, release: Release) -> Release:
     return Release(*row)
 
 
+def get_release(session: Session, project: int, release: str) -> Release | None:
+    query = f"SELECT {_COLUMNS} FROM releases WHERE project = ? AND release = ?"  # noqa: S608
+    found = rows(session, query, project, release)
+    return Release(*found[0]) if found else None
+
+
 def list_releases(session: Session, projects: Sequence[int], limit: int) -> list[Release]:
     """The newest first: by when they went live, or were told of."""
     if not projects:

@@ -219,6 +219,7 @@ POST    /v1/ingest                                      proof
 POST    /v1/sourcemaps                                  ingest
 POST    /v1/releases                                    ingest
 GET     /v1/releases                                    read
+GET     /v1/releases/impact                             read
 GET     /v1/query                                       read
 GET     /v1/traces/<path:trace_id>                      read
 GET     /v1/issues                                      read
