@@ -88,7 +88,7 @@ def release_page(project_id: str) -> Response:
     met, checks = (False, []) if at_ms is None else checks_around(known.number, at_ms, hours)
     return render(
         "release.html",
-        name=name,
+        called=name,
         project=known,
         release=release,
         at_ms=at_ms,
