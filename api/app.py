@@ -31,6 +31,7 @@ from api.pages import (
     audit,
     backtests,
     fleet,
+    generations,
     joining,
     journey_editor,
     keys,
@@ -40,6 +41,8 @@ from api.pages import (
     monitors,
     overview,
     people,
+    projects,
+    query,
     rendering,
     secrets,
     settings_organization,
@@ -48,10 +51,13 @@ from api.pages import (
     status,
     status_settings,
     subscribing,
+    traces,
     why,
 )
 from api.pages import alerts as alert_pages
+from api.pages import issues as issue_pages
 from api.pages import journeys as journey_pages
+from api.pages import releases as release_pages
 from api.pages import runs as run_pages
 from api.pages import usage as usage_pages
 from api.pages.errors import error_page
@@ -116,6 +122,12 @@ def create_app(
         acknowledging,
         journey_pages,
         journey_editor,
+        issue_pages,
+        traces,
+        query,
+        release_pages,
+        generations,
+        projects,
         fleet,
         settings_organization,
         secrets,

@@ -9,13 +9,14 @@ from flask import Response
 from pydantic import Field
 
 from api.access import Scope, caller
+from api.checks_behind import checks_of_issue
 from api.envelope import json_response
 from api.errors import Conflict, Invalid, Malformed, no_such
 from api.events_query import terms_of
 from api.project_access import Visible, queried, visible
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareError
-from api.schemas.telemetry import Issue, IssueChange, IssuePage, IssueQuery
+from api.schemas.telemetry import Issue, IssueChange, IssueDetail, IssuePage, IssueQuery
 from api.services import services
 from api.telemetry_shapes import issue_number, issue_shape
 from store.audit import Target, note
@@ -47,15 +48,15 @@ def list_of_issues(query: IssueQuery) -> Response:
     return json_response({"issues": [issue_shape(issue, projects) for issue in found], "cursor": cursor})
 
 
-@routes.get("/v1/issues/<issue_id>", needs=Scope.READ, answers=Issue)
+@routes.get("/v1/issues/<issue_id>", needs=Scope.READ, answers=IssueDetail)
 def show_issue(path: IssuePath) -> Response:
-    """Get an issue; one that was merged, by the issue that stands for it."""
+    """Get an issue with the checks that it breaks; one that was merged, by the issue that stands for it."""
     projects, number = queried(), issue_number(path.issue_id)
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         issue = None if number is None else get_issue(session, projects.numbers, number)
     if issue is None:
         raise no_such("issue", path.issue_id)
-    return json_response(issue_shape(issue, projects))
+    return json_response({**issue_shape(issue, projects), "checks": checks_of_issue(issue.number)})
 
 
 @routes.put("/v1/issues/<issue_id>", needs=Scope.WRITE, answers=Issue, errors=(409,))

@@ -7,17 +7,21 @@ from typing import Any
 from flask import Response
 
 from api.access import Scope
+from api.checks_behind import checks_around
 from api.envelope import json_response
+from api.errors import no_such
 from api.project_access import Visible, visible
 from api.routes import Routes
 from api.schemas.bare import BareError
+from api.schemas.telemetry import ImpactQuery, ReleaseImpact, ReleaseList, ReleaseQuery, ReleaseRequest
 from api.schemas.telemetry import Release as ReleaseAnswer
-from api.schemas.telemetry import ReleaseList, ReleaseQuery, ReleaseRequest
 from api.services import services
+from api.telemetry_shapes import issue_shape
 from model.times import iso, parse_iso
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
-from telemetry.stored.releases import Release, keep_release, list_releases
+from telemetry.stored.issues import issues_first_in
+from telemetry.stored.releases import Release, get_release, keep_release, list_releases
 
 routes = Routes("Releases", "What went live when, as the build says it.", BareError)
 
@@ -41,6 +45,29 @@ def list_of_releases(query: ReleaseQuery) -> Response:
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         found = list_releases(session, projects.numbers, query.limit)
     return json_response({"releases": [_shape(release, projects) for release in found]})
+
+
+@routes.get("/v1/releases/impact", needs=Scope.READ, answers=ReleaseImpact)
+def release_impact(query: ImpactQuery) -> Response:
+    """What a release changed: uptime and response times of the checks before and after `deployed_at` (a release that
+    says none: when it was told of), and the issues first seen in it."""
+    projects = visible(query.project)
+    [number] = projects.numbers
+    with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
+        release = get_release(session, number, query.release)
+        issues = [] if release is None else issues_first_in(session, number, query.release)
+    if release is None:
+        raise no_such("release", query.release)
+    met, checks = checks_around(number, release.deployed_ms or release.created_ms, query.hours)
+    return json_response(
+        {
+            "release": _shape(release, projects),
+            "hours": query.hours,
+            "met": met,
+            "checks": checks,
+            "new_issues": [issue_shape(issue, projects) for issue in issues],
+        }
+    )
 
 
 def _shape(release: Release, projects: Visible) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from api.journeys import JourneyPath
 from api.monitors import MonitorPath
 from api.paging import Page
 from api.routes import PathModel, Routes
+from api.run_behind import trace_of_run
 from api.run_shape import gap_entry, run_detail, run_summary
 from api.schemas.runs import RunAnswer, RunList
 from api.services import services
@@ -24,6 +25,7 @@ from api.walk_shape import walk_detail
 from model.fields import Instant, LocationName
 from model.outcome import RunStatus
 from model.times import parse_iso
+from store.alert_reading import checks_by_ids
 from store.runs import RunFilter, RunPage, list_runs, list_runs_after, run_by_id
 from store.tables import Gap, Run
 from store.walk_progress import progress_of_run
@@ -65,7 +67,9 @@ def show_run(path: RunPath) -> Response:
         run = run_by_id(session, path.run_id)
         if run is None:
             raise no_such("run", path.run_id)
-        return success(run_detail(run) | _progress(session, run))
+        check = checks_by_ids(session, [run.check_id]).get(run.check_id)
+        shown = run_detail(run) | _progress(session, run)
+    return success(shown | {"trace": trace_of_run(run, None if check is None else check.type)})
 
 
 @routes.get("/v1/monitors/<monitor_id>/runs", needs=Scope.READ, answers=RunList)

@@ -35,6 +35,7 @@ from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.behind import ErrorsBehind
 from telemetry.judging import EventJudge
 from telemetry.stored.retention import TelemetryRetention
 from telemetry.stored.storing import TOPIC
@@ -98,7 +99,10 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
     judge = EventJudge(database)
     woken = partial(database.telemetry.wakeups.subscribe, TOPIC)
     judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
-    scheduler = Scheduler(database, settings, _identity(), keyring=keyring, more_jobs=[kept, judged])
+    jobs = [kept, judged]
+    scheduler = Scheduler(
+        database, settings, _identity(), keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database)
+    )
     scheduler.start()
     parts.callback(scheduler.stop)
     parts.callback(stopping.set)
@@ -107,7 +111,7 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
 
 def _stand_in(database: Database, keyring: Keyring, settings: Settings) -> MakeSender:
     """An API sends the outbox itself while no scheduler works."""
-    return lambda may: Outbox(database, keyring, settings, _identity(), may=may)
+    return lambda may: Outbox(database, keyring, settings, _identity(), may=may, behind=ErrorsBehind(database))
 
 
 def _identity() -> str:

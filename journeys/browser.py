@@ -53,16 +53,14 @@ class WarmBrowser:
             raise BrowserCrashedError(f"the browser did not start: {_first_line(error)}") from None
         return self._browser
 
-    async def context(
-        self, definition: JourneyCheck, proxy_url: str, run_id: str, headers: dict[str, str]
-    ) -> BrowserContext:
+    async def context(self, definition: JourneyCheck, proxy_url: str, headers: dict[str, str]) -> BrowserContext:
         """A fresh profile whose pages go out through `proxy_url` alone. Raises Playwright's Error."""
         browser = await self.ready()
         return await browser.new_context(
             proxy={"server": proxy_url},
             viewport={"width": definition.viewport.width, "height": definition.viewport.height},
             user_agent=definition.user_agent,
-            extra_http_headers={**headers, "X-Tracer-Run": run_id},
+            extra_http_headers=headers,
             accept_downloads=False,
             service_workers="block",
         )

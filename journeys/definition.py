@@ -14,6 +14,7 @@ from model.definition import CheckDefinition, Strict
 from model.fields import one_line
 from model.headers import Headers
 from model.hosts import WebUrl
+from model.traceparent import Traceparent
 from model.validation import FieldsError
 
 DEFAULT_INTERVAL_S = 300
@@ -32,7 +33,8 @@ class Viewport(Strict):
 class JourneyCheck(CheckDefinition):
     """`variables` are secrets; `{{NAME}}` stands for one in any string of a step. `base_url`: what relative URLs are
     relative to, by default the origin of the first goto. `extra_headers` go with every request of the pages, those
-    that hold a secret only to the base's origin."""
+    that hold a secret only to the base's origin; `traceparent` is about pages and what their scripts ask for
+    (journeys/headers.py)."""
 
     kind: ClassVar[Literal["network", "browser", "heartbeat"]] = "browser"
 
@@ -49,6 +51,7 @@ class JourneyCheck(CheckDefinition):
         None
     )
     extra_headers: Headers = Field(default_factory=dict)
+    traceparent: Traceparent = True
 
     @model_validator(mode="after")
     def _has_a_page(self) -> Self:

@@ -75,8 +75,7 @@ async def fetch(walk: Walk, url: str, *, method: str, headers: dict[str, str], d
 
     Raises StepError, and Playwright's Error as above."""
     walk.pages.opened = True
-    if origin_of(url) == walk.base.origin:
-        headers = {**walk.secret_headers, **headers}
+    headers = walk.headers.of_request(url, headers)
     for _ in range(_MAX_REDIRECTS + 1):
         response = await _fetch_once(walk, url, method=method, headers=headers, data=data)
         location = response.headers.get("location")

@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Dialog, Download, Error, Page, 
 
 from journeys.errors import StepError
 from journeys.evidence.console import Console
-from journeys.headers import SecretHeaders
+from journeys.headers import OwnHeaders
 
 MAX_PAGES = 5
 """Open at once; a page that opens more is left with these."""
@@ -51,7 +51,7 @@ class Pages:
         self,
         context: BrowserContext,
         console: Console,
-        headers: SecretHeaders,
+        headers: OwnHeaders,
         why_unreachable: Callable[[str], Exception | None],
     ) -> None:
         """`why_unreachable`: what kept the last connection to a URL's host from being made, as the proxy knows."""

@@ -13,11 +13,12 @@ from egress.door import Egress
 from journeys.browser import WarmBrowser
 from journeys.definition import JourneyCheck
 from journeys.evidence.console import Console
-from journeys.headers import SecretHeaders, parted
+from journeys.headers import Marks, OwnHeaders, parted
 from journeys.pages import Pages
 from journeys.proxy import Proxy
 from journeys.scrubbing import Secrets, secrets_of
 from journeys.steps.goto import Goto
+from journeys.steps.request import Request
 from journeys.urls import Base, origin_of
 from journeys.variables import UndefinedVariableError, fill_in
 from journeys.walk import Walk
@@ -76,10 +77,10 @@ async def open_session(
     variables = {**definition.variables, **overrides.variables}
     secrets = Secrets([*secrets_of(definition), *variables.values()])
     base = base_of(definition, variables, overrides.base_url)
-    plain, secret = parted(definition.extra_headers)
-    headers = SecretHeaders(secret, base.origin)
+    marks = Marks(run_id, traceparent=definition.traceparent)
+    headers = OwnHeaders(definition.extra_headers, base, marks, named_origins(definition, variables, base))
     async with Proxy(egress) as proxy:
-        context = await _fresh_context(browser, definition, proxy, run_id, plain)
+        context = await _fresh_context(browser, definition, proxy)
         ending = Ending(context)
         try:
             console = Console()
@@ -89,7 +90,7 @@ async def open_session(
             await context.tracing.start(snapshots=True, screenshots=False, title=definition.name)
             page = await context.new_page()
             await headers.add_to(page)
-            walk = Walk(context, pages, proxy, base, variables, secrets, secret, deadline, definition.timeout)
+            walk = Walk(context, pages, proxy, base, variables, secrets, headers, deadline, definition.timeout)
             yield Session(context, walk, pages, console, secrets, ending)
         finally:
             browser.on_new_page = None
@@ -99,15 +100,14 @@ async def open_session(
                 await browser.close()
 
 
-async def _fresh_context(
-    browser: WarmBrowser, definition: JourneyCheck, proxy: Proxy, run_id: str, headers: dict[str, str]
-) -> BrowserContext:
+async def _fresh_context(browser: WarmBrowser, definition: JourneyCheck, proxy: Proxy) -> BrowserContext:
     """A browser may have died since its last run, and only now is it seen: then another one is started."""
+    plain, _ = parted(definition.extra_headers)
     try:
-        return await browser.context(definition, proxy.url, run_id, headers)
+        return await browser.context(definition, proxy.url, plain)
     except Error:
         await browser.close()
-        return await browser.context(definition, proxy.url, run_id, headers)
+        return await browser.context(definition, proxy.url, plain)
 
 
 def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str | None) -> Base:
@@ -118,3 +118,13 @@ def base_of(definition: JourneyCheck, variables: dict[str, str], moved_to: str |
         with suppress(UndefinedVariableError, ValueError):
             home = origin_of(fill_in(first, variables).url)
     return Base(home, moved_to)
+
+
+def named_origins(definition: JourneyCheck, variables: dict[str, str], base: Base) -> set[str]:
+    """The origins that steps go to, as far as that is known before the first."""
+    found = {base.origin}
+    for step in definition.steps:
+        if isinstance(step, Goto | Request):
+            with suppress(UndefinedVariableError, ValueError):
+                found.add(origin_of(base.resolve(fill_in(step, variables).url)))
+    return {origin for origin in found if origin is not None}

@@ -14,6 +14,7 @@ from journeys.variables import fill_in, names_in
 if TYPE_CHECKING:
     from playwright.async_api import APIResponse, BrowserContext, FrameLocator, Locator, Page
 
+    from journeys.headers import OwnHeaders
     from journeys.pages import Pages
     from journeys.proxy import Proxy
     from journeys.scrubbing import Secrets
@@ -27,8 +28,8 @@ _LEAST_MS = 1.0
 
 
 class Walk:
-    """One run on its way. `secret_names`: variables whose values are shown nowhere; `secret_headers`: the journey's,
-    for the base's origin; `covered`: fields that hold a secret, which pictures hide. `deadline`: of the journey;
+    """One run on its way. `secret_names`: variables whose values are shown nowhere; `headers`: what goes
+    with its requests; `covered`: fields that hold a secret, which pictures hide. `deadline`: of the journey;
     `step_deadline`: of the step that runs; both in loop time. `timeout_s`: what the journey was given."""
 
     def __init__(
@@ -39,7 +40,7 @@ class Walk:
         base: Base,
         variables: dict[str, str],
         secrets: Secrets,
-        secret_headers: dict[str, str],
+        headers: OwnHeaders,
         deadline: float,
         timeout_s: float,
     ) -> None:
@@ -50,7 +51,7 @@ class Walk:
         self.variables = dict(variables)
         self.secret_names = set(variables)
         self.secrets = secrets
-        self.secret_headers = secret_headers
+        self.headers = headers
         self.covered: list[Locator] = []
         self.deadline = deadline
         self.timeout_s = timeout_s

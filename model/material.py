@@ -7,7 +7,10 @@ from typing import Any
 
 from model.definition import CheckDefinition
 
-_INDIFFERENT = (frozenset(CheckDefinition.model_fields) | {"grace", "secret_headers"}) - {"assertions", "locations"}
+_INDIFFERENT = (frozenset(CheckDefinition.model_fields) | {"grace", "secret_headers", "traceparent"}) - {
+    "assertions",
+    "locations",
+}
 _SEVERAL = frozenset({"headers", "steps", "variables", "extra_headers"})
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class RunContext:
     """`deadline`: instant of the running loop's clock (`loop.time()`) by which the attempt has ended, whatever the
     target does; `egress`: resolves, vets and connects; `http`: the engine of HTTP exchanges, bound to that egress;
-    `run_id`: told to HTTP targets in `X-Tracer-Run`; `browsers`: where journeys are walked, if this machine can;
-    `overrides`: what was asked of this run beyond its definition; `on_step`: told of each step of a journey."""
+    `run_id`: told to HTTP targets in `X-Tracer-Run` and `traceparent`; `browsers`: where journeys are walked, if this
+    machine can; `overrides`: what was asked of this run beyond its definition; `on_step`: told of each step of a
+    journey."""
 
     deadline: float
     egress: Egress

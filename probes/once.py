@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable
 
 from egress.door import Egress
@@ -13,8 +14,10 @@ from probes.context import RunContext
 from probes.http.engine import HttpEngine
 from probes.registry import run
 
-RUN_ID = "run_byhand"
-"""What HTTP targets read in X-Tracer-Run: such a run is stored nowhere."""
+
+def run_id_by_hand() -> str:
+    """What HTTP targets read in X-Tracer-Run: such a run is stored nowhere."""
+    return f"run_byhand{os.urandom(8).hex()}"
 
 
 async def run_once(
@@ -26,6 +29,6 @@ async def run_once(
     engine = HttpEngine(ca_file)
     try:
         deadline = asyncio.get_running_loop().time() + definition.timeout
-        return await run(definition, RunContext(deadline, egress, engine, RUN_ID))
+        return await run(definition, RunContext(deadline, egress, engine, run_id_by_hand()))
     finally:
         engine.close()

@@ -13,6 +13,7 @@ from alerts.self_watch.deadman import LOOK_S as PING_LOOK_S
 from alerts.self_watch.deadman import Deadman
 from alerts.self_watch.registry import BY_SCHEDULER
 from alerts.self_watch.watching import LOOK_S, Watching
+from alerts.sending.behind import Behind
 from alerts.sending.service import Outbox
 from model.settings import Settings
 from scheduler.catch_up import CatchUp
@@ -37,7 +38,7 @@ _log = structlog.get_logger(__name__)
 class Scheduler:
     """`identity`: unique among all schedulers of the database, in its last 33 characters. On SQLite there is one
     scheduler; on PostgreSQL any number share the work. `keyring`: with it the outbox is sent here too. `more_jobs`:
-    of parts that the scheduler knows nothing of."""
+    of parts that the scheduler knows nothing of; `behind`: what they know of an alert's runs."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Scheduler:
         jobs: Sequence[Job] | None = None,
         keyring: Keyring | None = None,
         more_jobs: Sequence[Job] = (),
+        behind: Behind | None = None,
     ) -> None:
         self.figures = Figures()
         self._stopping = threading.Event()
@@ -57,7 +59,7 @@ class Scheduler:
         self.outbox = (
             None
             if keyring is None
-            else Outbox(database, keyring, settings, identity, may=lambda: duties.holds(OUTBOX_ROLE))
+            else Outbox(database, keyring, settings, identity, may=lambda: duties.holds(OUTBOX_ROLE), behind=behind)
         )
         self._ticker = Ticker(
             database,

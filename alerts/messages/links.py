@@ -16,6 +16,11 @@ def run_page(public_url: str, run: dict[str, Any]) -> str:
     return f"{public_url}/runs/{run.get('id')}"
 
 
+def issue_page(public_url: str, issue: dict[str, Any]) -> str:
+    """Where the error behind an alert is shown."""
+    return f"{public_url}/issues/{issue.get('id')}"
+
+
 def screenshot_place(public_url: str, run: dict[str, Any]) -> str | None:
     """Where the page of a journey's run shows the picture of the step that failed; None when there is none."""
     step = run.get("failed_step") or {}
@@ -23,7 +28,7 @@ def screenshot_place(public_url: str, run: dict[str, Any]) -> str | None:
 
 
 def with_links(payload: dict[str, Any], public_url: str) -> dict[str, Any]:
-    """The body with `url` in its alert and its run, and `screenshot_url` in the step that failed."""
+    """The body with `url` in its alert, its run and its issue, and `screenshot_url` in the step that failed."""
     data = dict(payload.get("data") or {})
     if payload.get("type") == "notice":  # has its link
         return payload
@@ -36,4 +41,6 @@ def with_links(payload: dict[str, Any], public_url: str) -> dict[str, Any]:
         if run.get("failed_step"):
             step = {name: value for name, value in run["failed_step"].items() if name != "has_screenshot"}
             data["run"]["failed_step"] = {**step, "screenshot_url": screenshot_place(public_url, run)}
+    if data.get("issue"):
+        data["issue"] = {**data["issue"], "url": issue_page(public_url, data["issue"])}
     return {**payload, "data": data}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from alerts.messages.durations import lasting, moment, seconds_between
 from alerts.messages.inert import inert
-from alerts.messages.links import alert_page, run_page, screenshot_place
+from alerts.messages.links import alert_page, issue_page, run_page, screenshot_place
 
 _CAUSE = 1_000
 _MOST_NAMED = 10
@@ -71,11 +71,14 @@ def _alert(
         links.append(("Run", run_page(public_url, run)))
     if run.get("id") and (picture := screenshot_place(public_url, run)) is not None:
         links.append(("Screenshot", picture))
+    issue = data.get("issue") or {}
+    if issue.get("id"):
+        links.append(("Issue", issue_page(public_url, issue)))
     by_events = alert.get("project_id") is not None
     facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(
         event, _happening if by_events else _failing
     )
-    parts = _Parts(at, alert, check, run, data.get("project") or {}, data.get("issue") or {})
+    parts = _Parts(at, alert, check, run, data.get("project") or {}, issue)
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(
         event=event,
@@ -126,8 +129,9 @@ class _Parts(NamedTuple):
 
 
 def _failing(parts: _Parts) -> Facts:
-    at, alert, check, run, *_ = parts
+    at, alert, check, run, _, issue = parts
     yield "Cause", _cause(alert, run)
+    yield "Error behind it", _behind(issue)
     yield "Since", _since(at, alert)
     yield "Severity", inert(alert.get("severity"), 10)
     yield "Seen from", _places(alert)
@@ -179,6 +183,14 @@ def _cause(alert: dict[str, Any], run: dict[str, Any]) -> str:
     cause = inert(alert.get("cause"), _CAUSE)
     said = inert((run.get("error") or {}).get("message"))
     return f"{cause} ({said})" if cause and said and said not in cause else cause or said
+
+
+def _behind(issue: dict[str, Any]) -> str:
+    """What the service itself reported of the runs."""
+    title, release = inert(issue.get("title")), inert(issue.get("first_release"), 200)
+    if not title:
+        return ""
+    return f"{title} (first in {release})" if release else f"{title} (first seen {moment(issue.get('first_seen'))})"
 
 
 def _since(at: str, alert: dict[str, Any]) -> str:

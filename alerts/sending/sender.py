@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from alerts.acknowledge_links import acknowledge_url
 from alerts.channels.base import Delivered, Outgoing, Undelivered, Way
 from alerts.sending.batches import Batch, next_batch
+from alerts.sending.behind import BEHIND_S, MOST_EXPLAINED, Behind, with_behind
 from alerts.sending.lane import Lane
 from alerts.sending.recorder import Recorder
 from alerts.sending.results import Result, record_results, say_undelivered
@@ -55,7 +56,8 @@ _log = structlog.get_logger(__name__)
 class Sender:
     """One per process and event loop. `identity` is unique among senders. `may`: whether this process has the duty now
     (two senders do no harm, they only share the pace badly). `reached(point, ids)` is called at `claimed`, `sent` and
-    `recorded`: what it raises ends the work there, as a crash would."""
+    `recorded`: what it raises ends the work there, as a crash would. `behind`: what is known of an alert's runs beside
+    what they measured."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Sender:
         *,
         may: Callable[[], bool] = lambda: True,
         reached: Callable[[str, Sequence[str]], None] = lambda _point, _ids: None,
+        behind: Behind | None = None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -73,6 +76,7 @@ class Sender:
         self._claim = identity[-64:]
         self._may = may
         self._reached = reached
+        self._behind = behind
         self._wall_s = wall_s
         self._public_url = settings.links_begin
         self._way = Way(
@@ -86,6 +90,7 @@ class Sender:
         self._held: dict[str, dict[str, float]] = {}
         """Claimed by us: channel id -> notification id -> until when, by the monotonic clock."""
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="outbox")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="outbox-behind")
         self._recorder = Recorder(self._write)
         self._stopping = asyncio.Event()
         self._wake = AsyncEvent(asyncio.get_running_loop())
@@ -114,6 +119,7 @@ class Sender:
             for task in [*helpers, *(lane.task for lane in self._lanes.values() if lane.task is not None)]:
                 task.cancel()
             self._threads.shutdown(wait=False, cancel_futures=True)
+            self._looking.shutdown(wait=False, cancel_futures=True)
 
     async def _begin_lanes(self) -> None:
         try:
@@ -216,13 +222,14 @@ class Sender:
     ) -> Delivered | Undelivered | None:
         """What the receiver said; None: the claim had run out, and nothing was sent. Gives the lane its place back."""
         places = lane.places
+        payloads = await self._payloads(group)
         if batch.channel is None or not self._still_ours(channel_id, group):
             places.release()
             return None
         outgoing = Outgoing(
             id=group[0].id if len(group) == 1 else _digest_id(group),
             channel_id=channel_id,
-            payloads=tuple(claimed.payload for claimed in group),
+            payloads=payloads,
             at_s=int(self._wall_s()),
             signing_secret=batch.signing_secret,
         )
@@ -235,6 +242,19 @@ class Sender:
             return Undelivered(f"a mistake in Tracer kept it from being sent ({type(error).__name__})")
         finally:
             places.release()
+
+    async def _payloads(self, group: Sequence[Claimed]) -> tuple[dict[str, Any], ...]:
+        """As they were written, with what has arrived since. That it can't be looked up in time holds up nobody."""
+        payloads = tuple(claimed.payload for claimed in group)
+        if self._behind is None or len(group) > MOST_EXPLAINED:
+            return payloads
+        try:
+            async with asyncio.timeout(BEHIND_S):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._looking, with_behind, group, self._behind)
+        except (SQLAlchemyError, TimeoutError) as error:
+            _log.warning("outbox.nothing_behind", error=str(error))
+            return payloads
 
     async def _record(
         self, channel_id: str, batch: Batch, group: Sequence[Claimed], answer: Delivered | Undelivered | None

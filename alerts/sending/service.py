@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import structlog
 
+from alerts.sending.behind import Behind
 from alerts.sending.sender import Sender
 from alerts.status_mails import LetterSender
 from model.settings import Settings
@@ -20,12 +21,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """`may`: whether this process has the duty of sending now."""
+    """`may`: whether this process has the duty of sending now. `behind`: what else is known of an alert's runs."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, settings: Settings, identity: str, *, may: Callable[[], bool]
+        self,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        identity: str,
+        *,
+        may: Callable[[], bool],
+        behind: Behind | None = None,
     ) -> None:
-        self._make: Callable[[], Sender] = lambda: Sender(database, keyring, settings, identity, may=may)
+        self._make: Callable[[], Sender] = lambda: Sender(database, keyring, settings, identity, may=may, behind=behind)
         self._letters: Callable[[], LetterSender] = lambda: LetterSender(database, keyring, settings, identity, may=may)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None

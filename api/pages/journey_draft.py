@@ -21,7 +21,16 @@ from journeys.registry import STEP_TYPES
 from model.secrets import MASK, split
 
 SHOWN = ("name", "base_url", "locations", "tags", "interval", "cron", "timezone", "timeout")
-MORE = ("description", "runbook_url", "degraded_ms", "user_agent", "viewport", "extra_headers", "retries")
+MORE = (
+    "description",
+    "runbook_url",
+    "degraded_ms",
+    "user_agent",
+    "viewport",
+    "extra_headers",
+    "retries",
+    "traceparent",
+)
 _KEPT_EMPTY = ("tags", "locations")
 _MOST_VARIABLES = 100
 _STEP = re.compile(r"steps\.([0-9]{1,3})\.([a-z0-9_]{1,40})", re.ASCII)

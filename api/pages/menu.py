@@ -1,4 +1,4 @@
-"""Where a visitor can go: the main menu, the tabs of the settings and of alerting. A new place is one line."""
+"""Where a visitor can go: the main menu, the tabs of the settings, of alerting and of errors. A new place is a line."""
 
 from __future__ import annotations
 
@@ -43,11 +43,19 @@ ALERTS = (
     Place("/alerts/silences", "Silences", ("silences",)),
     Place("/alerts/why", "Why?", ("why",)),
 )
+ERRORS = (
+    Place("/issues", "Issues", ("issues", "traces")),
+    Place("/query", "Query", ("query",)),
+    Place("/releases", "Releases", ("releases",)),
+    Place("/generations", "AI generations", ("generations",)),
+    Place("/projects", "Projects", ("projects",)),
+)
 MAIN = (
     Place("/", "Overview", ("overview",)),
     Place("/monitors", "Monitors", ("monitors",)),
     Place("/journeys", "Journeys", ("journeys",)),
     Place("/alerts", "Alerts", tuple(name for place in ALERTS for name in place.pages)),
+    Place("/issues", "Errors", tuple(name for place in ERRORS for name in place.pages)),
     Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),
@@ -67,3 +75,8 @@ def settings_menu(visitor: Looking) -> list[Place]:
 def alerts_menu(visitor: Looking) -> list[Place]:
     """The tabs of alerting."""
     return [place for place in ALERTS if visitor.may(place.scope)]
+
+
+def errors_menu(visitor: Looking) -> list[Place]:
+    """The tabs of what services report."""
+    return [place for place in ERRORS if visitor.may(place.scope)]

@@ -39,7 +39,7 @@ _WORDS = {
     "client_certificate.certificate": "Client certificate (PEM)", "client_certificate.key": "Its private key (PEM)",
     "secret_headers": "Secret headers", "grace": "May be late by", "cron": "At fixed times (cron)",
     "timezone": "Time zone of cron", "expect": "Expect in the answer", "nameserver": "Ask this nameserver",
-    "max_redirects": "Redirects at most", "headers": "Headers",
+    "max_redirects": "Redirects at most", "headers": "Headers", "traceparent": "Begin a trace",
 }  # fmt: skip
 _ABOUT = {
     "interval": HINT, "grace": HINT, "cron": "In place of how often, such as */5 8-18 * * 1-5",
@@ -51,6 +51,7 @@ _ABOUT = {
     "retries.count": "Times, before a failure is one: 0 to 5",
     "secret_headers": "Names of headers whose values are kept secret, too",
     "degraded_ms": "Passes, but counts as slow",
+    "traceparent": "Sends a W3C traceparent: what the service reports of it stands beside the run",
 }  # fmt: skip
 _KINDS = {
     "interval": "span", "grace": "span", "headers": "pairs", "basic_auth.password": "secret",

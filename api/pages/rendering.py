@@ -21,7 +21,10 @@ def install(app: Flask) -> None:
     """What templates say of instants, durations and values; and no text of theirs that would mislead the eye."""
     app.jinja_options = {**app.jinja_options, "finalize": words.inert}
     app.jinja_env.globals.update(
-        main_menu=menu.main_menu, settings_menu=menu.settings_menu, alerts_menu=menu.alerts_menu
+        main_menu=menu.main_menu,
+        settings_menu=menu.settings_menu,
+        alerts_menu=menu.alerts_menu,
+        errors_menu=menu.errors_menu,
     )
     app.jinja_env.filters.update(
         iso=iso,

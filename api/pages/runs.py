@@ -18,7 +18,9 @@ from api.pages.changes import subject
 from api.pages.evidence import compared
 from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
+from api.pages.reported import LEVELS_CSS
 from api.pages.summaries import runbook_of
+from api.pages.traces import behind_run
 from api.pages.verdicts import verdict
 from api.pages.walked import walked
 from api.pages.walking import walking
@@ -100,6 +102,8 @@ def run(run_id: str) -> Response:
             good=good,
             comparison=comparison,
             bars=waterfall(found),
+            behind=behind_run(found),
+            levels=LEVELS_CSS,
             subject=subject,
             alerts=alerts,
             decisions=decisions,

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from api.schemas.envelope import Answer, RunPageMeta, Shape, Time
+from api.schemas.telemetry import StoredEvent, StoredSpan
 from model.errors import ErrorCode
 
 Status = Literal["queued", "running", "success", "failed", "missed", "unknown", "cancelled"]
@@ -120,6 +121,14 @@ class WalkDetail(WalkShape):
     steps: list[WalkedStepShape]
 
 
+class RunTrace(Shape):
+    """What projects reported of a run: up to 1,000 spans by when they began, and the first 100 errors."""
+
+    trace_id: str
+    spans: list[StoredSpan]
+    errors: list[StoredEvent]
+
+
 class RunDetail(Run):
     """A run with all it found."""
 
@@ -130,6 +139,10 @@ class RunDetail(Run):
     ] = None
     assertions: list[AssertionShape]
     attempts: list[AttemptShape]
+    trace: Annotated[
+        RunTrace | None,
+        Field(description="What was reported of the trace that the run began; null where it begins none"),
+    ]
     response: Annotated[
         dict[str, Any] | None,
         Field(
@@ -177,6 +190,7 @@ class RunAnswer(Answer[RunDetail]):
                         {"type": "status_code", "operator": "equals", "expected": 200, "actual": 200, "passed": True}
                     ],
                     "attempts": [],
+                    "trace": {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "spans": [], "errors": []},
                     "response": {"status_code": 200, "http_version": "2", "remote_ip": "203.0.113.9", "bytes": 512},
                 },
             }

@@ -158,6 +158,42 @@ class Issue(Shape):
     regression: Regression | None
 
 
+class BrokenCheck(Shape):
+    """A check, in traces of whose runs an issue was seen."""
+
+    id: str
+    name: str
+    type: str
+    runs: Annotated[int, Field(ge=1, description="That met the issue, of those kept of both")]
+    failed: Annotated[int, Field(ge=0, description="How many of them failed")]
+    last_run_id: Annotated[str, Field(description="The newest that failed, else the newest")]
+    last_run_at: Time
+
+
+class IssueDetail(Issue):
+    """An issue with the checks that it breaks, those with most failures first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "iss_0000002v", "project": "truecom", "fingerprint": "1cc4d8969c006d1ff3a8651f51d2e681",
+                "title": "TypeError: Cannot read property 'x' of undefined", "culprit": "loadData (app/page.tsx)",
+                "level": "error", "status": "open", "first_seen": "2026-04-26T14:22:08.502Z",
+                "last_seen": "2026-04-26T16:01:44.010Z", "count": 42, "user_count": 7, "releases": ["truecom@0.18.2"],
+                "regression": None,
+                "checks": [
+                    {
+                        "id": "mon_abc123", "name": "Shop", "type": "url", "runs": 5, "failed": 5,
+                        "last_run_id": "run_xyz789", "last_run_at": "2026-04-26T16:01:40.000Z",
+                    }
+                ],
+            }
+        }
+    )  # fmt: skip
+
+    checks: list[BrokenCheck]
+
+
 class IssuePage(Shape):
     """Issues, those with the newest events first. With `q`, each is told as the events have it that fit."""
 
@@ -278,6 +314,77 @@ class ReleaseList(Shape):
     """Releases, the newest first."""
 
     releases: list[Release]
+
+
+class Fared(Shape):
+    """How a check fared in a stretch of time, by its measured scheduled runs outside maintenance."""
+
+    success: int
+    failed: int
+    uptime: Annotated[float | None, Field(description="Percent of them that passed; null without any")]
+    avg_response_ms: float | None
+    p95_response_ms: float | None
+
+
+class FaredCheck(Shape):
+    """A check before and after a release went live."""
+
+    id: str
+    name: str
+    type: str
+    before: Fared
+    after: Fared
+
+
+class ReleaseImpact(Shape):
+    """A release, its checks before and after it went live, and the issues that it brought."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "release": {
+                    "project": "truecom", "release": "truecom@0.18.2", "commit": "a8c2f11d3",
+                    "deployed_at": "2026-04-26T14:00:00.000Z", "url": None, "created_at": "2026-04-26T14:00:02.100Z",
+                },
+                "hours": 24,
+                "met": True,
+                "checks": [
+                    {
+                        "id": "mon_abc123", "name": "Shop", "type": "url",
+                        "before": {
+                            "success": 1440, "failed": 0, "uptime": 100.0, "avg_response_ms": 88.2,
+                            "p95_response_ms": 140.1,
+                        },
+                        "after": {
+                            "success": 110, "failed": 12, "uptime": 90.163, "avg_response_ms": 131.0,
+                            "p95_response_ms": 410.8,
+                        },
+                    }
+                ],
+                "new_issues": [],
+            }
+        }
+    )  # fmt: skip
+
+    release: Release
+    hours: Annotated[int, Field(description="How far before and after it is looked, from whole hours")]
+    met: Annotated[
+        bool,
+        Field(
+            description="Whether these are the checks whose runs the project reported of; false: it has reported of "
+            "none, so all checks stand here (the first 50 by name)"
+        ),
+    ]
+    checks: list[FaredCheck]
+    new_issues: Annotated[list[Issue], Field(description="First seen in this release, the newest first; at most 50")]
+
+
+class ImpactQuery(QueryModel):
+    """Of which release."""
+
+    project: Named
+    release: Annotated[str, Field(min_length=1, max_length=200)]
+    hours: Annotated[int, Field(ge=1, le=168, description="Before and after")] = 24
 
 
 class ReleaseQuery(QueryModel):

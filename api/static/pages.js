@@ -6,6 +6,7 @@
   const SOON_MS = 300; // what matters to this page: all that comes within so long is one look
   const LATER_MS = 10000; // what happens elsewhere, and what time alone changes
   const EVERY_MS = 3000; // without the stream
+  const everyMs = () => Number(document.querySelector("[data-live-every]")?.dataset.liveEvery) || null; // of a page in a hurry
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const drawn = new Map(parts().map((part) => [part.id, part.outerHTML]));
   const status = document.querySelector("[data-live-state]");
@@ -113,7 +114,7 @@
   async function look() {
     due = Infinity;
     await refresh();
-    within(streaming ? LATER_MS : EVERY_MS);
+    within(everyMs() ?? (streaming ? LATER_MS : EVERY_MS));
   }
 
   // An alert, a state that changed, what this page is about: soon. Everything else is in the next look that comes anyway.

@@ -33,6 +33,7 @@ from model.protocol import RunOverrides
 from model.secrets import MASK, split
 from model.times import iso
 from model.validation import field_errors
+from probes.once import run_id_by_hand
 
 HERE = "this machine"
 _ELSEWHERE = ("depends_on", "locations")
@@ -174,7 +175,7 @@ async def _walk(
     def told(step: StepResult) -> None:
         console.print(Text(f"  {step_line(msgspec.to_builtins(step))}"), soft_wrap=True)
 
-    outcome = await pool.walk(definition, "run_byhand", journey.timeout, overrides, told)
+    outcome = await pool.walk(definition, run_id_by_hand(), journey.timeout, overrides, told)
     result = JourneyResult(
         journey.name,
         HERE,

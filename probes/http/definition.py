@@ -15,6 +15,8 @@ from model.fields import printable
 from model.headers import Headers
 from model.hosts import WebUrl, parse_url
 from model.secrets import MASK
+from model.traceparent import HEADER as TRACE_HEADER
+from model.traceparent import Traceparent
 from model.validation import FieldsError
 from probes.http.exchange import MAX_BODY, ClientCertificate
 from probes.http.headers import USER_AGENT, basic_authorization, header_line
@@ -94,6 +96,7 @@ class HttpCheck(CheckDefinition):
     verify_tls: bool = True
     http_version: Literal["auto", "1.1", "2"] = "auto"
     client_certificate: ClientPair | None = None
+    traceparent: Traceparent = True
 
     @model_validator(mode="after")
     def _one_body(self) -> HttpCheck:
@@ -146,6 +149,7 @@ class HttpCheck(CheckDefinition):
             if pair is None
             else ClientCertificate(pair.certificate.encode(), pair.key.encode()),
             keep=MAX_BODY if self.needs_body else KEPT_OF_A_BODY,
+            traceparent=self.traceparent and TRACE_HEADER not in given,
         )
 
     def _request_body(self) -> bytes | None:

@@ -13,6 +13,8 @@ from model.errors import ErrorCode
 from model.hosts import BadHostError, Target, parse_redirect
 from model.outcome import Metrics, Redirect
 from model.secrets import secret_header
+from model.traceparent import HEADER as TRACE_HEADER
+from model.traceparent import traceparent_of
 from probes.http.engine import HttpEngine
 from probes.http.exchange import ClientCertificate, Exchange, Failure, Request, Shape
 from probes.http.handle import REDIRECTS
@@ -23,7 +25,8 @@ _BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-language
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a definition asks for, made once for all its runs. `headers`: (name, encoded line); `secret_headers`: more
-    names, lower case, that stay with the first origin; `keep`: bytes of the last answer's body to keep."""
+    names, lower case, that stay with the first origin; `keep`: bytes of the last answer's body to keep; `traceparent`:
+    whether each hop is told the run's trace."""
 
     target: Target
     method: str = "GET"
@@ -36,6 +39,7 @@ class Plan:
     http_version: str = "auto"
     client_certificate: ClientCertificate | None = None
     keep: int = 4_096
+    traceparent: bool = False
 
 
 @dataclass(slots=True)
@@ -85,6 +89,8 @@ async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, de
 
 def _request(plan: Plan, run_id: str) -> Request:
     lines = (*(line for _, line in plan.headers), f"X-Tracer-Run: {run_id}".encode())
+    if plan.traceparent:
+        lines += (f"{TRACE_HEADER}: {traceparent_of(run_id)}".encode(),)
     return Request(
         target=plan.target,
         shape=Shape(plan.method, plan.body is not None, plan.http_version, plan.verify_tls, plan.client_certificate),

@@ -47,6 +47,19 @@ class ModelSummary(msgspec.Struct):
     p95_latency_ms: float | None
 
 
+class Slice(msgspec.Struct):
+    """What the calls of one model come to in one step of time. `timed`: how many have the latencies that are summed."""
+
+    place: int
+    provider: str
+    model: str
+    calls: int
+    errors: int
+    cost_usd: float
+    latency_sum_ms: float
+    timed: int
+
+
 class Span(msgspec.Struct):
     """Which calls: of when (ms, half open), and of which model."""
 
@@ -90,6 +103,25 @@ def summarize(session: Session, projects: Sequence[int], wanted: Span) -> list[M
     return [
         ModelSummary(provider, model, calls, errors, int(sent), int(written), float(cost), p50, p95)
         for provider, model, calls, errors, sent, written, cost, p50, p95 in found
+    ]
+
+
+def over_time(session: Session, projects: Sequence[int], wanted: Span, step_ms: int) -> list[Slice]:
+    """What the calls of each model come to in each step since `wanted.from_ms`, which has to be said."""
+    if not projects or wanted.from_ms is None:
+        return []
+    condition, values = _where(projects, wanted)
+    query = (
+        "SELECT (g.at_ms - ?) / ?, g.provider, g.model, count(*), "  # noqa: S608
+        "sum(CASE WHEN g.status = 'error' THEN 1 ELSE 0 END), COALESCE(sum(g.cost_usd), 0), "
+        "COALESCE(sum(g.latency_ms), 0), count(g.latency_ms) "
+        f"FROM generations g WHERE {condition} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    return [
+        Slice(int(place), provider, model, int(calls), int(errors), float(cost), float(latency), int(timed))
+        for place, provider, model, calls, errors, cost, latency, timed in rows(
+            session, query, wanted.from_ms, step_ms, *values
+        )
     ]
 
 

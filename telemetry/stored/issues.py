@@ -15,6 +15,7 @@ from telemetry.stored.issue_counts import RESOLVED
 from telemetry.stored.searching import where
 
 MOST_RELEASES = 50
+MOST_FIRST = 50
 _COLUMNS = (
     "i.number, i.project, i.fingerprint, i.title, i.culprit, i.level, i.status, i.first_ms, i.last_ms, i.count, "
     "i.user_count, i.merged_into, i.regressed_ms, i.regressed_release"
@@ -93,6 +94,19 @@ def get_issue(session: Session, projects: Sequence[int], number: int, *, lock: b
     issues = [Issue(*row) for row in found]
     _add_releases(session, issues)
     return issues[0] if issues else None
+
+
+def issues_first_in(session: Session, project: int, release: str) -> list[Issue]:
+    """Those that no release was seen in before this one, the newest first."""
+    query = (
+        f"SELECT {_COLUMNS} FROM issues i WHERE i.number IN (SELECT f.issue FROM (SELECT r.issue, r.release, "  # noqa: S608
+        "row_number() OVER (PARTITION BY r.issue ORDER BY r.first_ms, r.release) AS place FROM issue_releases r "
+        "JOIN issue_releases n ON n.issue = r.issue AND n.release = ?) f WHERE f.place = 1 AND f.release = ?) "
+        "AND i.project = ? AND i.merged_into IS NULL ORDER BY i.first_seq DESC LIMIT ?"
+    )
+    found = [Issue(*row) for row in rows(session, query, release, release, project, MOST_FIRST)]
+    _add_releases(session, found)
+    return found
 
 
 def set_status(session: Session, issue: Issue, status: str, now_ms: int) -> None:

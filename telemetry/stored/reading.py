@@ -110,6 +110,15 @@ def events_of_trace(session: Session, projects: Sequence[int], trace_id: str, li
     return _events(session, rows(session, query, list(projects), trace_id, limit)) if projects else []
 
 
+def errors_of_trace(session: Session, projects: Sequence[int], trace_id: str, limit: int) -> list[StoredEvent]:
+    """The first errors of a trace, oldest first."""
+    query = (
+        f"SELECT {_EVENT} FROM events e WHERE e.project IN ? AND e.trace_id = ? AND e.level IN ('fatal', 'error') "  # noqa: S608
+        "ORDER BY e.seq LIMIT ?"
+    )
+    return _events(session, rows(session, query, list(projects), trace_id, limit)) if projects else []
+
+
 def spans_of_trace(session: Session, projects: Sequence[int], trace_id: str) -> list[StoredSpan]:
     """The spans of a trace by when they began, MOST_SPANS of them at most."""
     if not projects:

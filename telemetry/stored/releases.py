@@ -37,6 +37,12 @@ def keep_release(session: Session, release: Release) -> Release:
     return Release(*row)
 
 
+def get_release(session: Session, project: int, release: str) -> Release | None:
+    query = f"SELECT {_COLUMNS} FROM releases WHERE project = ? AND release = ?"  # noqa: S608
+    found = rows(session, query, project, release)
+    return Release(*found[0]) if found else None
+
+
 def list_releases(session: Session, projects: Sequence[int], limit: int) -> list[Release]:
     """The newest first: by when they went live, or were told of."""
     if not projects:
@@ -46,3 +52,18 @@ def list_releases(session: Session, projects: Sequence[int], limit: int) -> list
         "ORDER BY COALESCE(deployed_ms, created_ms) DESC, created_ms DESC, release DESC LIMIT ?"
     )
     return [Release(*row) for row in rows(session, query, list(projects), limit)]
+
+
+def issues_by_release(session: Session, releases: Sequence[Release]) -> dict[tuple[int, str], tuple[int, int]]:
+    """Of each of these: how many issues were seen in it, and how many of them in no release before it."""
+    if not releases:
+        return {}
+    query = (
+        "SELECT i.project, f.release, count(*), sum(CASE WHEN f.place = 1 THEN 1 ELSE 0 END) FROM "
+        "(SELECT r.issue, r.release, row_number() OVER (PARTITION BY r.issue ORDER BY r.first_ms, r.release) AS place "
+        "FROM issue_releases r JOIN issues j ON j.number = r.issue WHERE j.project IN ?) f "
+        "JOIN issues i ON i.number = f.issue WHERE f.release IN ? GROUP BY i.project, f.release"
+    )
+    projects = sorted({release.project for release in releases})
+    found = rows(session, query, projects, sorted({release.release for release in releases}))
+    return {(int(project), name): (int(seen), int(new)) for project, name, seen, new in found}

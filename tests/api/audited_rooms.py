@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.api.audited_alerting import sent
 from tests.api.audited_place import Deed, Place
+from tests.telemetry.reporting import event, message
 
 MONITOR, JOURNEY, SECRETS = "/monitors/{}", "/journeys/{}", "/settings/secrets"
 ADDRESS = {"url": "https://shop.example/new", "locations": "local"}
@@ -34,6 +35,25 @@ def resume(place: Place) -> Callable[[], Any]:
     return lambda: place.browser.send(f"/monitors/{monitor}", f"/monitors/{monitor}/resume")
 
 
+PROJECT = {"name": "Books", "slug": "books", "retention_days": "30"}
+
+
+def revoke_public_key(place: Place) -> Callable[[], Any]:
+    reports = place.reports()
+    there = f"/projects/{reports.project['project_id']}"
+    place.browser.sign_in(place.owner.key)
+    return lambda: place.browser.send(there, f"{there}/keys/{reports.key}/revoke")
+
+
+def merge_on_its_page(place: Place) -> Callable[[], Any]:
+    """With one of the same project."""
+    reports = place.reports()
+    reports.events(event("e1"), message("e2", "The same"))
+    first, second = (issue["id"] for issue in reports.issues())
+    place.browser.sign_in(place.owner.key)
+    return lambda: place.browser.send(f"/issues/{first}", f"/issues/{first}/merge", merge_into=second)
+
+
 DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/monitors/new"): (sent("/monitors/new", "/monitors/new", fields=ADDRESS), "monitor.created"),
     ("POST", "/monitors/<monitor_id>/edit"): (
@@ -54,6 +74,19 @@ DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/journeys/<journey_id>/mute"): (on_journey("mute", hours="8"), "journey.updated"),
     ("POST", "/journeys/<journey_id>/clone"): (on_journey("clone"), "journey.created"),
     ("POST", "/journeys/<journey_id>/delete"): (on_journey("delete"), "journey.deleted"),
+    ("POST", "/issues/<issue_id>/status"): (
+        sent("/issues/{}", "/issues/{}/status", "issue", {"status": "resolved"}), "issue.resolved",
+    ),
+    ("POST", "/issues/<issue_id>/merge"): (merge_on_its_page, "issue.merged"),
+    ("POST", "/projects"): (sent("/projects", "/projects", fields=PROJECT), "project.created project_key.created"),
+    ("POST", "/projects/<project_id>"): (sent("/projects/{}", "/projects/{}", "project", PROJECT), "project.updated"),
+    ("POST", "/projects/<project_id>/delete"): (
+        sent("/projects/{}", "/projects/{}/delete", "project"), "project_key.deleted project.deleted",
+    ),
+    ("POST", "/projects/<project_id>/keys"): (
+        sent("/projects/{}", "/projects/{}/keys", "project"), "project_key.created",
+    ),
+    ("POST", "/projects/<project_id>/keys/<public_key>/revoke"): (revoke_public_key, "project_key.deleted"),
     ("POST", "/probes"): (sent("/probes", "/probes", fields={"name": "P", "location": "local"}), "probe.created"),
     ("POST", "/probes/<probe_id>/delete"): (sent("/probes", "/probes/{}/delete", "probe"), "probe.deleted"),
     ("POST", "/settings/organization"): (

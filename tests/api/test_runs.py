@@ -79,6 +79,7 @@ def test_the_seeds_run_is_shown_with_its_phases_and_assertions(
             {"type": "status_code", "operator": "equals", "expected": 200, "actual": 200, "passed": True}
         ],
         "attempts": [],
+        "trace": {"trace_id": done.run_id.removeprefix("run_"), "spans": [], "errors": []},
         "response": {"status_code": 200, "http_version": "2"},
     }  # fmt: skip
 

@@ -89,6 +89,22 @@ POST    /journeys/<journey_id>/delete                   page write
 POST    /journeys/<journey_id>/mute                     page write
 POST    /journeys/<journey_id>/status                   page write
 POST    /journeys/<journey_id>/run                      page run
+GET     /issues                                         page read
+GET     /issues/<issue_id>                              page read
+POST    /issues/<issue_id>/status                       page write
+POST    /issues/<issue_id>/merge                        page write
+GET     /traces/<path:trace_id>                         page read
+GET     /query                                          page read
+GET     /releases                                       page read
+GET     /releases/<project_id>                          page read
+GET     /generations                                    page read
+GET     /projects                                       page read
+POST    /projects                                       page write
+GET     /projects/<project_id>                          page read
+POST    /projects/<project_id>                          page write
+POST    /projects/<project_id>/delete                   page write
+POST    /projects/<project_id>/keys                     page write
+POST    /projects/<project_id>/keys/<public_key>/revoke  page write
 GET     /probes                                         page read
 POST    /probes                                         page admin
 POST    /probes/<probe_id>/delete                       page admin
@@ -219,6 +235,7 @@ POST    /v1/ingest                                      proof
 POST    /v1/sourcemaps                                  ingest
 POST    /v1/releases                                    ingest
 GET     /v1/releases                                    read
+GET     /v1/releases/impact                             read
 GET     /v1/query                                       read
 GET     /v1/traces/<path:trace_id>                      read
 GET     /v1/issues                                      read

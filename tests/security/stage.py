@@ -31,6 +31,7 @@ from tests.api.test_monitors import url_monitor
 from tests.api.test_runs import finish
 from tests.api.walks import Walker
 from tests.conftest import Clock
+from tests.security.reported import Reported
 from tests.store.people import sign_in_as
 
 MARK = "zq7xmark"
@@ -90,6 +91,7 @@ class Stage:
     token: str = ""
     addresses: list[str] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
+    reported: Reported | None = None
 
     def made(self, path: str, body: Any) -> str:
         return str(self.owner.data("POST", path, body, status=201)["id"])
@@ -116,6 +118,9 @@ class Stage:
         self.status_page(check_id)
         self.addresses.append(f"/alerts/why?check={check_id}")
         good, bad = self.runs(check_id)
+        self.reported = Reported(self.owner, self.database, MARK, replaced)
+        self.reported.set(bad[0])
+        self.addresses += self.reported.addresses
         self.alerts(check_id, good, bad)
         monitor = f"/monitors/{check_id}"
         self.addresses += [f"{monitor}?span=1h&status=failed", f"{monitor}/edit", f"/runs/{self.journey()}"]
@@ -220,6 +225,8 @@ class Stage:
     def dress(self, text: str) -> None:
         """Have every text say `text`, as if it had always stood there."""
         services_of(self.app).public_pages.forget()
+        if self.reported is not None:
+            self.reported.dress(text)
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             for spot in self.spots:
                 where = [column == key for column, key in zip(spot.table.primary_key.columns, spot.key, strict=True)]

@@ -27,6 +27,7 @@ from tests.security.tally import Tally
 from tests.security.test_matrix import FIELDS, ORIGIN, path_of
 from tests.security.world import World
 from tests.store.people import PASSWORD, sign_in_as
+from tests.telemetry.reporting import event, message
 
 ATTACK = "sending forms from elsewhere"
 ONE_STORE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -90,7 +91,7 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
         right, wrong = form_token(token), form_token(others)
     elsewhere = world.make_organization("Elsewhere")
     world.crowd.member("admin", "Linus", elsewhere)
-    path = path_of(route, world.of_parameter)
+    path, merged = path_of(route, world.of_parameter), dict[str, str]()
     if route.endswith("sessions/<session_id>/end"):
         mine = Client(app.test_client(), sign_in_as(world.database, world.keyring, admin))
         path = route.replace("<session_id>", mine.data("GET", "/v1/account/sessions")[-1]["id"])
@@ -101,16 +102,23 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
         paused = world.monitor()
         world.owner.data("PUT", f"/v1/monitors/{paused}", {"status": "paused"})
         path = route.replace("<monitor_id>", paused)
+    if "<public_key>" in route or route.endswith("/merge"):
+        reports = world.reports()
+        reports.events(event("e1"), message("e2", "The same"))
+        first, second = (issue["id"] for issue in reports.issues())
+        path = route.replace("<project_id>", str(reports.project["project_id"])).replace("<public_key>", reports.key)
+        path, merged = path.replace("<issue_id>", first), {"merge_into": second}
     if "<update_id>" in route:
         page, update = world.status_update()
         path = route.replace("<page_id>", page).replace("<update_id>", update)
     found = []
+    more = {**FIELDS_OF.get(route, {}), **merged}
     for number, way in enumerate(ways):
         fields, headers, address = way(right, wrong)
         client = app.test_client()
         client.set_cookie(COOKIE, token, domain="tracer.example", secure=True)
         before = state(world)
-        given = {**GIVEN, **FIELDS_OF.get(route, {}), **fields, "organization_id": elsewhere}
+        given = {**GIVEN, **more, **fields, "organization_id": elsewhere}
         answer = client.post(path, data=given, headers=headers, query_string=address, base_url=ORIGIN)
         assert answer.status_code < 500, (route, answer.get_data(as_text=True))
         if state(world) != before:

@@ -64,7 +64,7 @@ def test_an_issue_says_what_how_often_whom_since_when_and_in_which_releases(repo
         "first_seen": "2024-01-15T10:30:00.000Z", "last_seen": "2024-01-15T10:30:04.000Z", "count": 5, "user_count": 2,
         "releases": ["web@1", "web@0"], "regression": None,
     }  # fmt: skip
-    assert reports.owner("GET", f"/v1/issues/{issue['id']}").get_json() == issue
+    assert reports.owner("GET", f"/v1/issues/{issue['id']}").get_json() == {**issue, "checks": []}
     [matching] = reports.issues(q="release:web@1")
     assert (matching["id"], matching["count"], matching["user_count"]) == (issue["id"], 2, 2)
     assert reports.issues(q="level:fatal") == []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from store.sessions import Database
-from tests.api.pages.conftest import Outage
+from tests.api.pages.conftest import Outage, Reported
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.world import succeed
 from tests.conftest import Clock
+from tests.telemetry.reporting import message
 
 NEVER = "() => { const set = setTimeout; window.setTimeout = (f, ms) => ms < 2500 ? set(f, ms) : 0; }"
 """Before the page's script: what it would do by the clock alone never happens."""
@@ -29,6 +30,17 @@ def test_a_change_shows_on_an_open_overview_by_the_stream(
     expect(row).to_contain_text("not measured")
     succeed(database, organization, outage.check_id, clock.now_ms)
     expect(row).not_to_contain_text("not measured")
+    assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
+
+
+def test_events_show_on_an_open_query_as_they_come_in(visit: Visit, reported: Reported, clock: Clock) -> None:
+    page = visit("/query?q=declined")
+    wait_for_the_stream(page)
+    expect(page.locator("#events tbody tr")).to_have_count(1)
+    clock.advance(1_000)
+    reported.reports.events(message("m2", "Payment declined again"), message("m3", "Something else"))
+    expect(page.locator("#events")).to_contain_text("Payment declined again")
+    expect(page.locator("#events tbody tr")).to_have_count(2)
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
 
 
