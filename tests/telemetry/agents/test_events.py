@@ -162,7 +162,7 @@ sent = st.builds(
 def test_what_is_stored_is_what_a_plain_reading_of_the_rules_says(
     database: Database, make_organization: Any, batches: list[list[dict[str, Any]]]
 ) -> None:
-    """The rules once more, event by event: a known key with the same body is accepted, else a rising `seq` is stored."""
+    """The rules once more: a known key with the same body is accepted, else a rising `seq` is stored."""
     organization_id, store = make_organization("Any"), database.telemetry
     expected: dict[str, dict[str, Any]] = {}
     last = 0
