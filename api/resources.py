@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from api import (
     accounts,
+    agent_events,
+    agent_sessions,
     alert_channels,
     alert_rules,
     alerts,
@@ -72,6 +74,8 @@ RESOURCES = (
     generations.routes,
     releases.routes,
     source_maps.routes,
+    agent_sessions.routes,
+    agent_events.routes,
     probes.routes,
     locations.routes,
     api_keys.routes,
