@@ -29,11 +29,11 @@ routes = Routes("Agent events", "What happened in a run, in order.", BareError)
 
 
 class SessionPath(PathModel):
-    session_id: Annotated[str, Field(min_length=1, max_length=200, description="The run's id")]
+    agent_session_id: Annotated[str, Field(min_length=1, max_length=200, description="The run's id")]
 
 
 @routes.post(
-    "/api/traces/<session_id>/events", needs=Scope.INGEST, answers=EventsAccepted, accepts=AgentEventsBody,
+    "/api/traces/<agent_session_id>/events", needs=Scope.INGEST, answers=EventsAccepted, accepts=AgentEventsBody,
     also={201: EventsAccepted}, errors=(403, 404, 409, 413, 422), tokens=True,
 )  # fmt: skip
 def append_agent_events(path: SessionPath) -> Response:
@@ -46,12 +46,12 @@ def append_agent_events(path: SessionPath) -> Response:
     items, alone = _items()
     seen, store = Seen(), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
-        seen.session(session, path.session_id)
+        seen.session(session, path.agent_session_id)
     events = [_read(item, raw) for item, raw in items]
     if alone and isinstance(events[0], RefusedError):
         raise Invalid({"": [str(events[0])]})
     with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-        done = append_events(session, seen.organization_id, path.session_id, events, store.now_ms(session))
+        done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
     if alone and done.refused:
         raise Conflict(str(done.refused[0]))
     rejected = [
@@ -62,13 +62,18 @@ def append_agent_events(path: SessionPath) -> Response:
 
 
 @routes.get(
-    "/api/traces/<session_id>/events", needs=Scope.READ, answers=Replay, errors=(403, 404), tokens=True, pages=True
+    "/api/traces/<agent_session_id>/events",
+    needs=Scope.READ,
+    answers=Replay,
+    errors=(403, 404),
+    tokens=True,
+    pages=True,
 )
 def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
     """Read the events of a run by `seq`."""
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
-        number = seen.session(session, path.session_id).number
+        number = seen.session(session, path.agent_session_id).number
         found = events_of_session(
             session, seen.organization_id, number, after_seq=query.after_seq, limit=query.limit + 1
         )

@@ -131,6 +131,10 @@ class Place:
         reports.events(event("e1", trace_id=reports.key, message="Kanarienvogel"))
         return reports.key
 
+    def agent_session(self) -> str:
+        self.owner("POST", "/api/traces", {"name": "Kanarienvogel", "session_id": "trace_kanarienvogel"})
+        return "trace_kanarienvogel"
+
     def notification(self) -> str:
         channel = self.channel()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

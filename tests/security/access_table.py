@@ -227,6 +227,11 @@ GET     /v1/status-pages/<page_id>/updates/<update_id>  read
 PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
 DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
+POST    /api/traces                                     ingest
+GET     /api/sessions                                   read
+GET     /api/traces/<agent_session_id>/events           read
+POST    /api/traces/<agent_session_id>/events           ingest
+
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof
 POST    /v1/otlp/traces                                 proof
