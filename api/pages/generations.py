@@ -19,7 +19,7 @@ from store.sessions import EVERY_ORGANIZATION
 from telemetry.stored.generations import Span, StoredGeneration, list_generations, over_time, summarize
 
 pages = Blueprint("generation_pages", __name__)
-_NEWEST = 50
+_NEWEST = 20
 _MOST_MODELS = 50
 
 

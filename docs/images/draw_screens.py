@@ -15,12 +15,14 @@ from pathlib import Path
 import structlog
 from playwright.sync_api import Browser, sync_playwright
 from shop import Api, Shop, open_shop
+from shop_reports import report
 
 from api.app import create_app
 from api.server import Server
 from journeys import chromium
 from migrations.upgrade import upgrade
 from model.settings import Settings
+from model.traceparent import trace_id_of
 from store.bootstrap import bootstrap
 from store.keyring import Keyring
 from store.sessions import Database
@@ -36,11 +38,18 @@ PAGES = {
     "alerts": "/alerts",
     "alert": "/alerts/{alert}",
     "rules": "/alerts/rules",
+    "issues": "/issues",
+    "issue": "/issues/{issue}",
+    "trace": "/traces/{trace}",
+    "release": "/releases/checkout?name=checkout@4.12.0",
+    "generations": "/generations",
+    "query": "/query?q=PoolTimeout",
+    "project": "/projects/checkout",
     "fleet": "/probes",
     "maintenance": "/settings/maintenance",
     "status": "/status/books",
 }
-DARK, PHONE_TOO = ("overview",), ("overview", "alert", "status")
+DARK, PHONE_TOO = ("overview", "issue"), ("overview", "alert", "issue", "status")
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
@@ -49,26 +58,29 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings(port=0, data_dir=Path(data), api_key=KEY)
+        settings = Settings(port=0, data_dir=Path(data), api_key=KEY, public_url="http://tracer.books.example")
         upgrade(settings.sqlalchemy_url)
         database = Database(settings.sqlalchemy_url)
         keyring = Keyring.load(settings, database)
         organization_id = bootstrap(database, keyring, settings).organization_id
         with Server(create_app(database, keyring, settings), database, keyring, settings) as server:
             host, _, port = server.url.removeprefix("http://").partition(":")
-            shop = open_shop(Api(host, int(port), KEY), database, keyring, organization_id, time.time_ns() // 1_000_000)
+            api, now_ms = Api(host, int(port), KEY), time.time_ns() // 1_000_000
+            shop = open_shop(api, database, keyring, organization_id, now_ms)
+            issue = report(api, shop, now_ms)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=chromium.find(), chromium_sandbox=os.geteuid() != 0
                 )
-                _draw_all(browser, server.url, shop, folder)
+                _draw_all(browser, server.url, shop, issue, folder)
                 browser.close()
         database.close()
 
 
-def _draw_all(browser: Browser, site: str, shop: Shop, folder: Path) -> None:
+def _draw_all(browser: Browser, site: str, shop: Shop, issue: str, folder: Path) -> None:
     ids = {"checkout": shop.checks["Checkout API"], "journey": shop.checks["A reader buys a book"],
-           "failed": shop.failed_run, "walked": shop.journey_run, "alert": shop.alert}  # fmt: skip
+           "failed": shop.failed_run, "walked": shop.journey_run, "alert": shop.alert, "issue": issue,
+           "trace": trace_id_of(shop.failed_run)}  # fmt: skip
     for scheme, size, names in (("light", WIDE, tuple(PAGES)), ("dark", WIDE, DARK), ("phone", PHONE, PHONE_TOO)):
         context = browser.new_context(
             base_url=site, viewport=size, color_scheme="dark" if scheme == "dark" else "light",

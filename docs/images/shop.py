@@ -90,6 +90,7 @@ class Shop:
 
     checks: dict[str, str] = field(default_factory=dict)
     failed_run: str = ""
+    failed_runs: list[str] = field(default_factory=list)
     journey_run: str = ""
     good_run: str = ""
     alert: str = ""
@@ -99,12 +100,12 @@ class Api:
     """The REST API at an address, for the holder of a key."""
 
     def __init__(self, host: str, port: int, key: str) -> None:
-        self._place, self._key = (host, port), key
+        self.place, self.key = (host, port), key
 
     def __call__(self, method: str, path: str, body: object = None) -> Any:
         """Its `data`; RuntimeError with the error unless it is a 2xx."""
-        connection = http.client.HTTPConnection(*self._place, timeout=30)
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection(*self.place, timeout=30)
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
         found = json.loads(answer.read())
@@ -177,6 +178,7 @@ def _run_all(database: Database, organization_id: str, shop: Shop, now_ms: int) 
         for done in batch:
             if done.check_id == shop.checks["Checkout API"] and done.status == RunStatus.FAILED:
                 shop.failed_run = done.run_id
+                shop.failed_runs.append(done.run_id)
             elif done.check_id == shop.checks["A reader buys a book"]:
                 shop.journey_run = done.run_id
             elif done.check_id == shop.checks["Orders API"] and done.status == RunStatus.SUCCESS:
