@@ -1,0 +1,93 @@
+"""tool_loop: the agent asks the same again and again, and is told the same.
+
+Definition: a call, or a cycle of two to four calls, made three times or more in a row: the same tools, equal arguments,
+equal answers (an answer that was not recorded is like any other). Calls that failed are no part of it (retry_storm), a
+message of a person begins anew. A single call that after less than ten times brings something else was waiting, not
+looping.
+Confidence: 0.7 for three rounds, 0.1 more for each further one, at most 0.95.
+Begins at: the first call of the first round.
+Reads: of `tool_call` the tool (`tool`, `tool_name`, `name`, `function.name`), its arguments (`arguments`, `args`,
+`input`, `tool_input`, `parameters`) and its id; of `tool_result` the id, the tool, the answer (`result`, `output`,
+`content`, `observation`) and whether it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from telemetry.agents.detectors.base import Detector, Finding, finding, rising, shown
+from telemetry.agents.recordings import Call, Recording
+
+ROUNDS = 3
+PATIENCE = 10
+LONGEST_CYCLE = 4
+
+
+def find(recording: Recording) -> Finding | None:
+    for loop, cycle in loops(recording):
+        rounds = len(loop) // cycle
+        tools = " and ".join(shown(name) for name in dict.fromkeys(call.name for call in loop[:cycle]))
+        return finding(
+            "tool_loop",
+            rising(0.7, 0.1, rounds - ROUNDS, 0.95),
+            loop[0].fact,
+            [call.fact for call in loop],
+            f"The agent called {tools} with the same arguments {rounds} times and was told the same each time.",
+        )
+    return None
+
+
+def loops(recording: Recording) -> Iterator[tuple[list[Call], int]]:
+    """Every loop, in order: its calls, and of how many a round consists."""
+    for stretch in _stretches(recording):
+        start = 0
+        while start < len(stretch):
+            found = _loop_at(stretch, start)
+            if found is None:
+                start += 1
+                continue
+            length, cycle = found
+            loop = stretch[start : start + length]
+            if not _was_waiting(loop, cycle, stretch[start + length : start + length + 1]):
+                yield loop, cycle
+            start += length
+
+
+def _stretches(recording: Recording) -> Iterator[list[Call]]:
+    """Calls between which nothing speaks against a loop: none that failed, no word of a person."""
+    people = [place for place, fact in enumerate(recording.facts) if fact.by_person]
+    passed, stretch = 0, list[Call]()
+    for call in recording.calls:
+        spoken = passed
+        while passed < len(people) and people[passed] < call.place:
+            passed += 1
+        if (spoken != passed or call.error is not None) and stretch:
+            yield stretch
+            stretch = []
+        if call.error is None and call.name:
+            stretch.append(call)
+    if stretch:
+        yield stretch
+
+
+def _loop_at(calls: list[Call], start: int) -> tuple[int, int] | None:
+    """(how many calls, how many a round) of the loop that begins here, the shortest cycle first."""
+    for cycle in range(1, LONGEST_CYCLE + 1):
+        place = start + cycle
+        while place < len(calls) and _alike(calls[place], calls[place - cycle]):
+            place += 1
+        if place - start >= ROUNDS * cycle:
+            return place - start, cycle
+    return None
+
+
+def _alike(one: Call, other: Call) -> bool:
+    told = one.outcome is None or other.outcome is None or one.outcome == other.outcome
+    return told and one.same_as(other)
+
+
+def _was_waiting(loop: list[Call], cycle: int, following: list[Call]) -> bool:
+    return cycle == 1 and len(loop) < PATIENCE and bool(following) and following[0].same_as(loop[0])
+
+
+DETECTOR = Detector("tool_loop", find, cause=True)

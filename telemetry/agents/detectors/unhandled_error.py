@@ -1,0 +1,70 @@
+"""unhandled_error: an error is the last that a run has to say.
+
+Definition: an error after which the agent does nothing more: no call, no generation, no message; or an error, anywhere,
+that says of itself that nobody handled it (`handled: false`, `unhandled`, `uncaught`, `fatal`). Errors are events of
+type `error`, generations that failed, a tool's failure if the run ended as failed, and an `end` that brings an error
+of its own. Of several on end it is the first. What says `handled: true`, or is a warning, is none.
+Confidence: 0.95 where the run ended as failed, 0.9 where the error says so itself, 0.75 where the run ended otherwise,
+0.7 where its end was not recorded.
+Begins at: the error.
+Reads: of `error` (and what failed, see retry_storm) the message, `handled`, `level`; of `end` its `status` and `error`.
+"""
+
+from __future__ import annotations
+
+from telemetry.agents.detectors.base import Detector, Finding, finding, shown
+from telemetry.agents.facts import Fact
+from telemetry.agents.recordings import Recording
+
+_QUIET = ("log", "screenshot", "state")
+_FAILED = ("failed", "error", "failure", "errored", "crashed")
+
+
+def find(recording: Recording) -> Finding | None:
+    said_so = next((fact for fact in recording.facts if fact.type == "error" and fact.handled is False), None)
+    last = _last_words(recording)
+    if said_so is not None and (last is None or said_so.seq < last.seq):
+        return _found(0.9, said_so)
+    if last is None:
+        return None
+    if recording.end is None:
+        return _found(0.7, last)
+    return _found(0.95 if _ended_failed(recording.end) else 0.75, last)
+
+
+def _last_words(recording: Recording) -> Fact | None:
+    """The first of the errors with which the run ended."""
+    found: Fact | None = None
+    if not recording.whole:
+        return None
+    failed = recording.end is not None and _ended_failed(recording.end)
+    for fact in reversed(recording.facts):
+        if fact.type in _QUIET:
+            continue
+        if fact.type == "end":
+            found = fact if fact.error else found
+        elif _is_error(fact, failed=failed):
+            found = fact
+        else:
+            break
+    return found
+
+
+def _is_error(fact: Fact, *, failed: bool) -> bool:
+    if fact.type == "error":
+        return fact.handled is not True
+    if fact.type == "llm_call":
+        return fact.error is not None
+    return fact.type == "tool_result" and fact.error is not None and failed
+
+
+def _ended_failed(end: Fact) -> bool:
+    return end.status in _FAILED or end.error is not None
+
+
+def _found(confidence: float, fact: Fact) -> Finding:
+    said = f"Nobody handled the error {shown(fact.error)}." if fact.error else "Nobody handled an error."
+    return finding("unhandled_error", confidence, fact, [fact], said)
+
+
+DETECTOR = Detector("unhandled_error", find, cause=False)

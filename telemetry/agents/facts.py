@@ -1,0 +1,155 @@
+"""What of an event the detectors go by: little of each, so that a long run fits into memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from telemetry.agents import payload_words as words
+
+_PEOPLE = ("user", "human", "system", "developer")
+_PRICED = ("message", "llm_call", "tool_call", "tool_result")
+"""An end, or a state, says what all of it cost."""
+_MOST_SAID = 600
+_ERROR_KEYS = ("level", "severity")
+
+
+class Fact(msgspec.Struct, gc=False):
+    """An event. `step`: its own, else its `seq`. `asked`, `outcome`: equal for equal arguments and for equal answers
+    (None: nothing was recorded). `barren`: the answer says that there is nothing. `error`: in words, None without one.
+    `handled`: whether somebody dealt with the error, as far as it says. `offered`: names of tools. `reason`: why a
+    generation or the run ended. `limit`: tokens that the model takes, `tokens` all, `sent` those that went in; 0 where
+    it is not said."""
+
+    seq: int
+    step: int
+    type: str
+    at_ms: int
+    by_person: bool = False
+    tool: str = ""
+    call_id: str = ""
+    asked: bytes | None = None
+    outcome: bytes | None = None
+    barren: bool = False
+    said: str = ""
+    error: str | None = None
+    handled: bool | None = None
+    status: str = ""
+    reason: str = ""
+    unfinished: bool = False
+    sent: int = 0
+    tokens: int = 0
+    limit: int = 0
+    cost_usd: float = 0.0
+    offered: tuple[str, ...] = ()
+
+
+def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -> Fact:
+    """An event, as it is stored -> what it says."""
+    fact = Fact(seq, seq if step is None else step, kind, at_ms)
+    layers = words.layers_of(payload)
+    if not layers:
+        return fact
+    read = _READERS.get(kind)
+    if read is not None:
+        read(fact, layers)
+    if kind in _PRICED:
+        fact.cost_usd = words.cost_of(layers)
+    return fact
+
+
+def _message(fact: Fact, layers: words.Layers) -> None:
+    fact.by_person = words.role_of(layers) in _PEOPLE
+    _says(fact, layers)
+
+
+def _llm_call(fact: Fact, layers: words.Layers) -> None:
+    _says(fact, layers)
+    fact.error = words.error_of(layers)
+    fact.reason = words.reason_of(layers)
+    fact.sent, fact.tokens = words.tokens_of(layers)
+    fact.limit = words.limit_of(layers)
+    fact.offered = words.offered_in(layers)
+    model = words.first(layers, ("model", "model_name", "gen_ai.request.model"))
+    fact.tool = model[:200] if isinstance(model, str) else ""
+
+
+def _tool_call(fact: Fact, layers: words.Layers) -> None:
+    fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
+    fact.asked = words.arguments_of(layers)
+    result = words.inline_result_of(layers)
+    fact.error = words.error_of(layers[:1], result)
+    _is_told(fact, result)
+
+
+def _tool_result(fact: Fact, layers: words.Layers) -> None:
+    fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
+    result = words.result_of(layers)
+    fact.error = words.error_of(layers, result)
+    _is_told(fact, result)
+
+
+def _error(fact: Fact, layers: words.Layers) -> None:
+    fact.error = words.words_of_error(layers)
+    fact.tool, fact.call_id = words.tool_of(layers[:1]), words.call_id_of(layers[:1])
+    handled = words.first(layers, ("handled", "recovered"))
+    unhandled = words.first(layers, ("unhandled", "uncaught", "fatal"))
+    if isinstance(handled, bool):
+        fact.handled = handled
+    elif unhandled is True:
+        fact.handled = False
+    level = words.first(layers[:1], _ERROR_KEYS)
+    if isinstance(level, str) and level.lower() in ("warning", "warn", "info", "debug"):
+        fact.handled = True
+
+
+def _state(fact: Fact, layers: words.Layers) -> None:
+    fact.outcome = words.state_of(layers[0])
+    fact.offered = words.offered_in(layers)
+    fact.unfinished = _is_unfinished(layers)
+
+
+def _log(fact: Fact, layers: words.Layers) -> None:
+    fact.said = words.said_in(layers)[:_MOST_SAID]
+
+
+def _end(fact: Fact, layers: words.Layers) -> None:
+    status = words.first(layers[:1], ("status", "outcome"))
+    fact.status = status.lower()[:40] if isinstance(status, str) else ""
+    fact.said = words.said_in(layers)[:_MOST_SAID]
+    fact.error = words.own_error_of(layers)
+    if not fact.status and (layers[0].get("success") is False or layers[0].get("ok") is False):
+        fact.status = "failed"
+    fact.reason = words.reason_of(layers)
+    fact.unfinished = _is_unfinished(layers)
+
+
+def _is_told(fact: Fact, result: Any) -> None:
+    if result is not UNSET:
+        fact.outcome, fact.barren = words.key_of(result), words.is_empty(result)
+
+
+def _is_unfinished(layers: words.Layers) -> bool:
+    """Whether it says itself that something remains to be done."""
+    for name in ("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done"):
+        if layers[0].get(name) is False:
+            return True
+    for name in ("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks"):
+        found = layers[0].get(name)
+        if found and isinstance(found, list | dict | int):
+            return True
+    return False
+
+
+def _says(fact: Fact, layers: words.Layers) -> None:
+    text = words.said_in(layers)
+    if text:
+        fact.said, fact.outcome = text[:_MOST_SAID], words.key_of(text)
+
+
+_READERS = {
+    "message": _message, "llm_call": _llm_call, "tool_call": _tool_call, "tool_result": _tool_result, "error": _error,
+    "state": _state, "log": _log, "end": _end,
+}  # fmt: skip

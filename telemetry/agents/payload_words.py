@@ -1,0 +1,311 @@
+"""The names under which traces of agents say one thing: OpenAI's, Anthropic's, LangChain's, OpenTelemetry's, MCP's.
+
+Whatever a payload holds, these functions answer with plain values of one kind, or with nothing; they never raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+Layers = Sequence[dict[str, Any]]
+_WITHIN = (
+    "function", "tool_call", "tool_use", "tool_result", "action", "data", "request", "response", "llm_output", "usage",
+    "token_usage", "tokens", "metadata", "limits", "attributes",
+)  # fmt: skip
+"""Objects of a payload that hold some of its facts one layer deeper."""
+_TOOL = ("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.tool.name")
+_CALL_ID = ("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
+_ARGUMENTS = (
+    "arguments", "args", "input", "tool_input", "toolInput", "parameters", "params", "kwargs",
+    "gen_ai.tool.call.arguments",
+)  # fmt: skip
+_RESULT = ("result", "output", "content", "observation", "response", "return_value", "value", "text", "data",
+           "gen_ai.tool.call.result")  # fmt: skip
+_SAID = ("content", "text", "output", "completion", "response", "message", "answer", "final_answer", "output_text")
+_ERROR = ("error", "exception", "error_message", "errorMessage", "err", "failure")
+_REASON = ("reason", "finish_reason", "stop_reason", "end_reason", "termination_reason")
+_INPUT_TOKENS = ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "prompt_token_count",
+                 "gen_ai.usage.input_tokens", "input", "prompt")  # fmt: skip
+_CACHED_TOKENS = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic counts these beside the input; others count them in it, under other names."""
+_OUTPUT_TOKENS = ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "candidates_token_count",
+                  "gen_ai.usage.output_tokens", "output", "completion")  # fmt: skip
+_TOTAL_TOKENS = ("total_tokens", "totalTokens", "total_token_count", "tokens", "total")
+_COST = ("cost_usd", "total_cost_usd", "costUsd", "total_cost", "cost", "price_usd")
+_LIMIT = ("context_limit", "context_window", "max_context_tokens", "context_length", "max_input_tokens", "model_limit",
+          "token_limit", "max_context_length")  # fmt: skip
+_OFFERED = ("tools", "available_tools", "tool_names", "functions", "tool_definitions", "gen_ai.tool.definitions")
+_FAILED = frozenset({"error", "errored", "failed", "failure", "timeout", "timed_out", "exception"})
+_LOOKS_FAILED = re.compile(
+    r"\s*(?:Traceback \(most recent call last\)|(?:\w+\.)*\w*(?:Error|Exception)\b\s*[:(]|error\s*:|exception\s*:)",
+    re.ASCII | re.IGNORECASE,
+)
+_EMPTY_TEXT = re.compile(
+    r"\s*(?:no (?:results?|matches|match|data|items?|records?|hits|\w+ (?:were |was )?found)|nothing (?:was )?found|"
+    r"not found|none|empty|0 (?:results?|matches|items?)|\[\]|\{\}|null)?[\s.!]*",
+    re.ASCII | re.IGNORECASE,
+)
+_VOLATILE = re.compile(
+    r"(?:\w*_)?(?:id|at|ms|time|timestamp|step|iteration|turn|attempt|seq|elapsed|duration|latency|tokens|cost_usd)",
+    re.ASCII | re.IGNORECASE,
+)
+_COUNTS = ("count", "total", "total_results", "hits")
+_SHORT = 64
+_MOST_NAME, _MOST_SAID, _MOST_NAMES = 200, 600, 1_000
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def layers_of(payload: Any) -> list[dict[str, Any]]:
+    """The payload and the objects in it that belong to it, the outermost first."""
+    if not isinstance(payload, dict):
+        return []
+    found = [payload]
+    for place in range(2):  # one layer within a layer: response.usage
+        if place < len(found):
+            found += [inner for name in _WITHIN if isinstance(inner := found[place].get(name), dict)]
+    return found
+
+
+def key_of(value: Any) -> bytes:
+    """The same for equal values, whatever the order of their fields."""
+    whole = _encode(value)
+    return whole if len(whole) <= _SHORT else blake2b(whole, digest_size=16).digest()
+
+
+def first(layers: Layers, names: Sequence[str]) -> Any:
+    """The value of the first of these names that has one."""
+    for layer in layers:
+        for name in names:
+            value = layer.get(name)
+            if value is not None:
+                return value
+    return None
+
+
+def tool_of(layers: Layers) -> str:
+    for layer in layers:
+        for name in _TOOL:
+            value = layer.get(name)
+            if isinstance(value, dict):
+                value = value.get("name")
+            if isinstance(value, str) and value:
+                return value[:_MOST_NAME].removeprefix("functions.")
+    return ""
+
+
+def call_id_of(layers: Layers) -> str:
+    found = first(layers, _CALL_ID)
+    return found[:_MOST_NAME] if isinstance(found, str) else ""
+
+
+def arguments_of(layers: Layers) -> bytes:
+    return key_of(_decoded(first(layers, _ARGUMENTS)))
+
+
+def result_of(layers: Layers) -> Any:
+    """What a tool answered; UNSET where that was not recorded."""
+    for place, layer in enumerate(layers):
+        for name in _RESULT:
+            if name in layer and (place == 0 or name in ("content", "output", "result")):
+                return _plain(layer[name])
+    return UNSET
+
+
+def inline_result_of(layers: Layers) -> Any:
+    """What a call itself says that it was answered; UNSET where it does not."""
+    for name in ("result", "output", "observation"):
+        if layers[0].get(name) is not None:
+            return _plain(layers[0][name])
+    return UNSET
+
+
+def _plain(value: Any) -> Any:
+    """MCP's and Anthropic's lists of parts as their text; JSON in a text, read."""
+    if isinstance(value, list) and value and all(isinstance(part, dict) and "text" in part for part in value):
+        value = _text(value)
+    return _decoded(value)
+
+
+def _decoded(value: Any) -> Any:
+    """OpenAI's arguments are JSON in a text: read, so that its spaces count for nothing."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return value
+    return value
+
+
+def is_empty(value: Any) -> bool:
+    """Whether an answer says that there is nothing: no text, no rows, "no results", `{"results": [], "count": 0}`."""
+    if isinstance(value, str):
+        return _EMPTY_TEXT.fullmatch(value[:_MOST_SAID]) is not None
+    if isinstance(value, dict):
+        held = [item for item in value.values() if isinstance(item, list | dict)]
+        counted = [value[name] for name in _COUNTS if value.get(name)]
+        return not value or (bool(held) and not any(held) and not counted)
+    return value is None or value == []
+
+
+def own_error_of(layers: Layers) -> str | None:
+    """What is named as an error, in words; None where nothing is."""
+    for layer in layers:
+        for name in _ERROR:
+            value = layer.get(name)
+            if value and value is not True:
+                return _words(value)
+    return None
+
+
+def error_of(layers: Layers, result: Any = UNSET) -> str | None:
+    """What went wrong, in words; "" where it only says that it did; None where nothing did."""
+    named = own_error_of(layers)
+    if named is not None:
+        return named
+    if isinstance(result, dict) and (result.get("error") or result.get("isError") is True):
+        return _words(result["error"] if result.get("error") not in (None, True) else result)
+    if any(_says_failed(layer) for layer in layers[:3]):
+        found = first(layers, ("message", "stderr"))
+        return _words(("" if result is UNSET else result) if found is None else found)
+    if isinstance(result, str) and _LOOKS_FAILED.match(result):
+        return result[:_MOST_SAID]
+    return None
+
+
+def _says_failed(layer: dict[str, Any]) -> bool:
+    if any(layer.get(name) is True for name in ("error", "is_error", "isError", "failed")):
+        return True
+    if layer.get("success") is False or layer.get("ok") is False:
+        return True
+    for name in ("exit_code", "exitCode", "returncode"):
+        if layer.get(name) not in (None, 0, "0"):
+            return True
+    for name in ("status_code", "statusCode", "http_status"):
+        found = layer.get(name)
+        if isinstance(found, int) and found >= 400:
+            return True
+    status = layer.get("status")
+    return isinstance(status, str) and status.lower() in _FAILED
+
+
+def _words(value: Any) -> str:
+    """A text, or what an object says of itself: its type and its message."""
+    if isinstance(value, str):
+        return value[:_MOST_SAID]
+    if isinstance(value, dict):
+        told = [value.get(name) for name in ("type", "code", "name", "message", "msg", "detail", "error", "content")]
+        parts = [part for part in told if isinstance(part, str) and part]
+        if parts:
+            return ": ".join(parts)[:_MOST_SAID]
+    return "" if value is None else _encode(value)[:_MOST_SAID].decode(errors="replace")
+
+
+def words_of_error(layers: Layers) -> str:
+    """What an event of type error says."""
+    found = error_of(layers)
+    if found:
+        told = first(layers[:1], ("type", "code", "error_type"))
+        message = first(layers[:1], ("message",))
+        parts = [part for part in (told, found, message) if isinstance(part, str) and part]
+        return ": ".join(dict.fromkeys(parts))[:_MOST_SAID]
+    return _words(layers[0]) if layers else ""
+
+
+def said_in(layers: Layers) -> str:
+    """The agent's words, or the person's: a text, Anthropic's and OpenAI's lists of parts, OpenAI's choices."""
+    choices = first(layers, ("choices",))
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        message = choices[0].get("message")
+        layers = [message if isinstance(message, dict) else choices[0]]
+    for layer in layers:
+        for name in _SAID:
+            text = _text(layer.get(name))
+            if text:
+                return text
+    return ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        value = value.get("content", value.get("text"))
+        return value if isinstance(value, str) else ""
+    if isinstance(value, list):
+        parts = [part if isinstance(part, str) else part.get("text") for part in value if isinstance(part, str | dict)]
+        return "\n".join(part for part in parts if isinstance(part, str))
+    return ""
+
+
+def role_of(layers: Layers) -> str:
+    found = first(layers[:1], ("role", "from", "sender", "author", "speaker"))
+    return found.lower()[:40] if isinstance(found, str) else ""
+
+
+def reason_of(layers: Layers) -> str:
+    """Why a generation, or a run, ended."""
+    found = first(layers, _REASON)
+    if found is None:
+        found = first(layers, ("gen_ai.response.finish_reasons",))
+        found = found[0] if isinstance(found, list) and found else None
+    choices = first(layers, ("choices",)) if found is None else None
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        found = choices[0].get("finish_reason")
+    return found.lower()[:100] if isinstance(found, str) else ""
+
+
+def tokens_of(layers: Layers) -> tuple[int, int]:
+    """(what went in, all)"""
+    sent = _whole(layers, _INPUT_TOKENS) + sum(_whole(layers, (name,)) for name in _CACHED_TOKENS)
+    got = _whole(layers, _OUTPUT_TOKENS)
+    return sent, sent + got or _whole(layers, _TOTAL_TOKENS)
+
+
+def limit_of(layers: Layers) -> int:
+    """How many tokens the model takes, where the trace says so; else 0."""
+    return _whole(layers, _LIMIT)
+
+
+def cost_of(layers: Layers) -> float:
+    """US dollars; 0 where it is not said."""
+    for layer in layers:
+        for name in _COST:
+            value = layer.get(name)
+            if isinstance(value, dict):
+                value = value.get("total", value.get("usd"))
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
+                return float(value)
+    return 0.0
+
+
+def offered_in(layers: Layers) -> tuple[str, ...]:
+    """The names of the tools that an agent is given."""
+    found = first(layers, _OFFERED)
+    if isinstance(found, dict):
+        return tuple(list(found)[:_MOST_NAMES])
+    if not isinstance(found, list):
+        return ()
+    names = [item if isinstance(item, str) else tool_of(layers_of(item)) for item in found[:_MOST_NAMES]]
+    return tuple(name.removeprefix("functions.") for name in names if name)
+
+
+def state_of(payload: Any) -> bytes:
+    """A state without what differs each time: counters, clocks, ids."""
+    if isinstance(payload, dict):
+        payload = {name: value for name, value in payload.items() if not _VOLATILE.fullmatch(name)}
+    return key_of(payload)
+
+
+def _whole(layers: Layers, names: Sequence[str]) -> int:
+    for layer in layers:
+        for name in names:
+            value = layer.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:
+                return value
+    return 0
