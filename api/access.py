@@ -1,7 +1,7 @@
 """Who may do what: keys and people, their scopes, and one declaration per route that no route can be without.
 
 A route says what it `needs`: a Scope, or OPEN, or its own way of telling who calls (OWN: probe keys, ping tokens,
-metrics). A request to a route that says nothing is refused, so forgetting is loud and never open.
+metrics), or SERVER. A request to a route that says nothing is refused, so forgetting is loud and never open.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ OPEN: Final = _Rule("open")
 """Anyone may: documentation, health."""
 OWN: Final = _Rule("own")
 """The handler tells callers apart itself, by something that is not an API key."""
+SERVER: Final = _Rule("server")
+"""TRACER_INTERNAL_TOKEN, and nothing else (api/internal_token.py)."""
 Needs = Scope | _Rule
 
 _ALSO: dict[Scope, frozenset[Scope]] = {
@@ -262,6 +264,10 @@ def install(app: Flask) -> None:
         if rule is None:
             _log.error("api.route_without_declared_need", endpoint=request.endpoint)
             raise Forbidden("This address is closed")
+        if rule is SERVER:
+            from api.internal_token import hold_server  # most requests need none of it
+
+            hold_server()
         if isinstance(rule, Scope):
             found = _caller_of_view(view)
             g.caller = found

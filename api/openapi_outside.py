@@ -19,6 +19,11 @@ TAGS = (
 SECURITY = {
     "probe_key": {"type": "http", "scheme": "bearer", "description": "A probe's key (`tprb_…`)."},
     "metrics_token": {"type": "http", "scheme": "bearer", "description": "TRACER_METRICS_TOKEN."},
+    "internal_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "TRACER_INTERNAL_TOKEN: of your own servers, never of a browser.",
+    },
 }
 
 

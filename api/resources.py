@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import (
     accounts,
+    agent_analyses,
     agent_events,
     agent_sessions,
     agent_streams,
@@ -78,6 +79,7 @@ RESOURCES = (
     agent_sessions.routes,
     agent_events.routes,
     agent_streams.routes,
+    agent_analyses.routes,
     probes.routes,
     locations.routes,
     api_keys.routes,

@@ -22,7 +22,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import JsonSchemaMode
 
-from api.access import Needs, Scope, for_pages_too, for_tokens_too
+from api.access import SERVER, Needs, Scope, for_pages_too, for_tokens_too
 from api.access import needs as declare_needs
 from api.envelope import JSON
 from api.errors import CODES, Invalid, no_such
@@ -160,12 +160,18 @@ class Routes:
                     **_refusals(method, needs, takes, errors, fleeting=media != JSON, said=self.refuses),
                     **{answered: _described(model, media) for answered, model in given.items()},
                 },
-                security=[{"key": []}] if isinstance(needs, Scope) else None,
+                security=_security(needs),
                 openapi_extensions={"x-scope": needs.value} if isinstance(needs, Scope) else None,
             )(reading)
             return view
 
         return register
+
+
+def _security(needs: Needs) -> list[dict[str, list[str]]] | None:
+    if needs is SERVER:
+        return [{"internal_token": []}]
+    return [{"key": []}] if isinstance(needs, Scope) else None
 
 
 def _body_required(body: Any) -> bool:
@@ -245,7 +251,7 @@ def _refusals(
     said: type[BaseModel] = ErrorAnswer,
 ) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
-    statuses |= {401, 403, 429} if isinstance(needs, Scope) else set()
+    statuses |= {401, 403, 429} if isinstance(needs, Scope) else {401, 403} if needs is SERVER else set()
     statuses |= {404} if "path" in takes else set()
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()

@@ -13,7 +13,11 @@ _PEOPLE = ("user", "human", "system", "developer")
 _PRICED = ("message", "llm_call", "tool_call", "tool_result")
 """An end, or a state, says what all of it cost."""
 _MOST_SAID = 600
-_ERROR_KEYS = ("level", "severity")
+_MODEL = words.Names("model", "model_name", "gen_ai.request.model")
+_HANDLED = words.Names("handled", "recovered")
+_UNHANDLED = words.Names("unhandled", "uncaught", "fatal")
+_STATUS = words.Names("status", "outcome")
+_LEVEL = words.Names("level", "severity")
 
 
 class Fact(msgspec.Struct, gc=False):
@@ -72,7 +76,7 @@ def _llm_call(fact: Fact, layers: words.Layers) -> None:
     fact.sent, fact.tokens = words.tokens_of(layers)
     fact.limit = words.limit_of(layers)
     fact.offered = words.offered_in(layers)
-    model = words.first(layers, ("model", "model_name", "gen_ai.request.model"))
+    model = words.first(layers, _MODEL)
     fact.tool = model[:200] if isinstance(model, str) else ""
 
 
@@ -94,13 +98,13 @@ def _tool_result(fact: Fact, layers: words.Layers) -> None:
 def _error(fact: Fact, layers: words.Layers) -> None:
     fact.error = words.words_of_error(layers)
     fact.tool, fact.call_id = words.tool_of(layers[:1]), words.call_id_of(layers[:1])
-    handled = words.first(layers, ("handled", "recovered"))
-    unhandled = words.first(layers, ("unhandled", "uncaught", "fatal"))
+    handled = words.first(layers, _HANDLED)
+    unhandled = words.first(layers, _UNHANDLED)
     if isinstance(handled, bool):
         fact.handled = handled
     elif unhandled is True:
         fact.handled = False
-    level = words.first(layers[:1], _ERROR_KEYS)
+    level = words.first(layers[:1], _LEVEL)
     if isinstance(level, str) and level.lower() in ("warning", "warn", "info", "debug"):
         fact.handled = True
 
@@ -116,7 +120,7 @@ def _log(fact: Fact, layers: words.Layers) -> None:
 
 
 def _end(fact: Fact, layers: words.Layers) -> None:
-    status = words.first(layers[:1], ("status", "outcome"))
+    status = words.first(layers[:1], _STATUS)
     fact.status = status.lower()[:40] if isinstance(status, str) else ""
     fact.said = words.said_in(layers)[:_MOST_SAID]
     fact.error = words.own_error_of(layers)

@@ -13,34 +13,64 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from telemetry.sdk_json import BadBodyError, decode
+
 Layers = Sequence[dict[str, Any]]
-_WITHIN = (
+
+
+class Names(tuple[str, ...]):
+    """Names of one thing, those that count more first. `known`: the same, to tell in one step that there is none."""
+
+    known: frozenset[str]
+
+    def __new__(cls, *names: str) -> Names:
+        made = super().__new__(cls, names)
+        made.known = frozenset(names)
+        return made
+
+
+_WITHIN = Names(
     "function", "tool_call", "tool_use", "tool_result", "action", "data", "request", "response", "llm_output", "usage",
     "token_usage", "tokens", "metadata", "limits", "attributes",
 )  # fmt: skip
 """Objects of a payload that hold some of its facts one layer deeper."""
-_TOOL = ("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.tool.name")
-_CALL_ID = ("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
-_ARGUMENTS = (
+_TOOL = Names("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.tool.name")
+_CALL_ID = Names("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
+_ARGUMENTS = Names(
     "arguments", "args", "input", "tool_input", "toolInput", "parameters", "params", "kwargs",
     "gen_ai.tool.call.arguments",
 )  # fmt: skip
-_RESULT = ("result", "output", "content", "observation", "response", "return_value", "value", "text", "data",
+_RESULT = Names("result", "output", "content", "observation", "response", "return_value", "value", "text", "data",
            "gen_ai.tool.call.result")  # fmt: skip
-_SAID = ("content", "text", "output", "completion", "response", "message", "answer", "final_answer", "output_text")
-_ERROR = ("error", "exception", "error_message", "errorMessage", "err", "failure")
-_REASON = ("reason", "finish_reason", "stop_reason", "end_reason", "termination_reason")
-_INPUT_TOKENS = ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "prompt_token_count",
+_SAID = Names("content", "text", "output", "completion", "response", "message", "answer", "final_answer", "output_text")
+_ERROR = Names("error", "exception", "error_message", "errorMessage", "err", "failure")
+_REASON = Names("reason", "finish_reason", "stop_reason", "end_reason", "termination_reason")
+_INPUT_TOKENS = Names("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "prompt_token_count",
                  "gen_ai.usage.input_tokens", "input", "prompt")  # fmt: skip
-_CACHED_TOKENS = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_CACHE_READ, _CACHE_WRITTEN = Names("cache_read_input_tokens"), Names("cache_creation_input_tokens")
 """Anthropic counts these beside the input; others count them in it, under other names."""
-_OUTPUT_TOKENS = ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "candidates_token_count",
-                  "gen_ai.usage.output_tokens", "output", "completion")  # fmt: skip
-_TOTAL_TOKENS = ("total_tokens", "totalTokens", "total_token_count", "tokens", "total")
-_COST = ("cost_usd", "total_cost_usd", "costUsd", "total_cost", "cost", "price_usd")
-_LIMIT = ("context_limit", "context_window", "max_context_tokens", "context_length", "max_input_tokens", "model_limit",
-          "token_limit", "max_context_length")  # fmt: skip
-_OFFERED = ("tools", "available_tools", "tool_names", "functions", "tool_definitions", "gen_ai.tool.definitions")
+_OUTPUT_TOKENS = Names(
+    "output_tokens", "completion_tokens", "outputTokens", "completionTokens", "candidates_token_count",
+    "gen_ai.usage.output_tokens", "output", "completion",
+)  # fmt: skip
+_TOTAL_TOKENS = Names("total_tokens", "totalTokens", "total_token_count", "tokens", "total")
+_COST = Names("cost_usd", "total_cost_usd", "costUsd", "total_cost", "cost", "price_usd")
+_LIMIT = Names(
+    "context_limit", "context_window", "max_context_tokens", "context_length", "max_input_tokens", "model_limit",
+    "token_limit", "max_context_length",
+)  # fmt: skip
+_OFFERED = Names("tools", "available_tools", "tool_names", "functions", "tool_definitions", "gen_ai.tool.definitions")
+_ALSO_SAID = Names("message", "stderr")
+_ERROR_KIND = Names("type", "code", "error_type")
+_CHOICES = Names("choices")
+_ROLE = Names("role", "from", "sender", "author", "speaker")
+_FINISH_REASONS = Names("gen_ai.response.finish_reasons")
+_MESSAGE = Names("message")
+_YES_FAILED = Names("error", "is_error", "isError", "failed")
+_NO_FAILED = Names("success", "ok")
+_EXIT = Names("exit_code", "exitCode", "returncode")
+_HTTP_STATUS = Names("status_code", "statusCode", "http_status")
+_OUTCOMES = _YES_FAILED.known | _NO_FAILED.known | _EXIT.known | _HTTP_STATUS.known | {"status"}
 _FAILED = frozenset({"error", "errored", "failed", "failure", "timeout", "timed_out", "exception"})
 _LOOKS_FAILED = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|(?:\w+\.)*\w*(?:Error|Exception)\b\s*[:(]|error\s*:|exception\s*:)",
@@ -56,6 +86,7 @@ _VOLATILE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _COUNTS = ("count", "total", "total_results", "hits")
+_HTTP_FAILED = 400
 _SHORT = 64
 _MOST_NAME, _MOST_SAID, _MOST_NAMES = 200, 600, 1_000
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -65,11 +96,16 @@ def layers_of(payload: Any) -> list[dict[str, Any]]:
     """The payload and the objects in it that belong to it, the outermost first."""
     if not isinstance(payload, dict):
         return []
-    found = [payload]
-    for place in range(2):  # one layer within a layer: response.usage
-        if place < len(found):
-            found += [inner for name in _WITHIN if isinstance(inner := found[place].get(name), dict)]
+    found = [payload, *_within(payload)]
+    for inner in found[1:]:
+        found += _within(inner)  # response.usage
     return found
+
+
+def _within(layer: dict[str, Any]) -> list[dict[str, Any]]:
+    if _WITHIN.known.isdisjoint(layer):
+        return []
+    return [inner for name in _WITHIN if isinstance(inner := layer.get(name), dict)]
 
 
 def key_of(value: Any) -> bytes:
@@ -78,9 +114,11 @@ def key_of(value: Any) -> bytes:
     return whole if len(whole) <= _SHORT else blake2b(whole, digest_size=16).digest()
 
 
-def first(layers: Layers, names: Sequence[str]) -> Any:
+def first(layers: Layers, names: Names) -> Any:
     """The value of the first of these names that has one."""
     for layer in layers:
+        if names.known.isdisjoint(layer):
+            continue
         for name in names:
             value = layer.get(name)
             if value is not None:
@@ -90,6 +128,8 @@ def first(layers: Layers, names: Sequence[str]) -> Any:
 
 def tool_of(layers: Layers) -> str:
     for layer in layers:
+        if _TOOL.known.isdisjoint(layer):
+            continue
         for name in _TOOL:
             value = layer.get(name)
             if isinstance(value, dict):
@@ -136,8 +176,8 @@ def _decoded(value: Any) -> Any:
     """OpenAI's arguments are JSON in a text: read, so that its spaces count for nothing."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
+            return decode(value.encode())
+        except BadBodyError:
             return value
     return value
 
@@ -156,6 +196,8 @@ def is_empty(value: Any) -> bool:
 def own_error_of(layers: Layers) -> str | None:
     """What is named as an error, in words; None where nothing is."""
     for layer in layers:
+        if _ERROR.known.isdisjoint(layer):
+            continue
         for name in _ERROR:
             value = layer.get(name)
             if value and value is not True:
@@ -171,7 +213,7 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
     if isinstance(result, dict) and (result.get("error") or result.get("isError") is True):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
     if any(_says_failed(layer) for layer in layers[:3]):
-        found = first(layers, ("message", "stderr"))
+        found = first(layers, _ALSO_SAID)
         return _words(("" if result is UNSET else result) if found is None else found)
     if isinstance(result, str) and _LOOKS_FAILED.match(result):
         return result[:_MOST_SAID]
@@ -179,17 +221,14 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
 
 
 def _says_failed(layer: dict[str, Any]) -> bool:
-    if any(layer.get(name) is True for name in ("error", "is_error", "isError", "failed")):
+    if _OUTCOMES.isdisjoint(layer):
+        return False
+    if any(layer.get(name) is True for name in _YES_FAILED) or any(layer.get(name) is False for name in _NO_FAILED):
         return True
-    if layer.get("success") is False or layer.get("ok") is False:
+    if any(layer.get(name) not in (None, 0, "0") for name in _EXIT):
         return True
-    for name in ("exit_code", "exitCode", "returncode"):
-        if layer.get(name) not in (None, 0, "0"):
-            return True
-    for name in ("status_code", "statusCode", "http_status"):
-        found = layer.get(name)
-        if isinstance(found, int) and found >= 400:
-            return True
+    if any(isinstance(found := layer.get(name), int) and found >= _HTTP_FAILED for name in _HTTP_STATUS):
+        return True
     status = layer.get("status")
     return isinstance(status, str) and status.lower() in _FAILED
 
@@ -210,8 +249,8 @@ def words_of_error(layers: Layers) -> str:
     """What an event of type error says."""
     found = error_of(layers)
     if found:
-        told = first(layers[:1], ("type", "code", "error_type"))
-        message = first(layers[:1], ("message",))
+        told = first(layers[:1], _ERROR_KIND)
+        message = first(layers[:1], _MESSAGE)
         parts = [part for part in (told, found, message) if isinstance(part, str) and part]
         return ": ".join(dict.fromkeys(parts))[:_MOST_SAID]
     return _words(layers[0]) if layers else ""
@@ -219,7 +258,7 @@ def words_of_error(layers: Layers) -> str:
 
 def said_in(layers: Layers) -> str:
     """The agent's words, or the person's: a text, Anthropic's and OpenAI's lists of parts, OpenAI's choices."""
-    choices = first(layers, ("choices",))
+    choices = first(layers, _CHOICES)
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         message = choices[0].get("message")
         layers = [message if isinstance(message, dict) else choices[0]]
@@ -244,7 +283,7 @@ def _text(value: Any) -> str:
 
 
 def role_of(layers: Layers) -> str:
-    found = first(layers[:1], ("role", "from", "sender", "author", "speaker"))
+    found = first(layers[:1], _ROLE)
     return found.lower()[:40] if isinstance(found, str) else ""
 
 
@@ -252,9 +291,9 @@ def reason_of(layers: Layers) -> str:
     """Why a generation, or a run, ended."""
     found = first(layers, _REASON)
     if found is None:
-        found = first(layers, ("gen_ai.response.finish_reasons",))
+        found = first(layers, _FINISH_REASONS)
         found = found[0] if isinstance(found, list) and found else None
-    choices = first(layers, ("choices",)) if found is None else None
+    choices = first(layers, _CHOICES) if found is None else None
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         found = choices[0].get("finish_reason")
     return found.lower()[:100] if isinstance(found, str) else ""
@@ -262,7 +301,7 @@ def reason_of(layers: Layers) -> str:
 
 def tokens_of(layers: Layers) -> tuple[int, int]:
     """(what went in, all)"""
-    sent = _whole(layers, _INPUT_TOKENS) + sum(_whole(layers, (name,)) for name in _CACHED_TOKENS)
+    sent = _whole(layers, _INPUT_TOKENS) + _whole(layers, _CACHE_READ) + _whole(layers, _CACHE_WRITTEN)
     got = _whole(layers, _OUTPUT_TOKENS)
     return sent, sent + got or _whole(layers, _TOTAL_TOKENS)
 
@@ -275,6 +314,8 @@ def limit_of(layers: Layers) -> int:
 def cost_of(layers: Layers) -> float:
     """US dollars; 0 where it is not said."""
     for layer in layers:
+        if _COST.known.isdisjoint(layer):
+            continue
         for name in _COST:
             value = layer.get(name)
             if isinstance(value, dict):
@@ -302,8 +343,10 @@ def state_of(payload: Any) -> bytes:
     return key_of(payload)
 
 
-def _whole(layers: Layers, names: Sequence[str]) -> int:
+def _whole(layers: Layers, names: Names) -> int:
     for layer in layers:
+        if names.known.isdisjoint(layer):
+            continue
         for name in names:
             value = layer.get(name)
             if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:

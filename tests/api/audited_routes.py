@@ -10,7 +10,8 @@ from tests.api.audited_alerting import DEEDS_ON_ALERTING_PAGES
 from tests.api.audited_people import DEEDS_OF_PEOPLE
 from tests.api.audited_place import HOOK, POST, WINDOW, Deed, Place, Rest
 from tests.api.audited_rooms import DEEDS_IN_ROOMS
-from tests.api.conftest import PUBLIC_URL
+from tests.api.client import Client
+from tests.api.conftest import INTERNAL_TOKEN, PUBLIC_URL
 from tests.api.journeys import SEED as JOURNEY
 from tests.api.test_monitors import url_monitor
 
@@ -98,6 +99,11 @@ def run_tag(place: Place) -> Callable[[], Any]:
 def revoke_public_key(place: Place) -> Callable[[], Any]:
     reports = place.reports()
     return lambda: place.owner("DELETE", f"/v1/projects/{reports.project['slug']}/keys/{reports.key}")
+
+
+def put_analysis(place: Place) -> Callable[[], Any]:
+    session, server = place.agent_session(), Client(place.owner.client, INTERNAL_TOKEN)
+    return lambda: server("PUT", f"/api/traces/{session}/analysis", {"detectors": []})
 
 
 def make_event_rule(place: Place) -> Callable[[], Any]:
@@ -197,6 +203,10 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
         Rest("DELETE", "/v1/alerts/rules/{event_rule}"), "rule.deleted",
     ),
     ("PUT", "/v1/issues/<issue_id>"): (Rest("PUT", "/v1/issues/{issue}", {"status": "resolved"}), "issue.resolved"),
+    ("POST", "/api/traces/<agent_session_id>/analyze"): (
+        Rest("POST", "/api/traces/{agent_session}/analyze"), "agent_session.analyzed",
+    ),
+    ("PUT", "/api/traces/<agent_session_id>/analysis"): (put_analysis, "agent_session.analysis_put"),
     ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
     ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),
     ("POST", "/v1/api-keys"): (Rest("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}), "key.created"),

@@ -24,6 +24,7 @@ from tests.api.people import Crowd
 from tests.conftest import KEYRING
 
 PUBLIC_URL = "https://tracer.example"
+INTERNAL_TOKEN = "a-token-that-only-our-own-servers-hold"
 MakeKey = Callable[..., str]
 
 
@@ -34,7 +35,7 @@ def keyring() -> Keyring:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(public_url=PUBLIC_URL, metrics_token="a-token-for-prometheus")
+    return Settings(public_url=PUBLIC_URL, metrics_token="a-token-for-prometheus", internal_token=INTERNAL_TOKEN)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ read, run, write, admin: whoever has that scope, by a key or by a role; others a
 people: whoever signed in as a person, about themselves; keys are refused with 403
 page …: the same on a page, which shows who is not signed in the way to /login
 open: anybody, signed in or not
+server: none of all these, but who holds TRACER_INTERNAL_TOKEN; nothing shown is 401, anything else 403
 proof: open to ask, but it takes a secret of its own (a link's, a password) to get anything
 """
 
@@ -231,6 +232,9 @@ POST    /api/traces                                     ingest
 GET     /api/sessions                                   read
 GET     /api/traces/<agent_session_id>/events           read
 POST    /api/traces/<agent_session_id>/events           ingest
+GET     /api/traces/<agent_session_id>/analysis         read
+PUT     /api/traces/<agent_session_id>/analysis         server
+POST    /api/traces/<agent_session_id>/analyze          run
 
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof

@@ -119,7 +119,8 @@ def wrong(actor: Actor, route: Route, answer: Any) -> str | None:
     elif access.startswith("page") and (actor.scopes is None or not actor.person):
         wanted = None if to_login else "the way to /login"
     else:
-        code = 401 if actor.scopes is None else 403
+        nobody = actor.token is None if access == "server" else actor.scopes is None
+        code = 401 if nobody else 403
         wanted = None if status == code else str(code)
     return wanted and f"{status}, expected {wanted}"
 

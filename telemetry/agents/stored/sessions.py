@@ -85,6 +85,12 @@ def get_session(session: Session, organization_id: str, session_id: str) -> Agen
     return _session(found[0]) if found else None
 
 
+def workspaces_with(session: Session, session_id: str) -> list[str]:
+    """The organizations that have a run of this id: each names its own."""
+    query = "SELECT organization_id FROM agent_sessions WHERE id = ? ORDER BY organization_id"
+    return [str(organization_id) for (organization_id,) in rows(session, query, session_id)]
+
+
 def list_sessions(
     session: Session,
     organization_id: str,

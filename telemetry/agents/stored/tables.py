@@ -6,7 +6,7 @@ stored: given under the lock of its row in `agent_heads`, which is held until th
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, Text, UniqueConstraint
 
 from telemetry.stored.metadata import METADATA, Number
 
@@ -60,4 +60,22 @@ AGENT_EVENTS = Table(
 )
 """`session`: its number. `timestamp`: as it was sent. `digest`: of all that the event says."""
 
+AGENT_ANALYSES = Table(
+    "agent_analyses",
+    METADATA,
+    Column("organization_id", String(40), nullable=False),
+    Column("session", Number, nullable=False),
+    Column("upto_seq", Number, nullable=False),
+    Column("at_ms", Number, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("critical_step", Number),
+    Column("summary", Text, nullable=False),
+    Column("detectors", LargeBinary, nullable=False),
+    Column("incident_id", String(40)),
+    PrimaryKeyConstraint("organization_id", "session"),
+)
+"""The newest analysis of a run, by its number. `upto_seq`: of the newest event that it knows. `version`: of the
+detectors."""
+
+Index("ix_agent_sessions_id", AGENT_SESSIONS.c.id)
 Index("ix_agent_sessions_project", AGENT_SESSIONS.c.organization_id, AGENT_SESSIONS.c.project, AGENT_SESSIONS.c.number)

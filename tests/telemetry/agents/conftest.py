@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.api.conftest import _apps, app, client_of, keyring, make_key, own_app, owner, settings
+from tests.api.conftest import _apps, app, client_of, crowd, keyring, make_key, own_app, owner, settings
 
-__all__ = ["_apps", "app", "client_of", "keyring", "make_key", "own_app", "owner", "settings"]
+__all__ = ["_apps", "app", "client_of", "crowd", "keyring", "make_key", "own_app", "owner", "settings"]
