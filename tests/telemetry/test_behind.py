@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from api.schemas.releases import ReleaseImpact
 from api.schemas.runs import RunAnswer
-from api.schemas.telemetry import IssueDetail, ReleaseImpact
+from api.schemas.telemetry import IssueDetail
 from model.ids import new_id
 from model.outcome import RunError, RunStatus, Trigger
 from model.times import HOUR_MS, iso
