@@ -29,10 +29,12 @@ class WouldAlert(msgspec.Struct, frozen=True):
 
 
 class Backtest(msgspec.Struct, frozen=True):
-    """`notices`: how many each channel would have got."""
+    """`notices`: how many each channel would have got. `left_out`: runs that say nothing, since their check asks
+    something else by now, or no longer from their location."""
 
     alerts: tuple[WouldAlert, ...]
     notices: dict[str, int]
+    left_out: int = 0
 
 
 def backtest(session: Session, organization_id: str, definition: RuleDefinition, from_ms: int, to_ms: int) -> Backtest:
@@ -42,9 +44,12 @@ def backtest(session: Session, organization_id: str, definition: RuleDefinition,
     rule = Rule("rule_backtest", from_ms, definition)
     wanted = select(Check).where(Check.organization_id == organization_id, Check.deleted_ms.is_(None))
     alerts: list[WouldAlert] = []
+    left_out = 0
     for check in session.scalars(wanted.order_by(Check.id)):
         if definition.apply_to.covers(check.id, check.definition.get("tags") or ()):
-            alerts += _of_check(session, check, rule, from_ms, to_ms)
+            found, silent = _of_check(session, check, rule, from_ms, to_ms)
+            alerts += found
+            left_out += silent
     alerts.sort(key=lambda alert: (alert.triggered_ms, alert.check_id))
     instants = sorted(at_ms for alert in alerts for at_ms in _told_at(alert, definition.reminder_interval, to_ms))
     types = {row.id: row.type for row in channel_rows(session, definition.channels).values()}
@@ -52,28 +57,31 @@ def backtest(session: Session, organization_id: str, definition: RuleDefinition,
         channel_id: _notices(instants) if _in_digests(types.get(channel_id)) else len(instants)
         for channel_id in definition.channels
     }
-    return Backtest(tuple(alerts), per_channel)
+    return Backtest(tuple(alerts), per_channel, left_out)
 
 
 def _in_digests(channel_type: str | None) -> bool:
     return channel_type is None or CHANNELS[channel_type].in_digests
 
 
-def _of_check(session: Session, check: Check, rule: Rule, from_ms: int, to_ms: int) -> list[WouldAlert]:
+def _of_check(session: Session, check: Check, rule: Rule, from_ms: int, to_ms: int) -> tuple[list[WouldAlert], int]:
+    """Its alerts, and how many of its runs say nothing."""
     facts, memory = facts_of(check), rule.definition.memory()
     state, certificates = CheckState(), wants_certificates((rule,))
     before = points_before(
         session, check.id, facts.locations, from_ms, memory.runs, memory.window_ms, certificates=certificates
     )
     for point in before:
-        if point.check_version >= facts.from_version:
+        if facts.judges(point):
             remember(state, point, memory.runs, memory.window_ms)
+    left_out = 0
     for point in points_from(session, check.id, from_ms, to_ms, certificates=certificates):
+        left_out += not facts.judges(point)
         evaluate(state, point, (rule,), facts)
     if check.status != "paused":
         tick(state, to_ms, (rule,), facts)
     judged = state.rules.get(rule.id, RuleState())
-    return [_would(check.id, opened) for opened in judged.alerts]
+    return [_would(check.id, opened) for opened in judged.alerts], left_out
 
 
 def _would(check_id: str, opened: Opened) -> WouldAlert:

@@ -21,7 +21,7 @@ from store.alerts import open_alerts
 from store.checks import lock_checks
 from store.tables import Check
 
-JUDGES_THE_SAME = frozenset({"name", "severity", "channels", "reminder_interval"})
+JUDGES_THE_SAME = frozenset({"name", "severity", "channels", "reminder_interval", "cooldown"})
 """Fields of a rule that say nothing about when it holds."""
 
 
@@ -54,10 +54,10 @@ def after_rule_edit(session: Session, rule: AlertRule, old_definition: Mapping[s
             close(session, alert, f"rule {rule.name} does not cover this check any more", now_ms)
 
 
-def after_rule_delete(session: Session, rule: AlertRule, now_ms: int) -> None:
-    """Resolve the open alerts of a rule that is gone."""
+def after_rule_delete(session: Session, rule: AlertRule, now_ms: int, why: str = "") -> None:
+    """Resolve the open alerts of a rule that is gone. `why`: unless somebody has deleted it."""
     for alert in _open_by(session, rule):
-        close(session, alert, f"rule {rule.name} was deleted", now_ms)
+        close(session, alert, why or f"rule {rule.name} was deleted", now_ms)
 
 
 def judges_otherwise(old_definition: Mapping[str, Any], new_definition: Mapping[str, Any]) -> bool:

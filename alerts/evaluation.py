@@ -77,7 +77,7 @@ def remember(state: CheckState, point: Point, keep_runs: int, keep_ms: int) -> N
 
 def evaluate(state: CheckState, point: Point, rules: Sequence[Rule], facts: Facts) -> Judged:
     """Judge one point, later in order than all that `state` has seen."""
-    if point.check_version < facts.from_version or point.location not in facts.locations:
+    if not facts.judges(point):
         return Judged()
     for rule in rules:
         close_until(state, rule, point.ended_ms)

@@ -6,6 +6,8 @@ people are told then (alerts/watch.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -33,14 +35,22 @@ def hold_on(session: Session, in_force: InForce, check: Check, alert_at_ms: int,
     muted_until = check.definition.get("muted_until")
     if muted_until and parse_iso(muted_until) > now_ms:
         return Held("muted", f"{check.name} is muted until {muted_until}")
-    silence = in_force.silence_at(check.id, check.definition.get("tags") or (), now_ms)
+    silence = silenced(in_force, check.id, check.definition.get("tags") or (), now_ms)
     if silence is not None:
-        reason = f": {silence.reason}" if silence.reason else ""
-        return Held("silenced", f"silence {silence.id} until {iso(silence.ends_ms)}{reason}")
+        return silence
     parents = check.definition.get("depends_on") or ()
     return next(
         (held for held in (_by_parent(session, parent, check, alert_at_ms, now_ms) for parent in parents) if held), None
     )
+
+
+def silenced(in_force: InForce, subject_id: str, tags: Sequence[str], now_ms: int) -> Held | None:
+    """The silence, if there is one, about a check with these tags, or about a project."""
+    silence = in_force.silence_at(subject_id, tags, now_ms)
+    if silence is None:
+        return None
+    reason = f": {silence.reason}" if silence.reason else ""
+    return Held("silenced", f"silence {silence.id} until {iso(silence.ends_ms)}{reason}")
 
 
 def _by_parent(session: Session, parent_id: str, child: Check, alert_at_ms: int, now_ms: int) -> Held | None:

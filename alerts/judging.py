@@ -170,7 +170,7 @@ def state_at(
         session, check.id, facts.locations, from_ms, keep_runs, keep_ms, certificates=wants_certificates(rules)
     )
     for point in remembered:
-        if point.check_version >= facts.from_version:
+        if facts.judges(point):
             remember(state, point, keep_runs, keep_ms)
     for rule in rules:
         own = state.rules.setdefault(rule.id, RuleState())

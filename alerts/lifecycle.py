@@ -51,13 +51,18 @@ def open_alert(session: Session, check: Check, rule: Rule, opened: Opened, held:
         notes=[],
         retracted=False,
     )
+    begin(session, alert, held, now_ms)
+    return alert
+
+
+def begin(session: Session, alert: Alert, held: Held | None, now_ms: int) -> None:
+    """Store a new alert and, if it is open, tell of it or keep that back."""
     session.add(alert)
     session.flush()
-    add_event(session, alert, "triggered", opened.triggered_ms, alert.cause, run_id=_last(alert))
-    if opened.is_open:
+    add_event(session, alert, "triggered", alert.triggered_ms, alert.cause, run_id=_last(alert))
+    if alert.resolved_ms is None:
         tell_or_hold(session, alert, held, now_ms)
     stream_alert(session, alert, "triggered")
-    return alert
 
 
 def tell_or_hold(session: Session, alert: Alert, held: Held | None, now_ms: int) -> None:
@@ -89,8 +94,15 @@ def recover(session: Session, alert: Alert, opened: Opened, now_ms: int) -> None
 
 
 def close(session: Session, alert: Alert, why: str, now_ms: int) -> None:
-    """An edit has taken away what the alert was about."""
+    """What the alert was about is there no more."""
     _resolve(session, alert, now_ms, now_ms, why)
+
+
+def remind(session: Session, alert: Alert, why: str, now_ms: int) -> None:
+    """Nobody has acknowledged it, and it goes on: its channels are told again."""
+    alert.reminded_ms = now_ms
+    add_event(session, alert, "reminder", now_ms, why)
+    tell(session, alert, "reminder", now_ms)
 
 
 def reopen(session: Session, alert: Alert, now_ms: int) -> None:

@@ -22,14 +22,13 @@ _SHOWN_TARGETS = ("url", "ping_url", "base_url")
 
 def alert_shape(alert: Alert, notifications: Sequence[Notification] = ()) -> dict[str, Any]:
     """An alert as the contract shows it."""
-    kind = "journey_id" if alert.check_id.startswith("jny_") else "monitor_id"
     return {
         "id": alert.id,
         "status": alert.status,
         "severity": alert.severity,
         "rule_id": alert.rule_id,
         "rule_name": alert.rule_name,
-        kind: alert.check_id,
+        **_subject(alert),
         "title": alert.title,
         "cause": alert.cause,
         "locations": sorted(alert.votes),
@@ -45,6 +44,13 @@ def alert_shape(alert: Alert, notifications: Sequence[Notification] = ()) -> dic
         "notes": list(alert.notes),
         "notifications": [notification_shape(row) for row in notifications],
     }
+
+
+def _subject(alert: Alert) -> dict[str, Any]:
+    """What it is about."""
+    if alert.project_id is not None:
+        return {"project_id": alert.project_id, "issue_id": alert.issue_id, "group_key": alert.group_key}
+    return {"journey_id" if alert.check_id.startswith("jny_") else "monitor_id": alert.check_id}
 
 
 def notification_shape(row: Notification) -> dict[str, Any]:
@@ -99,7 +105,10 @@ def target_of(definition: Mapping[str, Any]) -> str | None:
 
 
 def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> dict[str, Any]:
-    """The webhook body of one event: `{type: "alert.triggered", timestamp, data: {alert, check, run}}`."""
+    """The webhook body of one event: `{type: "alert.triggered", timestamp, data: {alert, check, run}}`; of one
+    that events raised, `data` has their `project` and `issue`, and check and run are null."""
+    if alert.project_id is not None:
+        return _events_payload(alert, event, now_ms)
     organization_id, check_id = alert.organization_id, alert.check_id
     check = session.get(Check, check_id)
     runs = told_runs(session, organization_id, {*alert.run_ids[:1], *alert.run_ids[-1:]})
@@ -111,16 +120,12 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
     if first is not None:
         since_ms = min(since_ms, first.at_ms)
     good = last_passed(session, organization_id, check_id, since_ms)
-    shown = alert_shape(alert)
-    del shown["notifications"]
     return {
         "type": f"alert.{event}",
         "timestamp": iso(now_ms),
         "data": {
             "alert": {
-                **shown,
-                "since": iso(since_ms),
-                "duration_s": None if alert.resolved_ms is None else round((alert.resolved_ms - since_ms) / 1000),
+                **_lasting(alert, since_ms),
                 "needed": alert.needed,
                 "last_good_run": None if good is None else {"id": good[0], "at": iso(good[1])},
                 "also_affected": alerts_held_by_parent(session, organization_id, check_id),
@@ -129,6 +134,28 @@ def event_payload(session: Session, alert: Alert, event: str, now_ms: int) -> di
             "run": None if run is None else _run_shape(run),
         },
     }
+
+
+def _events_payload(alert: Alert, event: str, now_ms: int) -> dict[str, Any]:
+    about = alert.about or {}
+    return {
+        "type": f"alert.{event}",
+        "timestamp": iso(now_ms),
+        "data": {
+            "alert": _lasting(alert, alert.at_ms),
+            "check": None,
+            "run": None,
+            "project": about.get("project"),
+            "issue": about.get("issue"),
+        },
+    }
+
+
+def _lasting(alert: Alert, since_ms: int) -> dict[str, Any]:
+    shown = alert_shape(alert)
+    del shown["notifications"]
+    lasted = None if alert.resolved_ms is None else round((alert.resolved_ms - since_ms) / 1000)
+    return {**shown, "since": iso(since_ms), "duration_s": lasted}
 
 
 def _run_shape(run: ToldRun) -> dict[str, Any]:

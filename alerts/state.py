@@ -25,6 +25,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     from_version: int = 0
     since_ms: int = 0
 
+    def judges(self, point: Point) -> bool:
+        """Whether it is of the check as it is: an older target says nothing, nor does a location it left."""
+        return point.check_version >= self.from_version and point.location in self.locations
+
 
 class Opened(msgspec.Struct, kw_only=True):
     """An alert as the fold knows it. `needed`: down votes it took; `votes`: {location: due time of the run by which it

@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session
 
 from alerts.book import book_of
 from alerts.evaluation import silence_deadlines
-from alerts.holds import hold_on
+from alerts.holds import hold_on, silenced
 from alerts.judging import facts_of, hold, judge_check
-from alerts.lifecycle import tell_or_hold
+from alerts.lifecycle import remind, tell_or_hold
 from alerts.state import CheckState, Rule, Stream
-from alerts.telling import tell
 from model.points import Point
 from store.alert_tables import Alert, AlertRule
-from store.alerts import add_event, alerts_touching
+from store.alerts import alerts_touching
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, LocationState
 from store.write_lock import Urgency
@@ -131,10 +130,14 @@ def _release(session: Session, now_ms: int, alert_id: str) -> None:
     alert = _open_alert(session, alert_id)
     if alert is None or alert.held is None:
         return
-    check = session.get(Check, alert.check_id)
-    if check is None:
-        return
-    held = hold_on(session, book_of(session).of(alert.organization_id), check, alert.at_ms, now_ms)
+    in_force = book_of(session).of(alert.organization_id)
+    if alert.project_id is not None:
+        held = silenced(in_force, alert.project_id, (), now_ms)
+    else:
+        check = session.get(Check, alert.check_id)
+        if check is None:
+            return
+        held = hold_on(session, in_force, check, alert.at_ms, now_ms)
     if held is None or held.detail != alert.held.get("detail"):
         tell_or_hold(session, alert, held, now_ms)
 
@@ -171,8 +174,7 @@ def _remind(session: Session, now_ms: int, alert_id: str, rule_id: str) -> None:
     window = in_force.window_at(check.id, check.definition.get("tags") or (), now_ms)
     if window is not None or hold_on(session, in_force, check, alert.at_ms, now_ms) is not None:
         return  # quiet now: the next reminder asks again
-    add_event(session, alert, "reminder", now_ms, "nobody has acknowledged it")
-    tell(session, alert, "reminder", now_ms)
+    remind(session, alert, "nobody has acknowledged it", now_ms)
 
 
 def _open_alert(session: Session, alert_id: str) -> Alert | None:

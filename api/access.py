@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from flask import Flask, current_app, g, request
 
-from api.actors import act_as_key, act_as_person
+from api.actors import act_as_holder, act_as_key, act_as_person
 from api.attempts import trying_key
 from api.errors import Forbidden, Unauthorized
 from api.services import services
@@ -66,7 +66,7 @@ _ALSO: dict[Scope, frozenset[Scope]] = {
 class Caller:
     """Who a request comes from, in one organization: a key, or a person who signed in (then `key_id` is None, and
     `role` says what they are there). `called` is how people know it. `session_id`: of the sign-in, if there was one.
-    `projects`: ids of those whose errors and traces it may see, None for all."""
+    `projects`: ids of those whose errors and traces it may see, None for all. `subject`: whose JSON Web Token it is."""
 
     organization_id: str
     key_id: str | None
@@ -76,6 +76,7 @@ class Caller:
     role: str | None = None
     session_id: str | None = None
     projects: frozenset[str] | None = None
+    subject: str | None = None
 
     @property
     def name(self) -> str:
@@ -121,6 +122,12 @@ def for_pages_too(view: _View) -> _View:
     """Let a browser use this route by its sign-in, where no key is shown: for what our pages' scripts read. It must
     change nothing: there is no form's token to tell our pages from others'."""
     view.for_pages_too = True  # type: ignore[attr-defined]
+    return view
+
+
+def for_tokens_too(view: _View) -> _View:
+    """Let who shows a JSON Web Token in place of a key use this route (seed 002)."""
+    view.for_tokens_too = True  # type: ignore[attr-defined]
     return view
 
 
@@ -219,12 +226,26 @@ def act_as_caller(found: Caller) -> None:
         act_as_person(found.person_id, found.name)
     elif found.key_id is not None:
         act_as_key(found.key_id, found.name)
+    elif found.subject is not None:
+        act_as_holder(f"{found.name}, by a token")
 
 
 def bind_to_log(found: Caller) -> None:
     """Who asks, on every log line of this request."""
-    who = {"key_id": found.key_id} if found.key_id is not None else {"person_id": found.person_id}
+    who = {"key_id": found.key_id} if found.key_id is not None else {"person_id": found.person_id or found.subject}
     structlog.contextvars.bind_contextvars(organization_id=found.organization_id, **who)
+
+
+def _caller_of_view(view: Callable[..., Any]) -> Caller:
+    if getattr(view, "for_pages_too", False) and "Authorization" not in request.headers:
+        return identify_browser()
+    if getattr(view, "for_tokens_too", False):
+        from api.json_web_tokens import bearer_of, is_json_web_token  # most requests need none of it
+
+        token = bearer_token()
+        if token is not None and is_json_web_token(token):
+            return bearer_of(token)
+    return identify()
 
 
 def install(app: Flask) -> None:
@@ -240,8 +261,7 @@ def install(app: Flask) -> None:
             _log.error("api.route_without_declared_need", endpoint=request.endpoint)
             raise Forbidden("This address is closed")
         if isinstance(rule, Scope):
-            by_cookie = getattr(view, "for_pages_too", False) and "Authorization" not in request.headers
-            found = identify_browser() if by_cookie else identify()
+            found = _caller_of_view(view)
             g.caller = found
             act_as_caller(found)
             bind_to_log(found)

@@ -46,11 +46,14 @@ class AlertsQuery(Page):
     journey_id: Annotated[str | None, Field(pattern=r"^jny_[0-9a-z]{6,40}$", description="Only of this one")] = None
     rule_id: Annotated[str | None, Field(pattern=r"^rule_[0-9a-z]{6,40}$", description="Only by this rule")] = None
     tag: Annotated[Tag | None, Field(description="Only of checks that have this tag now")] = None
+    project_id: Annotated[str | None, Field(pattern=r"^proj_[0-9a-z]{6,40}$", description="Only of this one")] = None
+    issue_id: Annotated[str | None, Field(pattern=r"^iss_[0-9a-z]{6,20}$", description="Only of this one")] = None
 
     @model_validator(mode="after")
-    def _of_one_check(self) -> AlertsQuery:
-        if self.monitor_id is not None and self.journey_id is not None:
-            raise FieldsError({"journey_id": "give either monitor_id or journey_id: an alert is about one check"})
+    def _of_one_thing(self) -> AlertsQuery:
+        given = [name for name in ("monitor_id", "journey_id", "project_id") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise FieldsError({given[1]: f"give either {' or '.join(given)}: an alert is about one of them"})
         return self
 
 
@@ -60,7 +63,9 @@ def list_all_alerts(query: AlertsQuery) -> Response:
     wanted = AlertFilter(
         statuses=parts(query.status),
         severities=parts(query.severity),
-        check_id=query.monitor_id or query.journey_id,
+        check_id=query.monitor_id or query.journey_id or query.project_id,
+        issue_id=query.issue_id,
+        projects=caller().projects,
         rule_id=query.rule_id,
         tag=query.tag,
     )
@@ -74,9 +79,7 @@ def list_all_alerts(query: AlertsQuery) -> Response:
 def show_alert(path: AlertPath) -> Response:
     """Get an alert, with its timeline."""
     with services().database.read(caller().organization_id) as session:
-        alert = get_alert(session, path.alert_id)
-        if alert is None:
-            raise no_such("alert", path.alert_id)
+        alert = _seen(get_alert(session, path.alert_id), path.alert_id)
         return success(_detail(session, alert))
 
 
@@ -113,8 +116,12 @@ def resolve_alert(path: AlertPath, body: NoteRequest) -> Response:
 
 
 def _locked(session: Session, alert_id: str) -> Alert:
-    alert = lock_alert(session, alert_id)
-    if alert is None:
+    return _seen(lock_alert(session, alert_id), alert_id)
+
+
+def _seen(alert: Alert | None, alert_id: str) -> Alert:
+    """NotFound, also for one of a project that the caller may not see."""
+    if alert is None or (alert.project_id is not None and not caller().may_see(alert.project_id)):
         raise no_such("alert", alert_id)
     return alert
 

@@ -65,7 +65,14 @@ def try_rule(
     with state.database.read(EVERY_ORGANIZATION) as session:
         _refuse_too_many(session, definition, ground.covered(definition.apply_to), (from_ms, to_ms))
         tried = backtest(session, who.organization_id, definition, from_ms, to_ms)
-    return tried, (from_ms, to_ms), warnings_of(ground, definition)
+    return tried, (from_ms, to_ms), [*_left_out(tried), *warnings_of(ground, definition)]
+
+
+def _left_out(tried: Backtest) -> list[str]:
+    if not tried.left_out:
+        return []
+    were = "1 run was" if tried.left_out == 1 else f"{tried.left_out:,} runs were"
+    return [f"{were} left out: of what a check asked before it was edited, or from a location it has left"]
 
 
 def _period(body: Mapping[str, Any], now_ms: int) -> tuple[int, int]:

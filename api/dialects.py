@@ -16,17 +16,20 @@ from api.envelope import JSON, error_body
 ITEMS, EVENTS, TRACES = "/v1/ingest", "/v1/events", "/v1/traces"
 OTLP = "/v1/otlp/"
 SOURCE_MAPS = "/v1/sourcemaps"
+AGENTS = "/api/"
 PROTOBUF = "application/x-protobuf"
 _BARE = (
     EVENTS, TRACES, OTLP.rstrip("/"), SOURCE_MAPS, "/v1/releases", "/v1/query", "/v1/issues", "/v1/projects",
-    "/v1/generations", "/v1/alerts/rules", "/v1/alerts/firings",
+    "/v1/generations", "/v1/alerts/rules", "/v1/alerts/firings", "/api",
 )  # fmt: skip
 FROM_BROWSERS = (ITEMS, EVENTS, TRACES)
 """Where scripts of any origin may send to (api/cors.py)."""
 FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
 """What comes by the thousand when something goes wrong."""
 MAX_BODY_BYTES = 1 << 20
-_LIMITS: Mapping[str, int] = {ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20}
+_LIMITS: Mapping[str, int] = {
+    ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20,
+}  # fmt: skip
 """A source map may have 50 MiB; around it stand the form's fields."""
 _TOO_LARGE = 413
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 429: 8, 503: 14}
@@ -64,7 +67,7 @@ class Said(NamedTuple):
 
 def say(path: str, refusal: Refusal, content_type: str = "") -> Said:
     """The answer. `content_type`: of the request."""
-    status = 400 if refusal.status == 422 and is_bare(path) else refusal.status
+    status = 400 if refusal.status == 422 and is_bare(path) and not path.startswith(AGENTS) else refusal.status
     refusal = refusal._replace(status=status, code="malformed" if status != refusal.status else refusal.code)
     headers = CORS if path in FROM_BROWSERS else {}
     if path == ITEMS:
@@ -83,8 +86,9 @@ def is_bare(path: str) -> bool:
 
 def body_limit(path: str) -> int:
     """How many bytes the body of a request to this path may have."""
-    if path.startswith(OTLP):
-        return _LIMITS[OTLP]
+    for family in (OTLP, AGENTS):
+        if path.startswith(family):
+            return _LIMITS[family]
     return _LIMITS.get(path, MAX_BODY_BYTES)
 
 

@@ -21,8 +21,10 @@ from api.services import services
 from api.telemetry_shapes import issue_number, issue_shape
 from store.audit import Target, note
 from store.sessions import EVERY_ORGANIZATION
+from store.wakeups import wake
 from store.write_lock import Urgency
 from telemetry.stored.issues import NotMergedError, Place, get_issue, list_issues, merge, set_status
+from telemetry.stored.storing import TOPIC
 
 routes = Routes("Issues", "Events that are one thing: an exception from one place, a message.", BareError)
 _PLACE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
@@ -98,6 +100,7 @@ def _change(issue_id: str, body: IssueChange, projects: Visible) -> tuple[dict[s
             issue = into
         if body.status is not None and body.status != issue.status:
             set_status(session, issue, body.status, store.now_ms(session))
+            wake(session, TOPIC)
         found = get_issue(session, projects.numbers, issue.number)
         if found is None:
             raise no_such("issue", issue_id)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.access import Scope, caller
 from api.envelope import json_response
 from api.errors import Conflict, Forbidden, no_such
+from api.event_rules import end_event_rule
 from api.project_access import may_see, queried
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareDeleted, BareError
@@ -22,6 +23,7 @@ from api.schemas.projects import ProjectKey as ProjectKeyAnswer
 from api.services import services
 from model.times import iso
 from store import projects as stored
+from store.alert_rules import list_event_rules
 from store.project_tables import Project, ProjectKey
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
@@ -99,8 +101,10 @@ def delete_project(path: ProjectPath) -> Response:
     """Delete a project: its keys open nothing any more, and what was sent to it is gone with the next retention."""
     state = services()
     with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        project = _project(session, path.project_id, lock=True)
-        stored.delete_project(session, project, state.database.now_ms(session))
+        project, now_ms = _project(session, path.project_id, lock=True), state.database.now_ms(session)
+        for rule in list_event_rules(session, [project.id]):
+            end_event_rule(session, rule, now_ms, f"the project {project.name} was deleted")
+        stored.delete_project(session, project, now_ms)
     state.public_keys.forget()
     return json_response({"id": path.project_id, "deleted": True})
 

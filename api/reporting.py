@@ -12,7 +12,8 @@ from flask import request
 
 from api.dialects import body_limit
 from api.errors import Forbidden, Malformed, RateLimited, Unauthorized, too_large
-from api.public_keys import Reporter, admit, shown
+from api.public_keys import admit, shown
+from api.reporters import Reporter
 from api.services import services
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.events import DroppedError

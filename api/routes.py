@@ -22,7 +22,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import JsonSchemaMode
 
-from api.access import Needs, Scope, for_pages_too
+from api.access import Needs, Scope, for_pages_too, for_tokens_too
 from api.access import needs as declare_needs
 from api.envelope import JSON
 from api.errors import CODES, Invalid, no_such
@@ -103,6 +103,9 @@ class Routes:
     def put(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self._route("PUT", rule, **declared)
 
+    def patch(self, rule: str, **declared: Any) -> Callable[[View], View]:
+        return self._route("PATCH", rule, **declared)
+
     def delete(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self._route("DELETE", rule, **declared)
 
@@ -120,13 +123,15 @@ class Routes:
         headers: type[BaseModel] | None = None,
         media: str = JSON,
         pages: bool = False,
+        tokens: bool = False,
         form: type[BaseModel] | None = None,
     ) -> Callable[[View], View]:
         """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `also`: statuses
         with an answer of their own. `accepts`: what the OpenAPI says of a body that the view takes as a plain dict,
         because which model it is depends on it. `headers`: request headers that the
         OpenAPI tells of; the view reads them. `media`: the content type of an answer that is no JSON. `pages`:
-        browsers may use it by their sign-in. `form`: what the OpenAPI says of a multipart form;
+        browsers may use it by their sign-in. `tokens`: so may who shows a JSON Web Token.
+        `form`: what the OpenAPI says of a multipart form;
         the view reads it."""
 
         def register(view: View) -> View:
@@ -140,6 +145,8 @@ class Routes:
             declare_needs(needs)(reading)
             if pages:
                 for_pages_too(reading)
+            if tokens:
+                for_tokens_too(reading)
             given = {status: answers, **(also or {})}
             self.models |= {(model, "serialization") for model in given.values()}
             self.models |= {(shown[sent], "validation") for sent in ("body", "form") if sent in shown}

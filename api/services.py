@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from api.kept_pages import PublicPages
 from api.recent_stats import RecentStats
+from api.reporters import PublicKeys
 from model.settings import Settings
 from store.sessions import Database
 from store.uses import Uses
@@ -18,7 +19,6 @@ from telemetry.stored.intake import Intake
 from telemetry.stored.source_map_rows import SourceMaps
 
 if TYPE_CHECKING:
-    from api.public_keys import PublicKeys
     from store.keyring import Keyring
 
 SchedulerFigures = Callable[[], Mapping[str, float]]
@@ -50,8 +50,6 @@ class Services:
 
     @cached_property
     def public_keys(self) -> PublicKeys:
-        from api.public_keys import PublicKeys  # it knows of requests, which know of these services
-
         return PublicKeys(self.database)
 
     @property

@@ -1,9 +1,9 @@
 """Live streams on the event loop: one look at the database serves all of them, however many there are.
 
-A stream first catches up from the number it begins with, at the pace of its reader; then it is live: its organization's
-feed gives it what comes. The feeds are woken when something was committed, look by themselves twice a second in case
-that word was lost (R4), and gather what comes within a tenth of a second. With each look it is asked whose key was
-revoked, or whose sign-in is over, and those streams end.
+A stream first catches up from the number it begins with, at the pace of its reader; then it is live: the feed of its
+source (api/stream_sources.py), which it shares with others of the same, gives it what comes. The feeds are woken when
+something was committed, look by themselves twice a second in case that word was lost (R4), and gather what comes within
+a tenth of a second. With each look it is asked whose key was revoked, or whose sign-in is over, and those streams end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.serving_pools import Pool, SaturatedError
 from api.serving_requests import Request, Send
-from api.stream_messages import COMMENT, messages
+from api.stream_messages import COMMENT
 from api.stream_readers import Opening, Reader
-from store.announcements import stream_topic
-from store.news import newest_numbers, told_after
+from api.stream_sources import News, Source, newest
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.stream_places import Listener, keep_places, leave_places, still_listening
 from store.wakeups import AsyncEvent
@@ -38,26 +37,14 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _News:
-    """What one reading of an organization's stream brought, and how far it goes."""
-
-    messages: list[tuple[int, bytes]]
-    last: int
-    more: bool
-
-    def after(self, seen: int) -> bytes:
-        return b"".join(message for seq, message in self.messages if seq > seen)
-
-
-@dataclass(frozen=True)
 class _Look:
-    news: Mapping[str, _News]
+    news: Mapping[Source, News]
     listening: frozenset[Listener]
 
 
 @dataclass(eq=False)
 class _Feed:
-    """The live streams of one organization. `seen`: up to where they have been given everything."""
+    """The live streams of one source. `seen`: up to where they have been given everything."""
 
     seen: int
     unsubscribe: Callable[[], None]
@@ -71,7 +58,7 @@ class StreamHub:
         self._database = database
         self._pool = pool
         self._readers: set[Reader] = set()
-        self._feeds: dict[str, _Feed] = {}
+        self._feeds: dict[Source, _Feed] = {}
         self._left: set[str] = set()
         self._woken: AsyncEvent | None = None
         self._following: asyncio.Task[None] | None = None
@@ -119,9 +106,9 @@ class StreamHub:
 
     async def _catch_up(self, reader: Reader) -> None:
         """One more reading of what the stream has missed; with nothing left it is live."""
-        organization_id = reader.organization_id
+        source = reader.opening.source
         try:
-            news = await self._pool.run(self._read, organization_id, reader.seen)
+            news = await self._pool.run(source.read, self._database, reader.seen)
         except _AWAY as error:
             _log.warning("streams.store_away", error=str(error.__cause__ or error))
             reader.give(COMMENT)
@@ -130,14 +117,11 @@ class StreamHub:
         if news.messages:
             reader.give(news.after(reader.seen))
         reader.seen = news.last
-        feed = self._feeds.get(organization_id)
+        feed = self._feeds.get(source)
         if news.more or reader.over or (feed is not None and feed.seen > reader.seen):
             return
         if feed is None:
-            subscribe = self._database.wakeups.subscribe
-            feed = self._feeds[organization_id] = _Feed(
-                reader.seen, subscribe(stream_topic(organization_id), self._wake)
-            )
+            feed = self._feeds[source] = _Feed(reader.seen, source.subscribe(self._database, self._wake))
             self._wake()  # what came between the reading and the subscription
         feed.readers.add(reader)
         reader.live = True
@@ -145,12 +129,12 @@ class StreamHub:
     def _forget(self, reader: Reader) -> None:
         self._readers.discard(reader)
         self._left.add(reader.opening.place_id)
-        feed = self._feeds.get(reader.organization_id)
+        feed = self._feeds.get(reader.opening.source)
         if feed is not None and reader in feed.readers:
             feed.readers.discard(reader)
             if not feed.readers:
                 feed.unsubscribe()
-                del self._feeds[reader.organization_id]
+                del self._feeds[reader.opening.source]
         self._wake()
 
     def _wake(self) -> None:
@@ -188,17 +172,17 @@ class StreamHub:
 
     async def _look(self) -> None:
         listeners = {reader.opening.listener for reader in self._readers}
-        seen = {organization_id: feed.seen for organization_id, feed in self._feeds.items()}
+        seen = {source: feed.seen for source, feed in self._feeds.items()}
         found = await self._pool.run(self._ask, listeners, seen)
         for reader in self._readers:
             if reader.opening.listener in listeners - found.listening:
                 reader.end()
-        for organization_id, news in found.news.items():
-            feed = self._feeds.get(organization_id)
-            if feed is not None and feed.seen == seen[organization_id]:
+        for source, news in found.news.items():
+            feed = self._feeds.get(source)
+            if feed is not None and feed.seen == seen[source]:
                 await self._hand_out(feed, news)
 
-    async def _hand_out(self, feed: _Feed, news: _News) -> None:
+    async def _hand_out(self, feed: _Feed, news: News) -> None:
         before, feed.seen = feed.seen, news.last
         to_most = news.after(before)
         for number, reader in enumerate([*feed.readers]):
@@ -220,17 +204,12 @@ class StreamHub:
             elif reader.live and reader.is_quiet(now):
                 reader.give(COMMENT)
 
-    def _ask(self, listeners: set[Listener], seen: Mapping[str, int]) -> _Look:
+    def _ask(self, listeners: set[Listener], seen: Mapping[Source, int]) -> _Look:
         with self._database.read(EVERY_ORGANIZATION) as session:
             listening = still_listening(session, listeners, self._database.now_ms(session))
-            heads = newest_numbers(session, seen)
-        news = {each: self._read(each, after) for each, after in seen.items() if heads.get(each, 0) > after}
+        heads = newest(self._database, seen)
+        news = {each: each.read(self._database, after) for each, after in seen.items() if heads[each] > after}
         return _Look(news, frozenset(listening))
-
-    def _read(self, organization_id: str, seen: int) -> _News:
-        with self._database.read(EVERY_ORGANIZATION) as session:
-            reading = told_after(session, organization_id, seen)
-        return _News(messages(reading, seen), reading.last, reading.more)
 
     def _keep(self, place_ids: list[str]) -> None:
         with self._database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

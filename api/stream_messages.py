@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -17,12 +18,18 @@ RETRY = b"retry: 1000\n"
 _encode = msgspec.json.Encoder().encode
 
 
-def messages(reading: Reading, seen: int) -> list[tuple[int, bytes]]:
-    """Messages by number, for who has seen everything up to `seen`. What is not kept any more is told as a gap."""
-    found = [(told.seq, _message(told)) for told in reading.told]
+def messages(reading: Reading, seen: int, projects: Collection[str] | None = None) -> list[tuple[int, bytes]]:
+    """Messages by number, for who has seen everything up to `seen`. What is not kept any more is told as a gap.
+    `projects`: ids of those whose alerts are told; None: all."""
+    found = [(told.seq, _message(told)) for told in reading.told if _may_be_told(told, projects)]
     if reading.first > seen + 1:
         found.insert(0, (reading.first - 1, _gap(seen + 1, reading.first - 1)))
     return found
+
+
+def _may_be_told(told: Told, projects: Collection[str] | None) -> bool:
+    project_id = told.alert.get("project_id") if told.alert is not None else None
+    return project_id is None or projects is None or project_id in projects
 
 
 def _message(told: Told) -> bytes:
@@ -31,6 +38,11 @@ def _message(told: Told) -> bytes:
     if told.walk is not None:
         return _event(told.seq, b"progress", walk_news(told.walk))
     return _event(told.seq, b"run", {**run_summary(told.run), "state_changed": told.turned})
+
+
+def event_message(seq: int, shape: Any) -> bytes:
+    """One event of a project, as `GET /v1/query` shows it."""
+    return _event(seq, b"event", shape)
 
 
 def _gap(first: int, last: int) -> bytes:

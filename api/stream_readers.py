@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.serving_requests import Request, Send
 from api.stream_messages import HELLO, RETRY
+from api.stream_sources import Source
 from store.stream_places import Listener
 
 MOST_BYTES = 1 << 20
@@ -23,6 +24,7 @@ class Opening:
     listener: Listener
     place_id: str
     after: int
+    source: Source
 
 
 class Reader:

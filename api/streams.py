@@ -1,4 +1,4 @@
-"""/v1/stream: what happens to an organization's checks, live.
+"""/v1/stream: what happens to an organization's checks, or what is reported to one of its projects, live.
 
 Whether somebody may listen is decided here, like every other request; the loop then takes the answer over
 (api/stream_hub.py), and no thread waits.
@@ -14,12 +14,15 @@ from pydantic import BaseModel, Field
 
 from api.access import Caller, Scope, bearer_token, caller
 from api.errors import Invalid, RateLimited
+from api.events_query import terms_of
+from api.project_access import visible
 from api.routes import QueryModel, Routes
 from api.schemas.streams import StreamMessages
+from api.schemas.telemetry import Named, Query
 from api.services import services
 from api.serving_wsgi import FLOW
 from api.stream_readers import Opening
-from store.news import newest_number
+from api.stream_sources import OrganizationNews, ProjectEvents, Source, newest
 from store.sessions import EVERY_ORGANIZATION
 from store.stream_places import Listener, take_place
 from store.write_lock import Urgency
@@ -29,11 +32,14 @@ OF_A_TOKEN, OF_A_PERSON = 4, 50
 """Streams at a time: of one Bearer token; of one person, or one key, in all browsers that are signed in as it."""
 AGAIN_S = 5
 _ID = "[0-9]{1,18}"
-routes = Routes("Stream", "Runs and alerts as they happen, as Server-Sent Events.")
+routes = Routes("Stream", "Runs and alerts, or a project's events, as they happen, as Server-Sent Events.")
 
 
 class StreamQuery(QueryModel):
-    """Nothing to choose: a stream is the whole organization's."""
+    """What to listen to; without a project, the whole organization's runs and alerts."""
+
+    project: Named | None = None
+    q: Query = ""
 
 
 class StreamHeaders(BaseModel):
@@ -48,33 +54,46 @@ class StreamHeaders(BaseModel):
 @routes.get(
     "/v1/stream", needs=Scope.READ, answers=StreamMessages, media=EVENT_STREAM, headers=StreamHeaders, pages=True
 )
-def stream(query: StreamQuery) -> Response:  # noqa: ARG001 - that there is none is checked before
+def stream(query: StreamQuery) -> Response:
     """Listen to what happens: `event: run` as each run ends, `event: alert` at each step of an alert, `event: progress`
-    as a journey that is walked comes further.
+    as a journey that is walked comes further; with `project`, `event: event` for each event reported to it that `q` is
+    true of.
 
     `data` of a run: the run as lists show it, and `state_changed`: whether the check's state at that location is
     another one with it. `data` of an alert: the alert as `GET /v1/alerts` shows it (without `notifications`), and
     `event`: `triggered`, `acknowledged`, `resolved`, `note`, `joined` (one more location), `released`, `reopened` or
     `retracted`. `data` of a progress: the run's `id`, `journey_id`, `location`, and `progress` as `GET /v1/runs/:id`
-    shows it (without `steps`), at most twice a second; it may be missing, and none comes of a run that has ended. Ids
-    rise strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the answer's own
-    `Last-Event-ID` says where it begins. Messages are kept for 24 hours: who comes later is told of the `gap` by a
-    message. A comment comes at least every 10 s. One token may have 4 streams at a time.
+    shows it (without `steps`), at most twice a second; it may be missing, and none comes of a run that has ended.
+    `data` of an event: the event as `GET /v1/query` shows it. Ids rise strictly. With `Last-Event-ID` it goes on after
+    that message, without it with what is new; the answer's own `Last-Event-ID` says where it begins. Messages of runs
+    and alerts are kept for 24 hours: who comes later is told of the `gap` by a message; events as long as their project
+    keeps them. A comment comes at least every 10 s. One token may have 4 streams at a time.
     """
-    who, after = caller(), _last_event_id()
+    who, after, source = caller(), _last_event_id(), _source(query)
     if request.method == "HEAD":
         return _answer(after or 0)
     state, by_token = services(), bearer_token() is not None
     holder, most = (f"token {_listener(who).id}", OF_A_TOKEN) if by_token else (_holder(who), OF_A_PERSON)
     with state.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         place = take_place(session, who.organization_id, holder, most, state.database.now_ms(session))
-        head = newest_number(session, who.organization_id)
     if place is None:
         whose = "One token" if by_token else "One person"
         raise RateLimited(f"{whose} may have {most} streams at a time: close one of them", AGAIN_S)
+    head = newest(state.database, [source])[source]
     begins = head if after is None else min(after, head)
-    request.environ[FLOW] = Opening(_listener(who), place, begins)
+    request.environ[FLOW] = Opening(_listener(who), place, begins, source)
     return _answer(begins)
+
+
+def _source(query: StreamQuery) -> Source:
+    """Malformed, Invalid; Forbidden when the project may not be seen."""
+    if query.project is None:
+        if query.q:
+            raise Invalid({"q": ["is about the events of a project: name it as project"]})
+        return OrganizationNews(caller().organization_id, caller().projects)
+    terms = terms_of(query.q)
+    [project] = visible(query.project).projects.values()
+    return ProjectEvents(project.number, project.slug, terms, services().source_maps)
 
 
 def _answer(begins: int) -> Response:

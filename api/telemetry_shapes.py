@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.project_access import Visible
@@ -14,11 +14,20 @@ from telemetry.issue_ids import issue_number as issue_number
 from telemetry.stored.generations import StoredGeneration
 from telemetry.stored.issues import Issue
 from telemetry.stored.reading import StoredEvent, StoredSpan
+from telemetry.stored.source_map_rows import SourceMaps
 
 
 def event_shapes(events: Sequence[StoredEvent], projects: Visible) -> list[dict[str, Any]]:
     """With frames as they are in the sources, by the source maps that there are now."""
-    mappers = {number: services().source_maps.mapper(number) for number in {event.project for event in events}}
+    slugs = {number: projects.slug(number) for number in {event.project for event in events}}
+    return shapes_of_events(events, slugs, services().source_maps)
+
+
+def shapes_of_events(
+    events: Sequence[StoredEvent], slugs: Mapping[int, str], source_maps: SourceMaps
+) -> list[dict[str, Any]]:
+    """The same outside a request. `slugs`: of their projects, by number."""
+    mappers = {number: source_maps.mapper(number) for number in {event.project for event in events}}
     shapes = []
     for event in events:
         if event.release is not None:
@@ -26,11 +35,11 @@ def event_shapes(events: Sequence[StoredEvent], projects: Visible) -> list[dict[
             frames = frames_of(exception)
             if exception is not None and isinstance(frames, list):
                 exception["stacktrace"]["frames"] = mappers[event.project](event.release, frames)
-        shapes.append(_event_shape(event, projects))
+        shapes.append(_event_shape(event, slugs[event.project]))
     return shapes
 
 
-def _event_shape(event: StoredEvent, projects: Visible) -> dict[str, Any]:
+def _event_shape(event: StoredEvent, slug: str) -> dict[str, Any]:
     return {
         **event.payload,
         "event_id": event.event_id,
@@ -40,7 +49,7 @@ def _event_shape(event: StoredEvent, projects: Visible) -> dict[str, Any]:
         "environment": event.environment,
         "release": event.release,
         "trace_id": event.trace_id,
-        "project": projects.slug(event.project),
+        "project": slug,
         "issue_id": issue_id(event.issue),
     }
 

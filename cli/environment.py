@@ -12,7 +12,12 @@ from cli.plans_file import read_plans
 from model.settings import Settings
 from model.validation import field_errors
 
-_SECRET = frozenset({"api_key", "database_url", "deadman_url", "metrics_token", "probe_key", "secret_keys", "smtp_url"})
+_SECRET = frozenset(
+    {
+        "api_key", "database_url", "deadman_url", "internal_token", "jwt_secret", "metrics_token", "probe_key",
+        "secret_keys", "smtp_url",
+    }
+)  # fmt: skip
 """What no message may repeat."""
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -35,7 +36,9 @@ from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
 from telemetry.behind import ErrorsBehind
+from telemetry.judging import EventJudge
 from telemetry.stored.retention import TelemetryRetention
+from telemetry.stored.storing import TOPIC
 
 CANNOT_WORK = 2
 _log = structlog.get_logger(__name__)
@@ -93,8 +96,12 @@ def _open(settings: Settings, parts: ExitStack) -> tuple[Database, Keyring, Boot
 def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: ExitStack) -> Scheduler:
     stopping = threading.Event()
     kept = Job("telemetry", 30, RetentionTurn(TelemetryRetention(database, settings), stopping))
+    judge = EventJudge(database)
+    woken = partial(database.telemetry.wakeups.subscribe, TOPIC)
+    judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
+    jobs = [kept, judged]
     scheduler = Scheduler(
-        database, settings, _identity(), keyring=keyring, more_jobs=[kept], behind=ErrorsBehind(database)
+        database, settings, _identity(), keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database)
     )
     scheduler.start()
     parts.callback(scheduler.stop)

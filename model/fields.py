@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 from model.ids import looks_like_id
 from model.times import iso, parse_iso
 
 MAX_NAME = 200
+_LOCATION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
 _TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 MAX_TEXT = 10_000
 STORED = {"read": "from the store"}
@@ -47,6 +49,12 @@ def _name(text: str, info: ValidationInfo) -> str:
     return text if info.context is STORED else one_line(text)
 
 
+def _location(name: str) -> str:
+    if not _LOCATION.fullmatch(name):
+        raise ValueError("must be 1 to 64 small letters, digits and hyphens, such as eu-west")
+    return name
+
+
 def _time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -78,7 +86,7 @@ def _check_id(text: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
-LocationName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+LocationName = Annotated[str, AfterValidator(_location), Field(json_schema_extra={"pattern": f"^{_LOCATION.pattern}$"})]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(printable), AfterValidator(_time_zone)]
 Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]
 Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]

@@ -27,5 +27,7 @@ class NoticeKind(StrEnum):
     """Tracer was away, stopped or locked out of its database for a while, and is back. Subject: when that began"""
     PLAN_LIMIT = "plan_limit"
     """A month has had more runs than the plan allows. Subject: the kind of run and the month"""
+    RULE_FULL = "rule_full"
+    """A rule on events has as many open alerts as it may have. Subject: its id"""
     DEADMAN_FAILING = "deadman_failing"
     """The address that watches Tracer can't be reached. Subject: `TRACER_DEADMAN_URL`"""

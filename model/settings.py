@@ -47,6 +47,10 @@ class Settings(BaseModel):
     smtp_url: str | None = None
     smtp_from: str | None = None
     plans: Plans = Plans()
+    jwt_secret: str | None = Field(default=None, min_length=32)
+    jwks_url: str | None = None
+    jwt_audience: str = "authenticated"
+    internal_token: str | None = Field(default=None, min_length=32)
     url: str | None = None
     probe_key: str | None = None
 
@@ -108,7 +112,7 @@ class Settings(BaseModel):
             )
         return self
 
-    @field_validator("deadman_url")
+    @field_validator("deadman_url", "jwks_url")
     @classmethod
     def _is_a_url(cls, value: str | None) -> str | None:
         if value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -25,13 +26,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Work to do every `every_s` seconds by whoever holds the role of its name. It may be done twice without harm."""
+    """Work to do every `every_s` seconds by whoever holds the role of its name. It may be done twice without harm.
+    `woken`: calls what it is given whenever there is something to do, until what it returns is called."""
 
     name: str
     every_s: float
     run: Callable[[Database], object]
+    woken: Callable[[Callable[[], None]], Callable[[], None]] | None = None
 
 
+GATHER = timedelta(seconds=0.1)
+"""How long something that has a wake-up waits for more of it."""
 CLOSING = "closing"
 JOBS = (
     Job(CLOSING, 0.5, close_and_rescue),
@@ -55,15 +60,29 @@ class Jobs:
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         for job in jobs:
             self._scheduler.add_job(self._run, "interval", [job], id=job.name, seconds=job.every_s, max_instances=1)
+        self._woken = [job for job in jobs if job.woken is not None]
+        self._soon: set[str] = set()
+        self._asleep: list[Callable[[], None]] = []
 
     def start(self) -> None:
         self._scheduler.start()
+        self._asleep = [job.woken(partial(self._wake, job)) for job in self._woken if job.woken is not None]
 
     def stop(self) -> None:
         """Returns when no job is running any more."""
+        for unsubscribe in self._asleep:
+            unsubscribe()
         self._scheduler.shutdown(wait=True)
 
+    def _wake(self, job: Job) -> None:
+        """Have it run in a moment, with what else comes until then. From any thread; a word that comes while it is at
+        work may be lost: its next turn comes by itself."""
+        if job.name not in self._soon:
+            self._soon.add(job.name)
+            self._scheduler.modify_job(job.name, next_run_time=datetime.now(UTC) + GATHER)
+
     def _run(self, job: Job) -> None:
+        self._soon.discard(job.name)
         if not self._duties.holds(job.name):
             return
         try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
-from store.alert_tables import AlertRule
+from store.alert_tables import OF_PROJECTS, AlertRule
 from store.alerting_feed import alerting_changed
 from store.counting import count_rows
 from store.statements import from_json, rows
@@ -55,16 +55,18 @@ def delete_rule(session: Session, rule: AlertRule, now_ms: int) -> None:
 
 
 def get_rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule | None:
-    """A rule that is not deleted. `lock`: nobody else may edit it until this transaction ends."""
-    wanted = select(AlertRule).where(AlertRule.id == rule_id, AlertRule.deleted_ms.is_(None))
+    """A rule about checks that is not deleted. `lock`: nobody else may edit it until this transaction ends."""
+    wanted = select(AlertRule).where(
+        AlertRule.id == rule_id, AlertRule.deleted_ms.is_(None), AlertRule.type != OF_PROJECTS
+    )
     return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
 
 
 def list_rules(
     session: Session, *, rule_type: str | None = None, enabled: bool | None = None, page: tuple[int, int] = (0, 20)
 ) -> tuple[list[AlertRule], int]:
-    """Rules that are not deleted, newest first, `page` = (offset, how many); and how many there are."""
-    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None))
+    """Rules about checks that are not deleted, newest first, `page` = (offset, how many); and how many there are."""
+    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.type != OF_PROJECTS)
     if rule_type is not None:
         wanted = wanted.where(AlertRule.type == rule_type)
     if enabled is not None:
@@ -75,9 +77,33 @@ def list_rules(
 
 
 def rules_in_force(session: Session) -> Sequence[AlertRule]:
-    """Every enabled rule that the session may see, by id."""
-    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True)).order_by(AlertRule.id)
-    return session.scalars(wanted.execution_options(populate_existing=True)).all()
+    """Every enabled rule about checks that the session may see, by id."""
+    return _in_force(session, AlertRule.type != OF_PROJECTS)
+
+
+def event_rules_in_force(session: Session) -> Sequence[AlertRule]:
+    """The same of the rules about events of projects."""
+    return _in_force(session, AlertRule.type == OF_PROJECTS)
+
+
+def list_event_rules(session: Session, project_ids: Collection[str]) -> list[AlertRule]:
+    """The rules about events of these projects, enabled or not, newest first."""
+    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.type == OF_PROJECTS)
+    ordered = session.scalars(wanted.order_by(AlertRule.created_ms.desc(), AlertRule.id.desc()))
+    return [rule for rule in ordered if rule.definition["project"] in project_ids]
+
+
+def get_event_rule(session: Session, rule_id: str, *, lock: bool = False) -> AlertRule | None:
+    """A rule about events that is not deleted. `lock`: nobody else may edit it until this transaction ends."""
+    wanted = select(AlertRule).where(
+        AlertRule.id == rule_id, AlertRule.deleted_ms.is_(None), AlertRule.type == OF_PROJECTS
+    )
+    return session.scalars(wanted.with_for_update() if lock else wanted).one_or_none()
+
+
+def _in_force(session: Session, of_kind: ColumnElement[bool]) -> Sequence[AlertRule]:
+    wanted = select(AlertRule).where(AlertRule.deleted_ms.is_(None), AlertRule.enabled.is_(True), of_kind)
+    return session.scalars(wanted.order_by(AlertRule.id).execution_options(populate_existing=True)).all()
 
 
 def channels_of_rule(session: Session, organization_id: str, rule_id: str) -> list[str]:

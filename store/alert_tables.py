@@ -16,6 +16,9 @@ _OPEN = text("resolved_ms IS NULL")
 _PENDING = text("status = 'pending'")
 _UNTOLD = text("resolved_ms IS NULL AND held IS NOT NULL")
 _OWED = text("owed_ms IS NOT NULL")
+_OPEN_GROUP = text("resolved_ms IS NULL AND group_key <> ''")
+OF_PROJECTS = "telemetry"
+"""The type of rules that events raise alerts by (telemetry/rules.py); all others judge runs of checks."""
 
 
 class AlertChannel(Scoped, Base):
@@ -54,7 +57,8 @@ class AlertRule(Scoped, Base):
 
 
 class Alert(Scoped, Base):
-    """One rule that held for one check, from the run that made it hold to the one that ended it.
+    """One rule that held for one check, from the run that made it hold to the one that ended it; or for one group of a
+    project's events, from the event that made it hold.
 
     `at_ms` and `recovered_ms` are when those runs were due, `triggered_ms` and `resolved_ms` when they ended: the same
     in whatever order results came. Ended by a person or an edit, it has no `recovered_ms`. `votes`: {location: due time
@@ -62,6 +66,8 @@ class Alert(Scoped, Base):
     itself; `resolution`: why.
     `held` {outcome, detail}: nobody is told yet, for that reason; `told_ms`: when somebody first was.
     `retracted`: a result that came late shows that it never was.
+    Of events, `check_id` is the project (`proj_…`), `group_key` what its events have in common, never empty, `issue_id`
+    the issue of the one that made it hold, and `about` what notices say of both.
     """
 
     __tablename__ = "alerts"
@@ -70,6 +76,7 @@ class Alert(Scoped, Base):
             "uq_alerts_open",
             "check_id",
             "rule_id",
+            "group_key",
             unique=True,
             sqlite_where=_OPEN,
             postgresql_where=_OPEN,
@@ -78,6 +85,7 @@ class Alert(Scoped, Base):
         Index("ix_alerts_open", "organization_id", "triggered_ms", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_alerts_organization", "organization_id", "triggered_ms"),
         Index("ix_alerts_held", "organization_id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
+        Index("ix_alerts_groups", "rule_id", sqlite_where=_OPEN_GROUP, postgresql_where=_OPEN_GROUP),
     )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     rule_id: Mapped[str] = mapped_column(String(40))
@@ -103,6 +111,14 @@ class Alert(Scoped, Base):
     told_ms: Mapped[int | None] = mapped_column(Ms)
     reminded_ms: Mapped[int | None] = mapped_column(Ms)
     retracted: Mapped[bool] = mapped_column(Boolean, default=False)
+    group_key: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    issue_id: Mapped[str | None] = mapped_column(String(24))
+    about: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+    @property
+    def project_id(self) -> str | None:
+        """Of an alert that events raised."""
+        return self.check_id if self.group_key else None
 
 
 class AlertEvent(Scoped, Base):

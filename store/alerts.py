@@ -43,6 +43,9 @@ class AlertFilter(msgspec.Struct, frozen=True):
     check_id: str | None = None
     rule_id: str | None = None
     tag: str | None = None
+    issue_id: str | None = None
+    projects: Collection[str] | None = None
+    """Of alerts that events raised, only those of these; None: all."""
 
 
 def get_alert(session: Session, alert_id: str, *, lock: bool = False) -> Alert | None:
@@ -78,6 +81,10 @@ def list_alerts(
         conditions.append(Alert.check_id == wanted.check_id)
     if wanted.rule_id is not None:
         conditions.append(Alert.rule_id == wanted.rule_id)
+    if wanted.issue_id is not None:
+        conditions.append(Alert.issue_id == wanted.issue_id)
+    if wanted.projects is not None:
+        conditions.append(or_(Alert.group_key == "", Alert.check_id.in_(wanted.projects)))
     if wanted.tag is not None:
         tagged = select(Check.id).where(has_tag(session, wanted.tag))
         conditions.append(Alert.check_id.in_(tagged))

@@ -46,6 +46,7 @@ def alerting_steps(database: Database, deleting: Deleting, horizons: AlertingHor
             )  # fmt: skip
         over = "organization_id = ? AND at_ms < ? AND resolved_ms < ? AND owed_ms IS NULL"
         yield from walk.by_id("notices", over, organization_id, horizons.told, horizons.told)
+        yield from walk.by_id("firings", "organization_id = ? AND at_ms < ?", organization_id, horizons.told)
         yield from walk.by_id("silences", "organization_id = ? AND ends_ms < ?", organization_id, horizons.told)
     yield from walk.by_id("web_sessions", "expires_ms < ?", horizons.sign_ins, key="token_hash")
 

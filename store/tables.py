@@ -15,6 +15,7 @@ from store import alert_tables as alert_tables  # whoever has these tables has t
 from store import artifact_tables as artifact_tables
 from store import audit_tables as audit_tables
 from store import draft_tables as draft_tables
+from store import firing_tables as firing_tables
 from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables
 from store import people_tables as people_tables

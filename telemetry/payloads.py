@@ -17,6 +17,11 @@ def pack(item: Any) -> bytes:
     return zlib.compress(item if isinstance(item, bytes) else _encode(item), _LEVEL)
 
 
+def size_of(kept: bytes) -> int:
+    """Bytes of the JSON of what is kept."""
+    return len(zlib.decompress(kept))
+
+
 def unpack(kept: bytes) -> Any:
     """What is kept -> plain values."""
     return msgspec.json.decode(zlib.decompress(kept))

@@ -20,7 +20,7 @@ MOST_TERMS = 30
 MOST_CHARACTERS = 1000
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_NAME = re.compile(r"[^\W\d][\w.-]{0,199}")
+NAME = re.compile(r"[^\W\d][\w.-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,12 @@ class Before:
     at_ms: int
 
 
+def duration_ms(text: str) -> int | None:
+    """`5m` -> 300000; None when it is no duration."""
+    found = _DURATION.fullmatch(text)
+    return None if found is None else int(found[1]) * _UNITS[found[2]]
+
+
 Term = Level | Field | Words | Within | After | Before
 
 
@@ -111,7 +117,7 @@ def _piece(text: str, start: int) -> tuple[_Piece, int]:
     negated = text[position] == "-"
     position += negated
     name = None
-    head = _NAME.match(text, position)
+    head = NAME.match(text, position)
     if head is not None and text[head.end() : head.end() + 1] == ":":
         name, position = head[0], head.end() + 1
     elif text[position : position + 1] == ":":
@@ -155,10 +161,10 @@ def _time(piece: _Piece) -> Term:
     if piece.negated:
         raise BadQueryError(f"{piece.name}: can't be negated", piece.position)
     if piece.name == "in":
-        duration = _DURATION.fullmatch(piece.value)
-        if duration is None:
+        length_ms = duration_ms(piece.value)
+        if length_ms is None:
             raise BadQueryError("in: takes a number and s, m, h or d, such as in:5m", piece.position)
-        return Within(int(duration[1]) * _UNITS[duration[2]])
+        return Within(length_ms)
     try:
         at_ms = parse_iso(piece.value)
     except ValueError:

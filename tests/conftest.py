@@ -19,11 +19,13 @@ from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Organization
 from store.write_lock import Urgency
+from tests.compiled_statements import share_compiled_statements
 from tests.memory import use_memory
 from tests.postgres import Postgres, running_postgres
 from tests.security.tally import Tally, lines_of, table
 
 use_memory()
+share_compiled_statements()
 settings.register_profile("large", max_examples=1000, deadline=None)
 STORES = ("sqlite", "postgresql")
 KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")

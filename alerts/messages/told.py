@@ -74,19 +74,23 @@ def _alert(
     issue = data.get("issue") or {}
     if issue.get("id"):
         links.append(("Issue", issue_page(public_url, issue)))
-    facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(event, _failing)
+    by_events = alert.get("project_id") is not None
+    facts = {"alert.resolved": _resolved, "alert.acknowledged": _acknowledged}.get(
+        event, _happening if by_events else _failing
+    )
+    parts = _Parts(at, alert, check, run, data.get("project") or {}, issue)
     open_still = event in ("alert.triggered", "alert.reminder") and alert.get("status") == "triggered"
     return Told(
         event=event,
         mark={
             "alert.resolved": "RESOLVED",
             "alert.acknowledged": "ACKNOWLEDGED",
-            "alert.reminder": "STILL FAILING",
+            "alert.reminder": "STILL HAPPENING" if by_events else "STILL FAILING",
         }.get(event, severity.upper()),
         headline=_over(alert, check) if event == "alert.resolved" else _headline(alert, check),
         thread=alert_id,
         severity=severity,
-        facts=[(label, text) for label, text in facts(_Parts(at, alert, check, run, issue)) if text],
+        facts=[(label, text) for label, text in facts(parts) if text],
         links=links,
         link=page,
         acknowledge=acknowledge_url(alert_id) if open_still else None,
@@ -120,11 +124,12 @@ class _Parts(NamedTuple):
     alert: dict[str, Any]
     check: dict[str, Any]
     run: dict[str, Any]
+    project: dict[str, Any]
     issue: dict[str, Any]
 
 
 def _failing(parts: _Parts) -> Facts:
-    at, alert, check, run, issue = parts
+    at, alert, check, run, _, issue = parts
     yield "Cause", _cause(alert, run)
     yield "Error behind it", _behind(issue)
     yield "Since", _since(at, alert)
@@ -136,6 +141,19 @@ def _failing(parts: _Parts) -> Facts:
     more = f" and {len(affected) - _MOST_NAMED} more" if len(affected) > _MOST_NAMED else ""
     yield "Also affected", ", ".join(affected[:_MOST_NAMED]) + more
     yield "About", inert(check.get("description"))
+    yield "Rule", inert(alert.get("rule_name"), 200)
+
+
+def _happening(parts: _Parts) -> Facts:
+    """What events are raising."""
+    alert, project, issue = parts.alert, parts.project, parts.issue
+    yield "Cause", _cause(alert, {})
+    yield "Since", _since(parts.at, alert)
+    yield "Severity", inert(alert.get("severity"), 10)
+    yield "Project", inert(project.get("name"), 200)
+    yield "Where", inert(issue.get("culprit"), 300)
+    yield "First seen", moment(issue.get("first_seen"))
+    yield "Release", inert(issue.get("release"), 200)
     yield "Rule", inert(alert.get("rule_name"), 200)
 
 

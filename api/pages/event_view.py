@@ -156,7 +156,9 @@ def _message(event: Mapping[str, Any]) -> Any:
 def entries(sent: Any) -> list[tuple[str, str]]:
     """Names and values of an object, or of a list of pairs, as texts; nothing of what is neither."""
     if isinstance(sent, list):
-        sent = {pair[0]: pair[1] for pair in sent if isinstance(pair, list) and len(pair) == 2}
+        sent = {
+            pair[0]: pair[1] for pair in sent if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)
+        }
     if not isinstance(sent, dict):
         return []
     pairs = [(_text(name, 100), _text(value, _SHORT)) for name, value in sent.items() if value is not None]

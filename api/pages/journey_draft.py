@@ -12,7 +12,8 @@ import yaml
 from werkzeug.datastructures import MultiDict
 
 from api.errors import Invalid
-from api.pages.schema_fields import Field, NotReadError, fields_of, step_fields
+from api.pages.monitor_fields import dressed
+from api.pages.schema_fields import Field, NotReadError, fields_of, step_fields, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
@@ -34,7 +35,7 @@ _KEPT_EMPTY = ("tags", "locations")
 _MOST_VARIABLES = 100
 _STEP = re.compile(r"steps\.([0-9]{1,3})\.([a-z0-9_]{1,40})", re.ASCII)
 _VARIABLE = re.compile(r"variables\.([0-9]{1,3})\.(name|value)", re.ASCII)
-FIELDS: Mapping[str, Field] = {name: fields_of(JourneyCheck)[name] for name in (*SHOWN, *MORE)}
+FIELDS: Mapping[str, Field] = {name: dressed(fields_of(JourneyCheck)[name]) for name in (*SHOWN, *MORE)}
 
 Texts = dict[str, str]
 
@@ -58,7 +59,7 @@ class Draft:
                 if found is not None and int(found[1]) < most + 1:
                     rows.setdefault(int(found[1]), {})[found[2]] = text
         return cls(
-            {name: form.get(name, "") for name in FIELDS},
+            {name: typed_text(form, name, known) for name, known in FIELDS.items()},
             [steps[place] for place in sorted(steps)],
             [variables[place] for place in sorted(variables)],
         )

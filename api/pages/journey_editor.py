@@ -16,11 +16,12 @@ from api.pages import typed_secrets
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.rendering import go_to, render
-from api.pages.schema_fields import step_fields
+from api.pages.schema_fields import step_fields, time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from journeys.recording.script import Line, NoScriptError, read_script
 from journeys.registry import STEP_TYPES
+from store.probes import online_locations, served_locations
 
 pages = Blueprint("journey_editor", __name__)
 _NEW = "/journeys/new"
@@ -31,7 +32,7 @@ _MOST_SCRIPT = 400_000
 @page(Scope.WRITE)
 def new_journey() -> Response:
     """An empty form: one step, which opens a page."""
-    return _form(_NEW, Draft({"name": "", "interval": "300"}, [{"type": "goto"}]))
+    return _form(_NEW, Draft({"name": "", "interval": "5 min"}, [{"type": "goto"}]))
 
 
 @pages.post(_NEW)
@@ -118,6 +119,10 @@ def _form(
     imported: int | None = None,
 ) -> Response:
     places, typed = draft.places(wrong or {}), hide(draft)
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        online = online_locations(session, state.database.now_ms(session), capability="browser")
+        known_locations = sorted({*served_locations(session), *online})
     known = {*FIELDS, "script"}
     return render(
         "journey_edit.html",
@@ -140,6 +145,9 @@ def _form(
         },
         yaml=draft.as_yaml(),
         show_yaml=request.form.get("do") == "yaml",
+        locations=known_locations,
+        online=online,
+        time_zones=time_zones(),
         script=request.form.get("script", "") if "script" in places else "",
         touched=touched,
         left=left,

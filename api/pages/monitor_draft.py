@@ -18,7 +18,7 @@ from api.definitions import defaults_of
 from api.errors import Invalid
 from api.pages.assertion_rows import PARTS, SUBJECTS, Texts, document_of, operators_of, row_of, types_of
 from api.pages.monitor_fields import form_fields
-from api.pages.schema_fields import NotReadError
+from api.pages.schema_fields import NotReadError, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from model.fields import MAX_NAME
 from model.secrets import split
@@ -46,7 +46,7 @@ class MonitorDraft:
     def of_form(cls, kind: str, form: MultiDict[str, str]) -> MonitorDraft:
         """What was typed, all of it. Of a form for another type: what this type has, too."""
         known = form_fields(kind)
-        fields = {name: form.get(name, "") for name in known}
+        fields = {name: typed_text(form, name, known[name]) for name in known}
         if form.get("type") != kind:
             fields = {**cls.blank(kind).fields, **{name: text for name, text in fields.items() if text}}
         rows: dict[int, Texts] = {}

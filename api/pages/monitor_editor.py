@@ -21,6 +21,7 @@ from api.pages.gate import page, visitor
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
 from api.pages.rendering import go_to, render
+from api.pages.schema_fields import time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from api.trying import tried, try_out
@@ -156,6 +157,7 @@ def _form(
             if name not in named and not name.startswith("assertions.")
         ],
         locations=known,
+        time_zones=time_zones(),
         online=online,
         default_locations=defaults,
         start_at=_start_at(draft, defaults, online),

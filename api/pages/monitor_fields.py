@@ -43,7 +43,8 @@ _WORDS = {
 }  # fmt: skip
 _ABOUT = {
     "interval": HINT, "grace": HINT, "cron": "In place of how often, such as */5 8-18 * * 1-5",
-    "locations": "Parted by commas; empty: where the organization's checks run",
+    "locations": "None: where the organization's checks run",
+    "base_url": "What relative URLs of steps begin with",
     "headers": "A line each: Name: value. Those that look like keys are kept secret",
     "depends_on": "Ids of checks: while one of them is down, nobody is told of this one",
     "badge": "/badge/:id/state.svg and uptime.svg, without a sign-in",
@@ -63,7 +64,7 @@ _PLACEHOLDERS = {"url": "https://example.com/health", "host": "example.com", "na
 @cache
 def form_fields(kind: str) -> Mapping[str, Field]:
     """Every field of the form, by its name there; `retries.count` is part of `retries`."""
-    return {field.name: _dressed(field) for field in _flat(MONITOR.types[kind])}
+    return {field.name: dressed(field) for field in _flat(MONITOR.types[kind])}
 
 
 @cache
@@ -113,7 +114,8 @@ def _object(annotation: Any) -> type[BaseModel] | None:
     return next((given for given in candidates if isinstance(given, type) and issubclass(given, BaseModel)), None)
 
 
-def _dressed(field: Field) -> Field:
+def dressed(field: Field) -> Field:
+    """The same field in the words and kind that a form gives it."""
     kind = _KINDS.get(field.name, field.kind)
     if field.default in _BOOLEANS:
         kind = "flag"

@@ -42,7 +42,8 @@ from store.tables import Check, Gap, Heartbeat, LocationState
 
 pages = Blueprint("monitors", __name__)
 _MOST_ALERTS = 5
-_WINDOWS = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days"))
+_WINDOWS = (("24h", "24 hours", DAY_MS), ("7d", "7 days", 7 * DAY_MS), ("30d", "30 days", 30 * DAY_MS),
+            ("90d", "90 days", 90 * DAY_MS))  # fmt: skip
 FOR_EVER_MS = parse_iso("9999-12-31T00:00:00Z")
 
 
@@ -114,7 +115,9 @@ def monitor(monitor_id: str) -> Response:
             axis=axis(session, check, drawn.columns, now_ms, history.WIDTH),
             spans=history.SPANS,
             view=view,
-            uptimes=[_uptime(word, name, stats) for name, word in _WINDOWS],
+            uptimes=[
+                _uptime(word, name, stats, now_ms - check.created_ms, window_ms) for name, word, window_ms in _WINDOWS
+            ],
             p50=took.percentile(50),
             p95=took.percentile(95),
             certificate=_certificate(session, check, states, now_ms),
@@ -179,13 +182,15 @@ def _alerts(session: Session, check: Check, now_ms: int) -> tuple[list[Summary],
     return summaries(session, found, now_ms), total
 
 
-def _uptime(word: str, name: str, stats: Mapping[str, float | None]) -> Uptime:
+def _uptime(word: str, name: str, stats: Mapping[str, float | None], age_ms: int, window_ms: int) -> Uptime:
     uptime, coverage, floor = (
         stats[f"{what}_{name}{end}"] for what, end in (("uptime", ""), ("coverage", ""), ("uptime", "_floor"))
     )
     if coverage is None:
         return Uptime(word, NOTHING, "nothing was due", "")
     measured = "all measured" if coverage == 100 else f"{coverage:g} % measured"
+    if age_ms < window_ms:
+        measured = f"{measured} since it was made"
     worst = f"at worst {floor:g} %" if floor is not None and coverage < 100 else ""
     return Uptime(word, NOTHING if uptime is None else f"{uptime:g} %", measured, worst)
 

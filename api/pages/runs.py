@@ -30,7 +30,7 @@ from api.services import services
 from api.trace_viewer import viewer_link
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
-from model.outcome import RunStatus
+from model.outcome import RunStatus, Trigger
 from store.alert_reading import alerts_of_run, channel_names, checks_by_ids, probe_name, rule_names
 from store.alert_tables import Alert
 from store.alerts import get_alert
@@ -97,6 +97,7 @@ def run(run_id: str) -> Response:
             verdict=verdict(found),
             verdict_of=verdict,
             trigger=_TRIGGERS.get(found.trigger, found.trigger),
+            aside=found.trigger in (Trigger.MANUAL, Trigger.CI),
             compared=_compared(found),
             good=good,
             comparison=comparison,

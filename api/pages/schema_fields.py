@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel
+from werkzeug.datastructures import MultiDict
 
 from api.pages.spans import seconds_of, span_text
 from journeys.registry import STEP_TYPES
@@ -99,6 +101,19 @@ def step_fields(kind: str) -> Sequence[Field]:
     fields = fields_of(known)
     own = [field for name, field in fields.items() if name not in ("type", *COMMON)]
     return [*sorted(own, key=lambda field: not field.required), *(fields[name] for name in COMMON)]
+
+
+@cache
+def time_zones() -> Sequence[str]:
+    """Those that a form offers: places, without the zones of old names and offsets."""
+    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+
+
+def typed_text(form: MultiDict[str, str], name: str, known: Field) -> str:
+    """What stands in a field of a form; of a list, whose parts may be ticked one by one, all of them."""
+    if known.kind != "list":
+        return form.get(name, "")
+    return ", ".join(dict.fromkeys(part for part in form.getlist(name) if part.strip()))
 
 
 def _field(name: str, given: Mapping[str, Any], required: bool) -> Field:

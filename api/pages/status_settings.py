@@ -50,6 +50,7 @@ def status_pages_page() -> Response:
         done=_DONE.get(request.args.get("done", "")),
         number=number,
         more=total > number * PER_PAGE,
+        mail=state.settings.smtp_url is not None,
     )
 
 
@@ -151,6 +152,7 @@ def _form(draft: Draft, shown: StatusPage | None, *, done: str | None = None, st
         offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),
         full=len(draft.rows) >= MOST_ROWS,
+        mail=services().settings.smtp_url is not None,
         done=done,
     )
 

@@ -77,7 +77,8 @@ class HeldShape(Shape):
 
 
 class Alert(Shape):
-    """One rule that holds for one check. It has `monitor_id` or `journey_id`, whichever the check is."""
+    """One rule that holds for one check, or for one group of a project's events. It has `monitor_id` or `journey_id`,
+    whichever the check is, or `project_id`, `issue_id` (of the event by which the rule held) and `group_key`."""
 
     id: str
     status: AlertStatus
@@ -86,6 +87,9 @@ class Alert(Shape):
     rule_name: str
     monitor_id: str | SkipJsonSchema[None] = None
     journey_id: str | SkipJsonSchema[None] = None
+    project_id: str | SkipJsonSchema[None] = None
+    issue_id: str | SkipJsonSchema[None] = None
+    group_key: str | SkipJsonSchema[None] = None
     title: str
     cause: str
     locations: Annotated[list[str], Field(description="Those that voted for it")]

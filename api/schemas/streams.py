@@ -17,6 +17,10 @@ data: {"event":"triggered","id":"alr_01hm5k3v2axyz","status":"triggered","severi
 id: 4713
 event: progress
 data: {"id":"run_xyz790","journey_id":"jny_abc123","location":"us-east","progress":{"total":7,"ended":2,…}}
+
+id: 90211
+event: event
+data: {"event_id":"ev_01HZRX4D2KQ7","level":"error","project":"truecom","issue_id":"iss_0000002v",…}
 """
 
 

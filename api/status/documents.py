@@ -14,7 +14,6 @@ from api.kept_pages import Kept
 from api.pages.rendering import CONTENT_SECURITY_POLICY, HTML
 from api.services import Services, services
 from api.status.feed import as_atom, as_json
-from api.status.quarter import uptime_words
 from api.status.view import view_of
 from model.colours import ink_on, readable
 from store.sessions import EVERY_ORGANIZATION
@@ -61,7 +60,6 @@ def part_of(page: StatusPage, part: str) -> Kept | None:
     text = render_template(
         "status/page.html",
         view=view,
-        uptime_words=uptime_words,
         may_subscribe=page.public and state.settings.smtp_url is not None,
         **look(page),
     )

@@ -15,6 +15,7 @@ from store.stats import Day
 WIDTH, HEIGHT = 900, 26
 _CELL, _FILLED = 10, 8
 _HEIGHTS = {"up": 16, "degraded": 21, "down": 26, "unknown": 26}
+_GROWN = 90
 _GRAVE = 0.05
 """A day on which more than this share of the runs failed is down; fewer, it had trouble."""
 
@@ -32,11 +33,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Bar:
-    """`good`: all good days as one path, as far as they were measured; `label` says the whole in words."""
+    """`good`: all good days as one path, as far as they were measured; `label` says the whole in words, `words` the
+    share of it that was up."""
 
     good: str
     cells: Sequence[Cell]
     label: str
+    words: str
 
 
 def quarter_bar(name: str, days: Sequence[Day], counts: Counts) -> Bar:
@@ -53,14 +56,18 @@ def quarter_bar(name: str, days: Sequence[Day], counts: Counts) -> Bar:
             good += f"M{place * _CELL} {low + hole}h{_FILLED}v{height - hole}h-{_FILLED}z"
         if css != "up" or hole:
             cells.append(Cell(place * _CELL, top, hole or height, "unknown" if hole else css, _title(day)))
-    return Bar(good, cells, _label(name, marks, counts))
+    first = next((place for place, mark in enumerate(marks) if mark is not None), len(marks))
+    words = uptime_words(counts.uptime, counts.coverage, len(marks) - first)
+    return Bar(good, cells, _label(name, marks, words), words)
 
 
-def uptime_words(uptime: float | None, coverage: float | None) -> str:
-    """`99.96 % up`, and how much was measured unless all was: no outage reads as 100 %, no hole as full coverage."""
+def uptime_words(uptime: float | None, coverage: float | None, due_days: int) -> str:
+    """`99.96 % up`, and how much was measured unless all was: no outage reads as 100 %, no hole as full coverage.
+    `due_days`: since so many days something was due; of a young component the share is of these only, and says so."""
     if uptime is None:
         return "not measured yet"
-    return f"{uptime:g} % up" if coverage == 100 else f"{uptime:g} % up, {coverage:g} % measured"
+    of = "" if due_days >= _GROWN else " today" if due_days == 1 else f" in {due_days} days"
+    return f"{uptime:g} % up{of}" + ("" if coverage == 100 else f", {coverage:g} % measured")
 
 
 def _missing(day: Day) -> float:
@@ -77,12 +84,12 @@ def _title(day: Day) -> str:
     return f"{date.day} {date:%B}: {', '.join(parts)}"
 
 
-def _label(name: str, marks: Sequence[str | None], counts: Counts) -> str:
+def _label(name: str, marks: Sequence[str | None], words: str) -> str:
     known = [mark for mark in marks if mark is not None]
     if not known:
         return f"{name}: nothing was measured yet"
     bad, unknown = len(known) - known.count("up") - known.count("unknown"), known.count("unknown")
     return (
-        f"{name}, the last {len(marks)} days: {uptime_words(counts.uptime, counts.coverage)}, "
+        f"{name}, the last {len(marks)} days: {words}, "
         f"trouble on {counted(bad, 'day')}, not measured on {counted(unknown, 'day')}"
     )

@@ -182,7 +182,7 @@ def _answer(every: Sequence[Component], current: Sequence[Incident]) -> tuple[st
             return worst, "Everything is down" if len(names) == len(every) > 1 else _are(names, "is down", "are down")
         return worst, _are(names, "has trouble", "have trouble")
     if current:
-        return "degraded", current[0].title
+        return "degraded", "An incident is being worked on" if len(current) == 1 else "Incidents are being worked on"
     if not every:
         return "unknown", "Nothing is shown here yet"
     for state, one, many in (("unknown", "is not measured", "are not measured"),

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from store.statements import rows
-from telemetry.payloads import unpack
+from telemetry.payloads import size_of, unpack
 from telemetry.queries import Term
 from telemetry.stored.searching import where
 
@@ -18,6 +18,7 @@ _EVENT = (
     "e.payload"
 )
 MOST_SPANS = 1_000
+MOST_FOLLOWED = 500
 _SPAN = (
     "SELECT seq, project, trace_id, span_id, parent_span_id, name, op, status, start_ms, end_ms, received_ms, "
     "environment, release, payload FROM spans WHERE project IN ? AND trace_id = ? ORDER BY start_ms, seq LIMIT ?"
@@ -76,6 +77,31 @@ def find_events(
         wanted.add(f"{wanted.seq} < ?", before)
     query = f"SELECT {_EVENT} FROM {wanted.tables} WHERE {wanted.condition} ORDER BY {wanted.seq} DESC LIMIT ?"  # noqa: S608
     return _events(session, rows(session, query, *wanted.values, limit))
+
+
+def events_after(
+    session: Session,
+    project: int,
+    terms: Sequence[Term],
+    now_ms: int,
+    *,
+    after: int,
+    upto: int,
+    most_bytes: int,
+) -> tuple[list[StoredEvent], bool]:
+    """Events with numbers beyond `after` up to `upto`, in order; and whether there are more than these. At most
+    MOST_FOLLOWED, and no more than `most_bytes` of them as they were sent, unless the first is larger."""
+    wanted = where(session, [project], terms, now_ms)
+    wanted.add(f"{wanted.seq} > ? AND {wanted.seq} <= ?", after, upto)
+    query = f"SELECT {_EVENT} FROM {wanted.tables} WHERE {wanted.condition} ORDER BY {wanted.seq} LIMIT ?"  # noqa: S608
+    found = rows(session, query, *wanted.values, MOST_FOLLOWED + 1)
+    size, taken = 0, 0
+    for row in found[:MOST_FOLLOWED]:
+        size += size_of(row[-1])
+        if taken and size > most_bytes:
+            break
+        taken += 1
+    return _events(session, found[:taken]), taken < len(found)
 
 
 def events_of_trace(session: Session, projects: Sequence[int], trace_id: str, limit: int) -> list[StoredEvent]:

@@ -7,13 +7,11 @@ commit, so whoever has read up to a number has read all before it (docs/decision
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Float,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -22,8 +20,11 @@ from sqlalchemy import (
     text,
 )
 
-METADATA = MetaData()
-Number = BigInteger().with_variant(Integer(), "sqlite")
+from telemetry.agents.stored import tables as agent_tables
+from telemetry.stored.metadata import METADATA as METADATA
+from telemetry.stored.metadata import Number as Number
+
+__all__ = ["METADATA", "agent_tables"]
 
 INTAKE = Table(
     "intake",

@@ -122,10 +122,18 @@ class Place:
         with self.database.telemetry.read(EVERY_ORGANIZATION) as session:
             return issue_id(read_head(session).issues)
 
+    def event_rule(self) -> str:
+        rule = {"name": "Kanarienvogel", "project": self.reports().project["slug"]}
+        return str(self.owner("POST", "/v1/alerts/rules", rule).get_json()["id"])
+
     def trace(self) -> str:
         reports = self.reports()
         reports.events(event("e1", trace_id=reports.key, message="Kanarienvogel"))
         return reports.key
+
+    def agent_session(self) -> str:
+        self.owner("POST", "/api/traces", {"name": "Kanarienvogel", "session_id": "trace_kanarienvogel"})
+        return "trace_kanarienvogel"
 
     def notification(self) -> str:
         channel = self.channel()

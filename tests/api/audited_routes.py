@@ -23,6 +23,8 @@ CHANGES_NOTHING = {
     ("POST", "/status/<slug>/subscribe"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/status/<slug>/confirm/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
+    ("POST", "/api/traces"): "what agents do is data, told by their runs",
+    ("POST", "/api/traces/<agent_session_id>/events"): "what agents do is data, told by their runs",
     ("POST", "/v1/events"): "what SDKs send is data, told by the events themselves",
     ("POST", "/v1/traces"): "what SDKs send is data, told by the spans themselves",
     ("POST", "/v1/otlp/traces"): "what SDKs send is data, told by the spans themselves",
@@ -96,6 +98,11 @@ def run_tag(place: Place) -> Callable[[], Any]:
 def revoke_public_key(place: Place) -> Callable[[], Any]:
     reports = place.reports()
     return lambda: place.owner("DELETE", f"/v1/projects/{reports.project['slug']}/keys/{reports.key}")
+
+
+def make_event_rule(place: Place) -> Callable[[], Any]:
+    rule = {"name": "Errors", "project": place.project()}
+    return lambda: place.owner("POST", "/v1/alerts/rules", rule)
 
 
 CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
@@ -182,6 +189,13 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ),
     ("POST", "/v1/projects/<project_id>/keys"): (Rest("POST", "/v1/projects/{project}/keys"), "project_key.created"),
     ("DELETE", "/v1/projects/<project_id>/keys/<public_key>"): (revoke_public_key, "project_key.deleted"),
+    ("POST", "/v1/alerts/rules"): (make_event_rule, "rule.created"),
+    ("PUT", "/v1/alerts/rules/<event_rule_id>"): (
+        Rest("PUT", "/v1/alerts/rules/{event_rule}", {"threshold": 9}), "rule.updated",
+    ),
+    ("DELETE", "/v1/alerts/rules/<event_rule_id>"): (
+        Rest("DELETE", "/v1/alerts/rules/{event_rule}"), "rule.deleted",
+    ),
     ("PUT", "/v1/issues/<issue_id>"): (Rest("PUT", "/v1/issues/{issue}", {"status": "resolved"}), "issue.resolved"),
     ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
     ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),

@@ -86,6 +86,7 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     reports = make_project(owner)
     reports.events(event("e1", trace_id="t1"))
     record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
+    on_events = owner("POST", "/v1/alerts/rules", {"name": "r", "project": "truecom"}).get_json()["id"]
     return {
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
@@ -109,6 +110,7 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
         "token": "A" * 43,
         "project_id": reports.project["slug"],
         "public_key": reports.key,
+        "event_rule_id": on_events,
         "issue_id": reports.issues()[0]["id"],
         "trace_id": "t1",
         "key_id": owner.data("POST", "/v1/api-keys", {"name": "k", "scopes": ["read"]}, status=201)["id"],

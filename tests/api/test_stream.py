@@ -15,6 +15,7 @@ from flask import Flask
 from api import stream_readers
 from api.server import Server
 from api.stream_readers import Opening, Reader
+from api.stream_sources import OrganizationNews
 from model.settings import Settings
 from store.api_keys import key_of_text, revoke_api_key
 from store.keyring import Keyring
@@ -172,7 +173,7 @@ def test_the_fifth_stream_of_a_token_is_refused_until_one_of_them_is_gone(
 def test_what_is_asked_for_wrongly_is_refused_before_anything_flows(listen: Listen, make_key: MakeKey) -> None:
     assert listen("").status == 401
     assert listen(make_key(("ingest",))).status == 403
-    assert listen(after="soon").status == 422  # type: ignore[arg-type]
+    assert listen(after="soon").status == 422
     assert listen(after=7).answer.headers["Last-Event-ID"] == "0", "nobody has heard what is still to come"
 
 
@@ -242,7 +243,7 @@ def test_a_reader_that_is_too_far_behind_is_cut(monkeypatch: pytest.MonkeyPatch)
 
     async def fall_behind() -> tuple[bool, int]:
         request = Mock()
-        reader = Reader(Opening(Who("key_1", "org_1"), "str_1", 0), request)
+        reader = Reader(Opening(Who("key_1", "org_1"), "str_1", 0, OrganizationNews("org_1")), request)
         for _ in range(3):
             reader.give(b"x" * 60)
         return reader.over, request.abort.call_count

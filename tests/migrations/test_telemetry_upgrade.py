@@ -64,6 +64,7 @@ def test_rows_of_any_step_stay(empty: Database) -> None:
         else:
             connection.exec_driver_sql("ALTER TABLE events DROP COLUMN tokens")  # and so are values in this
         fill(connection)
+        filled = set(inspect(connection).get_table_names())
     upgrade(empty.telemetry.engine, line=TELEMETRY)
     with empty.telemetry.engine.begin() as connection:
         kept = MetaData()
@@ -71,7 +72,7 @@ def test_rows_of_any_step_stay(empty: Database) -> None:
         assert all(
             len(connection.execute(select(table)).all()) >= 2
             for table in kept.sorted_tables
-            if table.name in METADATA.tables
+            if table.name in METADATA.tables and table.name in filled
         )
 
 

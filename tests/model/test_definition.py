@@ -120,7 +120,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert errors == {
         "interval": ["must be at least 1"],
         "timeout": ["must be at most 120"],
-        "locations.0": ["must match ^[a-z0-9-]{1,64}$"],
+        "locations.0": ["must be 1 to 64 small letters, digits and hyphens, such as eu-west"],
         "assertions.0.value": ["must be a number"],
         "assertions.1.type": [f"must be one of {', '.join(ASSERTION_TYPES)}"],
         "nonsense": ["is not a field that is known here"],

@@ -170,6 +170,21 @@ def test_a_job_runs_only_where_its_role_is_held(database: Database, start: Start
     _until(lambda: "second" in calls, "the other to take over", 5)
 
 
+def test_a_job_that_is_woken_does_not_wait_for_its_turn(start: Start) -> None:
+    turns = threading.Semaphore(0)
+    wake: list[Callable[[], None]] = []
+
+    def woken(call: Callable[[], None]) -> Callable[[], None]:
+        wake.append(call)
+        return lambda: wake.remove(call)
+
+    scheduler = start("first", jobs=[Job("rare", 3600, lambda _database: turns.release(), woken)])
+    for _ in range(3):  # at first it may not hold the role yet
+        _until(lambda: wake[0]() or turns.acquire(timeout=0.5), "a turn")
+    scheduler.stop()
+    assert wake == []
+
+
 def test_a_job_that_takes_longer_than_its_interval_fills_no_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     turns = threading.Semaphore(0)
     over = threading.Event()

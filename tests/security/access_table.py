@@ -227,6 +227,11 @@ GET     /v1/status-pages/<page_id>/updates/<update_id>  read
 PUT     /v1/status-pages/<page_id>/updates/<update_id>  write
 DELETE  /v1/status-pages/<page_id>/updates/<update_id>  write
 
+POST    /api/traces                                     ingest
+GET     /api/sessions                                   read
+GET     /api/traces/<agent_session_id>/events           read
+POST    /api/traces/<agent_session_id>/events           ingest
+
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof
 POST    /v1/otlp/traces                                 proof
@@ -241,6 +246,12 @@ GET     /v1/traces/<path:trace_id>                      read
 GET     /v1/issues                                      read
 GET     /v1/issues/<issue_id>                           read
 PUT     /v1/issues/<issue_id>                           write
+GET     /v1/alerts/rules                                read
+POST    /v1/alerts/rules                                write
+GET     /v1/alerts/rules/<event_rule_id>                read
+PUT     /v1/alerts/rules/<event_rule_id>                write
+DELETE  /v1/alerts/rules/<event_rule_id>                write
+GET     /v1/alerts/firings                              read
 GET     /v1/generations                                 read
 GET     /v1/generations/summary                         read
 GET     /v1/projects                                    read

@@ -59,7 +59,8 @@ def world(
     world.made("/v1/journeys", {**JOURNEY, "name": CANARY, "tags": ["smoke"]})
     for make in (world.rule, world.channel, world.window, world.silence, world.variable, world.key, world.probe):
         make()
-    for make in (world.alert, world.notification, world.run, world.member, world.issue, world.trace):
+    for make in (world.alert, world.notification, world.run, world.member, world.issue, world.trace, world.event_rule,
+                 world.agent_session):  # fmt: skip
         make()
     return world
 
@@ -86,7 +87,7 @@ def knock(app: Flask, world: World, actor: Actor, route: Route, path: str) -> An
     # From an address for each route: of one alone, so many wrong keys would be told to wait.
     client.environ_base["REMOTE_ADDR"] = str(ip_address("198.18.0.0") + sorted(ACCESS).index(route))
     headers = {"Authorization": f"Bearer {actor.token}"} if actor.token else {}
-    if rule.startswith("/v1/"):
+    if rule.startswith(("/v1/", "/api/")):
         deed = CHANGES.get(route, (None,))[0]
         body = deed.body if isinstance(deed, Rest) else BODIES.get(route)
         return client.open(path, method=method, headers=headers, json=body, base_url=ORIGIN)

@@ -76,8 +76,16 @@ class World(Place):
         self.made_ids.add(found := super().issue())
         return found
 
+    def event_rule(self) -> str:
+        self.made_ids.add(found := super().event_rule())
+        return found
+
     def trace(self) -> str:
         self.made_ids.add(found := super().trace())
+        return found
+
+    def agent_session(self) -> str:
+        self.made_ids.add(found := super().agent_session())
         return found
 
     def variable(self) -> str:

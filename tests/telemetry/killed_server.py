@@ -6,8 +6,10 @@ The app is made once, where processes are forked from; each process opens the st
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import threading
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -17,8 +19,10 @@ from api.server import Server
 from api.services import Services, install
 from model.settings import Settings
 from store.sessions import Database
+from telemetry import judging
+from telemetry.judging import EventJudge
 from telemetry.stored.intake import Intake
-from telemetry.stored.storing import Outcome, Submission
+from telemetry.stored.storing import TOPIC, Outcome, Submission
 from tests.conftest import KEYRING
 
 _PR_SET_PDEATHSIG = 1
@@ -39,6 +43,48 @@ def serve(url: str, port: Connection, sabotage: str) -> None:
         threading.Event().wait()
 
 
+def serve_and_judge(url: str, port: Connection, sabotage: str, dies_at: str, after: int) -> None:
+    """The same with the judging of events, which kills the process when it has come to a point so often."""
+    left = after
+
+    def reached(point: str) -> None:
+        nonlocal left
+        if point == dies_at:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def judge() -> None:
+        database = Database(url)
+        database.seal_with(KEYRING.signature)
+        woken = threading.Event()
+        database.telemetry.wakeups.subscribe(TOPIC, woken.set)
+        judging = EventJudge(database, reached)
+        while True:
+            woken.wait(0.02)  # another process' writer wakes nobody here on SQLite
+            woken.clear()
+            judging.work()
+
+    threading.Thread(target=judge, daemon=True).start()
+    serve(url, port, sabotage)
+
+
+def _keeps_its_place_first() -> None:
+    """How far events were judged is kept before what follows from them."""
+    write = judging.EventJudge._write
+
+    def in_two(self: judging.EventJudge, found: Any) -> bool:
+        if found.fires:
+            first = replace(found, fires=[], closings=[])
+            self._kept_ms = 0
+            write(self, first)
+            self._stored = found.upto
+            self._reached("torn")
+        return write(self, found)
+
+    judging.EventJudge._write = in_two  # type: ignore[method-assign]
+
+
 def _acknowledges_before_it_commits() -> None:
     """What was sent is acknowledged at once and stored a moment later, as by a queue in memory."""
     keep = Intake.keep
@@ -50,4 +96,7 @@ def _acknowledges_before_it_commits() -> None:
     Intake.keep = later  # type: ignore[method-assign]
 
 
-_SABOTAGE: dict[str, Any] = {"acknowledges before it commits": _acknowledges_before_it_commits}
+_SABOTAGE: dict[str, Any] = {
+    "acknowledges before it commits": _acknowledges_before_it_commits,
+    "keeps its place first": _keeps_its_place_first,
+}

@@ -155,6 +155,20 @@ def test_the_backtest_tells_what_rest_tells_and_draws_it(
     assert owner.data("GET", "/v1/alert-rules") == []
 
 
+def test_runs_from_before_an_edit_are_said_to_be_left_out(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock
+) -> None:
+    check_id = history(owner, database, organization, clock)
+    owner.data("PUT", f"/v1/monitors/{check_id}", {"url": "https://elsewhere.example/"})
+    fields = {**DOWN, "try_on": check_id, "days": "1", "form_token": form_token(signed_in), "part": "1"}
+    part = signed_in.post(f"{RULES}/try", fields).get_data(as_text=True)
+    assert "Would have raised no alert" in part
+    assert "60 runs were left out: of what a check asked before it was edited" in part
+    body = {"type": "consecutive_failures", "threshold": 2, "apply_to": {"monitors": [check_id]}}
+    warnings = owner("POST", "/v1/alert-rules/backtest", body).get_json()["meta"]["warnings"]
+    assert warnings[0].startswith("60 runs were left out")
+
+
 @sqlite_only
 def test_a_rule_that_is_not_finished_is_not_tried_and_says_why(signed_in: Browser) -> None:
     token = form_token(signed_in)

@@ -37,10 +37,12 @@ def run(playwright):
 
 
 def values(text: str) -> dict[str, str]:
-    """What the editor's form would send."""
+    """What the editor's form would send: a box that is not ticked sends nothing, parts of a list stand together."""
     found: dict[str, str] = {}
     for tag in Seen(text).all("input"):
-        found[tag.get("name") or ""] = tag.get("value") or ""
+        name, value = tag.get("name") or "", tag.get("value") or ""
+        if tag.get("type") != "checkbox" or "checked" in tag:
+            found[name] = ", ".join(filter(None, (found.get(name), value))) if name == "locations" else value
     for name, inner in re.findall(r'<select[^>]* name="([^"]+)".*?>(.*?)</select>', text, re.DOTALL):
         chosen = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', inner)
         found[name] = (chosen[1] or chosen[2]) if chosen else ""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from werkzeug.datastructures import MultiDict
 
 from api.pages import monitor_editor
 from api.pages.assertion_rows import document_of, operators_of, row_of, types_of
@@ -49,13 +50,8 @@ READ_ONLY = {"updated_at", "created_at", "id", "ping_url", "health", "location_s
 
 
 def ticked(text: str) -> dict[str, str]:
-    """What the form would send: a box that is not ticked sends nothing."""
-    found = {name: html.unescape(value) for name, value in values(text).items()}
-    boxes = [tag for tag in Seen(text).all("input") if tag.get("type") == "checkbox"]
-    return {
-        **{name: value for name, value in found.items() if name not in {box["name"] for box in boxes}},
-        **{str(box["name"]): "yes" for box in boxes if "checked" in box},
-    }
+    """What the form would send."""
+    return {name: html.unescape(value) for name, value in values(text).items()}
 
 
 def opened(browser: Browser, path: str) -> dict[str, str]:
@@ -232,6 +228,18 @@ def test_another_type_keeps_what_it_has_in_common(signed_in: Browser) -> None:
     now = ticked(press(signed_in, NEW, form, "type.api"))
     assert (now["type"], now["url"], now["name"], now["verify_tls"]) == ("api", "https://shop.example/", "Ours", "yes")
     assert signed_in.post(NEW, {**form, "do": "type.ssh"}).status_code == 422
+
+
+@sqlite_only
+def test_known_locations_are_ticked_and_others_can_be_typed(signed_in: Browser, owner: Client, probe: Probe) -> None:
+    form = MultiDict({**opened(signed_in, NEW), "url": "https://shop.example/", "do": "save"})
+    form.setlist("locations", ["local", "moon , mars"])
+    assert signed_in.post(NEW, form).status_code == 303
+    [made] = owner.data("GET", "/v1/monitors")
+    assert made["locations"] == ["local", "moon", "mars"]
+    edit = Seen(signed_in.answer(f"/monitors/{made['id']}/edit").get_data(as_text=True))
+    [box, others] = [tag for tag in edit.all("input") if tag.get("name") == "locations"]
+    assert (box["value"], "checked" in box, others["value"]) == ("local", True, "moon, mars")
 
 
 @sqlite_only

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from alerts.record import record
 from model.heartbeat import Signal
 from model.times import DAY_MS, HOUR_MS
 from store import check_history
+from store.audit import UNAUDITED
 from store.heartbeats import ping
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import Gap, RollupDay
+from store.tables import Check, Gap, RollupDay
 from store.write_lock import Urgency
 from tests.api.conftest import Client, MakeKey
 from tests.api.pages.conftest import Outage
@@ -62,6 +64,30 @@ def test_a_monitor_with_no_runs_yet_is_a_page_all_the_same(signed_in: Browser, o
     assert "No probe is online at the location us-east" in text
     assert "It has not run yet" in text
     assert "nothing was due" in text
+
+
+def test_a_young_monitors_uptime_says_since_when_it_is_one(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = made(owner)
+    succeed(database, organization, check_id, clock.now_ms)
+    assert signed_in.get(f"/monitors/{check_id}").text.count("all measured since it was made") == 4
+    with database.write(organization, Urgency.PEOPLE) as session:
+        older = update(Check).values(created_ms=clock.now_ms - 25 * HOUR_MS)
+        session.execute(older, execution_options={UNAUDITED: True})
+    text = signed_in.get(f"/monitors/{check_id}").text
+    assert text.count("since it was made") == 3
+
+
+def test_badges_are_found_from_the_monitors_page(signed_in: Browser, owner: Client) -> None:
+    check_id = made(owner)
+    assert "let anybody see them" in signed_in.get(f"/monitors/{check_id}").text
+    owner.data("PUT", f"/v1/monitors/{check_id}", {"badge": True})
+    seen = signed_in.get(f"/monitors/{check_id}")
+    sources = [str(tag["src"]) for tag in seen.all("img")]
+    assert sources == [f"/badge/{check_id}/{what}.svg" for what in ("state", "uptime")]
+    for source in sources:
+        assert signed_in.answer(source).mimetype == "image/svg+xml"
 
 
 def test_the_phases_of_a_short_span_are_those_of_its_runs(

@@ -150,7 +150,10 @@ def test_a_run_by_hand_says_so(
     run_id = fail(
         database, organization, outage.check_id, clock.now_ms, trigger=Trigger.MANUAL, run_id="run_01byhand0001"
     )
-    assert "asked for by hand" in signed_in.get(f"/runs/{run_id}").text
+    text = signed_in.get(f"/runs/{run_id}").text
+    assert "asked for by hand" in text
+    assert "changes no state and no uptime" in text
+    assert "changes no state" not in signed_in.get(f"/runs/{outage.failed[0]}").text
 
 
 def test_what_is_none_or_another_organizations_is_not_found(

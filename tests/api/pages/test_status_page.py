@@ -53,12 +53,21 @@ def test_the_heading_is_the_answer_and_each_component_says_how_it_is(world: Stat
     for said in ("Shop Up", "Paying Down", "Search Not measured", "since 15 Jan, 10:31"):
         assert said.replace(" ", "") in seen.text.replace(" ", ""), said
     assert [svg["aria-label"] for svg in seen.all("svg") if svg.get("class") == "quarter"] == [
-        "Shop, the last 90 days: 100 % up, trouble on 0 days, not measured on 0 days",
-        "Paying, the last 90 days: 33.333 % up, trouble on 1 day, not measured on 0 days",
+        "Shop, the last 90 days: 100 % up today, trouble on 0 days, not measured on 0 days",
+        "Paying, the last 90 days: 33.333 % up today, trouble on 1 day, not measured on 0 days",
         "Search: nothing was measured yet",
     ]
     world.owner.data("PUT", f"{PAGES}/{world.page}", {"groups": [{"name": "F", "checks": [world.checks["Shop"]]}]})
     assert "Shop works" in browser.get("/status/acme").text
+
+
+@sqlite_only
+def test_an_incident_without_a_component_is_the_answer_when_all_works(world: StatusWorld, browser: Browser) -> None:
+    world.owner.data("PUT", f"{PAGES}/{world.page}", {"groups": [{"name": "F", "checks": [world.checks["Shop"]]}]})
+    world.post(title="Mails come late", message="We look into it.", components=[])
+    seen = browser.get("/status/acme")
+    assert "An incident is being worked on" in seen.text
+    assert seen.text.count("Mails come late") == 1
 
 
 def test_nothing_of_a_check_that_is_not_on_the_page_and_no_cause_is_anywhere(

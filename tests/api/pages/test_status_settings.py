@@ -58,6 +58,12 @@ def test_a_page_is_made_changed_and_deleted_by_its_form(world: StatusWorld, sign
 
 
 @sqlite_only
+def test_without_mail_its_owner_is_told_that_nobody_can_subscribe(world: StatusWorld, signed_in: Browser) -> None:
+    for path in (HERE, f"{HERE}/new", f"{HERE}/{world.page}"):
+        assert "Mail is not set up here" in signed_in.get(path).text
+
+
+@sqlite_only
 def test_what_does_not_fit_stands_beside_its_field_and_nothing_typed_is_lost(
     world: StatusWorld, signed_in: Browser
 ) -> None:

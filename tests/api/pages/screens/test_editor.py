@@ -39,7 +39,7 @@ def test_from_an_address_to_a_monitor_by_keyboard(
     row.get_by_label("How it is compared").select_option("exists")
     expect(row.get_by_label("Value")).to_have_count(0)
     expect(page.locator("#tried .state.up")).to_be_visible()
-    page.get_by_role("button", name="Make the monitor").press("Enter")
+    page.get_by_role("button", name="Create monitor").press("Enter")
     page.wait_for_url("**/monitors/mon_*")
     [made] = owner.data("GET", "/v1/monitors")
     assert made["assertions"] == [{"type": "json_path", "operator": "exists", "path": "$.a.b", "value": None}]

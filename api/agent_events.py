@@ -1,0 +1,133 @@
+"""/api/traces/:id/events: what an agent did, appended and read again in its order (seed 002)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from flask import Response
+from pydantic import Field
+
+from api.access import Scope
+from api.agent_access import Seen
+from api.envelope import json_response
+from api.errors import Conflict, Invalid, Malformed
+from api.reporting import sdk_body
+from api.routes import PathModel, Routes
+from api.schemas.agents import AgentEventsBody, EventsAccepted, Replay, ReplayQuery
+from api.schemas.bare import BareError
+from api.services import services
+from model.times import iso
+from store.sessions import EVERY_ORGANIZATION
+from store.write_lock import Urgency
+from telemetry.agents.events import MOST_EVENTS, AgentEvent, RefusedError, read_agent_event
+from telemetry.agents.stored.appending import append_events
+from telemetry.agents.stored.replaying import StoredEvent, events_of_session
+from telemetry.sdk_json import BadBodyError, decode
+
+routes = Routes("Agent events", "What happened in a run, in order.", BareError)
+
+
+class SessionPath(PathModel):
+    agent_session_id: Annotated[str, Field(min_length=1, max_length=200, description="The run's id")]
+
+
+@routes.post(
+    "/api/traces/<agent_session_id>/events", needs=Scope.INGEST, answers=EventsAccepted, accepts=AgentEventsBody,
+    also={201: EventsAccepted}, errors=(403, 404, 409, 413, 422), tokens=True,
+)  # fmt: skip
+def append_agent_events(path: SessionPath) -> Response:
+    """Append one event, or a batch: those that fit are stored, the others named.
+
+    One event is 201 when it is new, 200 when it had been stored before, 409 when its `seq` does not rise or its
+    `idempotency_key` was used with another body, and 422 when it can't be read. A batch is 200 whatever became of its
+    events. At most 5 MiB, 1,000 events, 256 KiB an event.
+    """
+    items, alone = _items()
+    seen, store = Seen(), services().database.telemetry
+    with store.read(EVERY_ORGANIZATION) as session:
+        seen.session(session, path.agent_session_id)
+    events = [_read(item, raw) for item, raw in items]
+    if alone and isinstance(events[0], RefusedError):
+        raise Invalid({"": [str(events[0])]})
+    with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+    if alone and done.refused:
+        raise Conflict(str(done.refused[0]))
+    rejected = [
+        {"index": place, "idempotency_key": _key_of(items[place][0]), "reason": str(error)}
+        for place, error in sorted(done.refused.items())
+    ]
+    return json_response({"accepted": done.accepted, "rejected": rejected}, 201 if alone and done.stored else 200)
+
+
+@routes.get(
+    "/api/traces/<agent_session_id>/events",
+    needs=Scope.READ,
+    answers=Replay,
+    errors=(403, 404),
+    tokens=True,
+    pages=True,
+)
+def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
+    """Read the events of a run by `seq`."""
+    seen = Seen()
+    with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
+        number = seen.session(session, path.agent_session_id).number
+        found = events_of_session(
+            session, seen.organization_id, number, after_seq=query.after_seq, limit=query.limit + 1
+        )
+    shown = found[: query.limit]
+    following = shown[-1].seq if len(found) > query.limit else None
+    return json_response({"events": [event_shape(event) for event in shown], "next_after_seq": following})
+
+
+def event_shape(event: StoredEvent) -> dict[str, Any]:
+    """An event as it is answered."""
+    return {
+        "seq": event.seq,
+        "type": event.type,
+        "timestamp": event.timestamp,
+        "received_at": iso(event.received_ms),
+        "idempotency_key": event.idempotency_key,
+        "step": event.step,
+        "payload": event.payload,
+    }
+
+
+def _items() -> tuple[list[tuple[Any, bytes]], bool]:
+    """What was sent, decoded and as it was, and whether it was one event by itself. Malformed, Invalid."""
+    raw = sdk_body()
+    if not raw:
+        raise Malformed("This needs a JSON body")
+    try:
+        whole = decode(raw)
+        if isinstance(whole, dict) and "events" in whole and "type" not in whole:
+            raw = bytes(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["events"])
+            whole = whole["events"]
+            if not isinstance(whole, list):
+                raise Malformed("events must be a list")
+        if isinstance(whole, dict):
+            return [(whole, raw)], True
+        if not isinstance(whole, list):
+            raise Malformed("The body must be an event, a list of events, or an object with a list 'events'")
+        parts = [bytes(part) for part in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+    except (BadBodyError, msgspec.DecodeError) as error:
+        raise Malformed(str(error)) from None
+    if not parts:
+        raise Malformed("The list of events must not be empty")
+    if len(parts) > MOST_EVENTS:
+        raise Invalid({"events": [f"must not be more than {MOST_EVENTS:,} at once"]})
+    return list(zip(whole, parts, strict=True)), False
+
+
+def _read(item: Any, raw: bytes) -> AgentEvent | RefusedError:
+    try:
+        return read_agent_event(item, len(raw))
+    except RefusedError as error:
+        return error
+
+
+def _key_of(item: Any) -> str | None:
+    found = item.get("idempotency_key") if isinstance(item, dict) else None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,105 @@
+"""What there is to listen to: an organization's runs and alerts, or a project's events that a query is true of.
+
+A source is read from a number on, and the same source, asked from the same number, says the same: a listener who comes
+back with the number of its last message misses nothing and hears nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from api.stream_messages import event_message, messages
+from api.telemetry_shapes import shapes_of_events
+from store.announcements import stream_topic
+from store.news import newest_numbers, told_after
+from store.sessions import EVERY_ORGANIZATION, Database
+from telemetry.queries import Term
+from telemetry.stored.head import read_head
+from telemetry.stored.reading import events_after
+from telemetry.stored.source_map_rows import SourceMaps
+from telemetry.stored.storing import TOPIC
+
+PIECE_BYTES = 1 << 18
+"""Events of one reading; one that is larger comes alone."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What one reading brought, and how far it goes."""
+
+    messages: list[tuple[int, bytes]]
+    last: int
+    more: bool
+
+    def after(self, seen: int) -> bytes:
+        return b"".join(message for seq, message in self.messages if seq > seen)
+
+
+class Source(Protocol):
+    """Equal when it is the same to listen to."""
+
+    def __hash__(self) -> int: ...
+
+    def subscribe(self, database: Database, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` when there may be something new, until the returned function is called."""
+
+    def read(self, database: Database, seen: int) -> News:
+        """What came after the number `seen`, oldest first."""
+
+
+@dataclass(frozen=True)
+class OrganizationNews:
+    """`projects`: ids of those whose alerts are told; None: all."""
+
+    organization_id: str
+    projects: frozenset[str] | None = None
+
+    def subscribe(self, database: Database, wake: Callable[[], None]) -> Callable[[], None]:
+        return database.wakeups.subscribe(stream_topic(self.organization_id), wake)
+
+    def read(self, database: Database, seen: int) -> News:
+        with database.read(EVERY_ORGANIZATION) as session:
+            reading = told_after(session, self.organization_id, seen)
+        return News(messages(reading, seen, self.projects), reading.last, reading.more)
+
+
+@dataclass(frozen=True)
+class ProjectEvents:
+    """`slug`: what the project is called in what is said. `source_maps`: by which frames are mapped."""
+
+    project: int
+    slug: str
+    terms: tuple[Term, ...]
+    source_maps: SourceMaps = field(compare=False)
+
+    def subscribe(self, database: Database, wake: Callable[[], None]) -> Callable[[], None]:
+        return database.telemetry.wakeups.subscribe(TOPIC, wake)
+
+    def read(self, database: Database, seen: int) -> News:
+        store = database.telemetry
+        with store.read(EVERY_ORGANIZATION) as session:
+            head = read_head(session).events
+            found, more = events_after(
+                session, self.project, self.terms, store.now_ms(session), after=seen, upto=head, most_bytes=PIECE_BYTES
+            )
+        shapes = shapes_of_events(found, {self.project: self.slug}, self.source_maps)
+        told = [(event.seq, event_message(event.seq, shape)) for event, shape in zip(found, shapes, strict=True)]
+        return News(told, found[-1].seq if more else max(seen, head), more)
+
+
+def newest(database: Database, sources: Iterable[Source]) -> dict[Source, int]:
+    """A number for each of these up to which there may be something: one question for all of a kind."""
+    heads: dict[Source, int] = {}
+    organizations = [source for source in sources if isinstance(source, OrganizationNews)]
+    if organizations:
+        with database.read(EVERY_ORGANIZATION) as session:
+            known = newest_numbers(session, {source.organization_id for source in organizations})
+        heads |= {source: known.get(source.organization_id, 0) for source in organizations}
+    projects = [source for source in sources if isinstance(source, ProjectEvents)]
+    if projects:
+        with database.telemetry.read(EVERY_ORGANIZATION) as session:
+            head = read_head(session).events
+        heads |= dict.fromkeys(projects, head)
+    return heads

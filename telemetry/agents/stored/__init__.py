@@ -1,0 +1,1 @@
+"""What is stored of agents' runs, in the store of telemetry."""

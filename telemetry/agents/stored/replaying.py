@@ -1,0 +1,85 @@
+"""Events of agents' runs read again: one run in its own order, or all of an organization as they were stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from store.statements import rows
+from telemetry.payloads import unpack
+
+_COLUMNS = (
+    "e.stream_seq, e.session, e.seq, e.type, e.timestamp, e.at_ms, e.received_ms, e.idempotency_key, e.step, e.payload"
+)
+
+
+class StoredEvent(msgspec.Struct):
+    """An event as it is stored. `session`: the number of its run."""
+
+    stream_seq: int
+    session: int
+    seq: int
+    type: str
+    timestamp: str
+    at_ms: int
+    received_ms: int
+    idempotency_key: str
+    step: int | None
+    payload: Any
+
+
+class ToldEvent(msgspec.Struct):
+    """One of a stream: with the id of its run and the number of the project that is of."""
+
+    event: StoredEvent
+    session_id: str
+    project: int | None
+
+
+def events_of_session(
+    session: Session, organization_id: str, number: int, *, after_seq: int = 0, limit: int | None = None
+) -> list[StoredEvent]:
+    """Of one run, by `seq`. `limit` None: all."""
+    query = (
+        f"SELECT {_COLUMNS} FROM agent_events e WHERE e.organization_id = ? AND e.session = ? AND e.seq > ? "  # noqa: S608 - our own columns
+        "ORDER BY e.seq LIMIT ?"
+    )
+    most = limit if limit is not None else 2**31 - 1
+    return [_event(row) for row in rows(session, query, organization_id, number, after_seq, most)]
+
+
+def events_after(
+    session: Session,
+    organization_id: str,
+    after: int,
+    *,
+    limit: int,
+    projects: Sequence[int] | None = None,
+    session_id: str | None = None,
+) -> list[ToldEvent]:
+    """Of all runs that may be seen, in the order in which they were stored."""
+    terms, values = ["e.organization_id = ?", "e.stream_seq > ?"], list[Any]([organization_id, after])
+    for term, value in (("s.project IN ?", projects and list(projects)), ("s.id = ?", session_id)):
+        if value is not None:
+            terms.append(term)
+            values.append(value)
+    query = (
+        f"SELECT s.id, s.project, {_COLUMNS} FROM agent_events e JOIN agent_sessions s "  # noqa: S608 - our own columns and terms
+        "ON s.organization_id = e.organization_id AND s.number = e.session "
+        f"WHERE {' AND '.join(terms)} ORDER BY e.stream_seq LIMIT ?"
+    )
+    return [ToldEvent(_event(row[2:]), row[0], row[1]) for row in rows(session, query, *values, limit)]
+
+
+def newest_stream_seq(session: Session, organization_id: str) -> int:
+    """The last that was given in an organization."""
+    found = rows(session, "SELECT stream_seq FROM agent_heads WHERE organization_id = ?", organization_id)
+    return int(found[0][0]) if found else 0
+
+
+def _event(row: Any) -> StoredEvent:
+    facts: list[Any] = [*row[:-1], unpack(row[-1])]
+    return StoredEvent(*facts)

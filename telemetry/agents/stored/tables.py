@@ -1,0 +1,63 @@
+"""The tables of agents' runs. Part of telemetry/stored/tables.py.
+
+Rows belong to organizations, which seed 002 calls workspaces. `stream_seq` is the order in which the events of one were
+stored: given under the lock of its row in `agent_heads`, which is held until the commit.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, String, Table, UniqueConstraint
+
+from telemetry.stored.metadata import METADATA, Number
+
+AGENT_HEADS = Table(
+    "agent_heads",
+    METADATA,
+    Column("organization_id", String(40), primary_key=True),
+    Column("stream_seq", Number, nullable=False),
+    Column("sessions", Number, nullable=False),
+)
+"""The last numbers given in an organization."""
+
+AGENT_SESSIONS = Table(
+    "agent_sessions",
+    METADATA,
+    Column("organization_id", String(40), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("number", Number, nullable=False),
+    Column("project", Integer),
+    Column("name", String(200), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("status", String(9), nullable=False),
+    Column("started_ms", Number, nullable=False),
+    Column("last_ms", Number, nullable=False),
+    Column("last_seq", Number, nullable=False),
+    Column("events", Number, nullable=False),
+    Column("metadata", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("organization_id", "number", name="uq_agent_sessions_number"),
+)
+"""`number`: in the order in which they began, within an organization. `last_ms`: when its last event was stored."""
+
+AGENT_EVENTS = Table(
+    "agent_events",
+    METADATA,
+    Column("organization_id", String(40), nullable=False),
+    Column("stream_seq", Number, nullable=False),
+    Column("session", Number, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("type", String(11), nullable=False),
+    Column("timestamp", String(40), nullable=False),
+    Column("at_ms", Number, nullable=False),
+    Column("received_ms", Number, nullable=False),
+    Column("idempotency_key", String(200), nullable=False),
+    Column("step", Integer),
+    Column("digest", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("organization_id", "stream_seq"),
+    UniqueConstraint("organization_id", "session", "seq", name="uq_agent_events_seq"),
+    UniqueConstraint("organization_id", "session", "idempotency_key", name="uq_agent_events_key"),
+)
+"""`session`: its number. `timestamp`: as it was sent. `digest`: of all that the event says."""
+
+Index("ix_agent_sessions_project", AGENT_SESSIONS.c.organization_id, AGENT_SESSIONS.c.project, AGENT_SESSIONS.c.number)
