@@ -66,7 +66,8 @@ _ALSO: dict[Scope, frozenset[Scope]] = {
 class Caller:
     """Who a request comes from, in one organization: a key, or a person who signed in (then `key_id` is None, and
     `role` says what they are there). `called` is how people know it. `session_id`: of the sign-in, if there was one.
-    `projects`: ids of those whose errors and traces it may see, None for all. `subject`: whose JSON Web Token it is."""
+    `projects`: ids of those whose errors and traces it may see, None for all. `subject`: whose JSON Web Token it is,
+    and `until_ms`: when that ends."""
 
     organization_id: str
     key_id: str | None
@@ -77,6 +78,7 @@ class Caller:
     session_id: str | None = None
     projects: frozenset[str] | None = None
     subject: str | None = None
+    until_ms: int | None = None
 
     @property
     def name(self) -> str:

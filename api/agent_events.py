@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.access import Scope
 from api.agent_access import Seen
+from api.agent_shapes import agent_event_shape
 from api.envelope import json_response
 from api.errors import Conflict, Invalid, Malformed
 from api.reporting import sdk_body
@@ -17,12 +18,11 @@ from api.routes import PathModel, Routes
 from api.schemas.agents import AgentEventsBody, EventsAccepted, Replay, ReplayQuery
 from api.schemas.bare import BareError
 from api.services import services
-from model.times import iso
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.agents.events import MOST_EVENTS, AgentEvent, RefusedError, read_agent_event
 from telemetry.agents.stored.appending import append_events
-from telemetry.agents.stored.replaying import StoredEvent, events_of_session
+from telemetry.agents.stored.replaying import events_of_session
 from telemetry.sdk_json import BadBodyError, decode
 
 routes = Routes("Agent events", "What happened in a run, in order.", BareError)
@@ -79,20 +79,7 @@ def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
         )
     shown = found[: query.limit]
     following = shown[-1].seq if len(found) > query.limit else None
-    return json_response({"events": [event_shape(event) for event in shown], "next_after_seq": following})
-
-
-def event_shape(event: StoredEvent) -> dict[str, Any]:
-    """An event as it is answered."""
-    return {
-        "seq": event.seq,
-        "type": event.type,
-        "timestamp": event.timestamp,
-        "received_at": iso(event.received_ms),
-        "idempotency_key": event.idempotency_key,
-        "step": event.step,
-        "payload": event.payload,
-    }
+    return json_response({"events": [agent_event_shape(event) for event in shown], "next_after_seq": following})
 
 
 def _items() -> tuple[list[tuple[Any, bytes]], bool]:

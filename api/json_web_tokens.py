@@ -47,7 +47,10 @@ def bearer_of(token: str) -> Caller:
         raise Forbidden("This token's workspace_id is none of the workspaces here")
     called = claims.get("email") or claims["sub"]
     scopes = whole(SCOPES_OF[Role.MEMBER]) | {Scope.INGEST}
-    return Caller(known.id, None, scopes, str(called)[:200], role=str(Role.MEMBER), subject=str(claims["sub"])[:200])
+    return Caller(
+        known.id, None, scopes, str(called)[:200], role=str(Role.MEMBER), subject=str(claims["sub"])[:200],
+        until_ms=int(claims["exp"]) * 1000,
+    )  # fmt: skip
 
 
 def _claims(token: str) -> dict[str, Any]:

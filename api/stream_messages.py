@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from api.agent_shapes import agent_event_shape
 from api.run_shape import run_summary
 from api.walk_shape import walk_news
 from store.news import Reading, Told
+from telemetry.agents.stored.replaying import ToldEvent
 
 HELLO = b": connected\n\n"
 COMMENT = b":\n\n"
@@ -43,6 +45,12 @@ def _message(told: Told) -> bytes:
 def event_message(seq: int, shape: Any) -> bytes:
     """One event of a project, as `GET /v1/query` shows it."""
     return _event(seq, b"event", shape)
+
+
+def agent_message(told: ToldEvent, project_id: str | None) -> bytes:
+    """What an agent did, as its run is replayed, and of which run it is."""
+    data = {"stream_seq": told.event.stream_seq, "session_id": told.session_id, "project_id": project_id}
+    return _event(told.event.stream_seq, b"event", {**data, **agent_event_shape(told.event)})
 
 
 def _gap(first: int, last: int) -> bytes:

@@ -6,6 +6,7 @@ Whether somebody may listen is decided here, like every other request; the loop 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated
 
@@ -69,7 +70,12 @@ def stream(query: StreamQuery) -> Response:
     and alerts are kept for 24 hours: who comes later is told of the `gap` by a message; events as long as their project
     keeps them. A comment comes at least every 10 s. One token may have 4 streams at a time.
     """
-    who, after, source = caller(), _last_event_id(), _source(query)
+    return open_stream(_source(query), last_event_id())
+
+
+def open_stream(source: Source, after: int | None) -> Response:
+    """Listen to a source from after the message of this number; None: to what is new. RateLimited."""
+    who = caller()
     if request.method == "HEAD":
         return _answer(after or 0)
     state, by_token = services(), bearer_token() is not None
@@ -105,6 +111,9 @@ def _answer(begins: int) -> Response:
 
 
 def _listener(who: Caller) -> Listener:
+    if who.subject is not None:
+        subject = hashlib.sha256(who.subject.encode()).hexdigest()[:32]
+        return Listener(f"jwt_{subject}", who.organization_id, who.until_ms)
     return Listener(who.session_id or who.key_id or "", who.organization_id)
 
 
@@ -112,7 +121,7 @@ def _holder(who: Caller) -> str:
     return f"person {who.person_id}" if who.person_id is not None else f"key {who.key_id}"
 
 
-def _last_event_id() -> int | None:
+def last_event_id() -> int | None:
     """The number that the client has seen last. Invalid when it is none of ours."""
     given = request.headers.get("Last-Event-ID", "").strip()
     if not given:

@@ -24,10 +24,12 @@ _TRIES = 20
 
 
 class Listener(NamedTuple):
-    """By what somebody listens: the id of an API key (`key_…`) or of a sign-in (`ses_…`), in an organization."""
+    """By what somebody listens: the id of an API key (`key_…`) or of a sign-in (`ses_…`), in an organization; or the
+    subject of a JSON Web Token, which ends by itself at `until_ms`."""
 
     id: str
     organization_id: str
+    until_ms: int | None = None
 
 
 def take_place(session: Session, organization_id: str, holder: str, most: int, now_ms: int) -> str | None:
@@ -93,4 +95,5 @@ def still_listening(session: Session, listeners: Collection[Listener], now_ms: i
         & (Membership.status == "active"),
     )
     found = {Listener(*row) for query in (keys, by_key, by_person) for row in session.execute(query)}
-    return found & set(listeners)
+    by_token = {listener for listener in listeners if listener.until_ms is not None and listener.until_ms > now_ms}
+    return (found & set(listeners)) | by_token

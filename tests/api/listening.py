@@ -20,14 +20,15 @@ class Listener:
     """One open stream. `status` is the answer's; anything but 200 is read whole into `refusal`."""
 
     def __init__(
-        self, server: Server | Place, key: str = "", after: int | None = None, cookie: str = "", query: str = ""
+        self, server: Server | Place, key: str = "", after: int | None = None, cookie: str = "", query: str = "",
+        path: str = "/v1/stream",
     ) -> None:  # fmt: skip
         """`query`: behind the path, such as `?project=shop`."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         headers |= {"Last-Event-ID": str(after)} if after is not None else {}
         headers |= {"Cookie": cookie} if cookie else {}
         self._connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
-        self._connection.request("GET", f"/v1/stream{query}", headers=headers)
+        self._connection.request("GET", f"{path}{query}", headers=headers)
         self.answer = self._connection.getresponse()
         self.status = self.answer.status
         self.refusal = b"" if self.status == 200 else self.answer.read()

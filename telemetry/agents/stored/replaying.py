@@ -56,13 +56,15 @@ def events_after(
     organization_id: str,
     after: int,
     *,
+    upto: int,
     limit: int,
     projects: Sequence[int] | None = None,
     session_id: str | None = None,
 ) -> list[ToldEvent]:
-    """Of all runs that may be seen, in the order in which they were stored."""
-    terms, values = ["e.organization_id = ?", "e.stream_seq > ?"], list[Any]([organization_id, after])
-    for term, value in (("s.project IN ?", projects and list(projects)), ("s.id = ?", session_id)):
+    """Of all runs that may be seen, in the order in which they were stored, up to a number."""
+    terms, values = ["e.organization_id = ?", "e.stream_seq > ?", "e.stream_seq <= ?"], list[Any]()
+    values += [organization_id, after, upto]
+    for term, value in (("s.project IN ?", None if projects is None else list(projects)), ("s.id = ?", session_id)):
         if value is not None:
             terms.append(term)
             values.append(value)
@@ -74,10 +76,10 @@ def events_after(
     return [ToldEvent(_event(row[2:]), row[0], row[1]) for row in rows(session, query, *values, limit)]
 
 
-def newest_stream_seq(session: Session, organization_id: str) -> int:
-    """The last that was given in an organization."""
-    found = rows(session, "SELECT stream_seq FROM agent_heads WHERE organization_id = ?", organization_id)
-    return int(found[0][0]) if found else 0
+def newest_stream_seqs(session: Session, organization_ids: Sequence[str]) -> dict[str, int]:
+    """The last that was given in each of these organizations; none where nothing was."""
+    query = "SELECT organization_id, stream_seq FROM agent_heads WHERE organization_id IN ?"
+    return {each: int(last) for each, last in rows(session, query, list(organization_ids))}
 
 
 def _event(row: Any) -> StoredEvent:
