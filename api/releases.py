@@ -13,8 +13,8 @@ from api.errors import no_such
 from api.project_access import Visible, visible
 from api.routes import Routes
 from api.schemas.bare import BareError
-from api.schemas.telemetry import ImpactQuery, ReleaseImpact, ReleaseList, ReleaseQuery, ReleaseRequest
-from api.schemas.telemetry import Release as ReleaseAnswer
+from api.schemas.releases import ImpactQuery, ReleaseImpact, ReleaseList, ReleaseQuery, ReleaseRequest
+from api.schemas.releases import Release as ReleaseAnswer
 from api.services import services
 from api.telemetry_shapes import issue_shape
 from model.times import iso, parse_iso

@@ -10,7 +10,7 @@ from api.errors import Invalid, Malformed, too_large
 from api.project_access import visible
 from api.routes import Routes
 from api.schemas.bare import BareError
-from api.schemas.telemetry import SourceMap, SourceMapForm
+from api.schemas.releases import SourceMap, SourceMapForm
 from api.services import services
 from model.times import iso
 from store.sessions import EVERY_ORGANIZATION

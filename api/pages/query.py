@@ -9,7 +9,7 @@ from api.errors import Malformed
 from api.events_query import number_of, terms_of
 from api.pages.gate import page
 from api.pages.rendering import render
-from api.pages.reported import LEVELS_CSS, address, chosen_project, pointing
+from api.pages.reported import LEVELS_CSS, Chosen, address, chosen_project, pointing
 from api.pages.traces import ShownEvent, shown_events
 from api.services import services
 from store.sessions import EVERY_ORGANIZATION
@@ -57,6 +57,7 @@ def query() -> Response:
         events=found,
         following=following,
         live=cursor is None and not wrong,
+        stream=_stream(chosen, q),
         terms=TERMS,
         levels=LEVELS_CSS,
         address=lambda **changed: address("/query", {"project": chosen.slug, "q": q}, changed),
@@ -64,3 +65,11 @@ def query() -> Response:
         quiet=quiet,
         now_ms=now_ms,
     )
+
+
+def _stream(chosen: Chosen, q: str) -> str | None:
+    """What says that there is something new: a stream is of one project. None: of several, the page asks."""
+    if len(chosen.shown.projects) != 1:
+        return None
+    [project] = chosen.shown.projects.values()
+    return address("/v1/stream", {"project": project.slug, "q": q}, {})

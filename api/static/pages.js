@@ -7,6 +7,7 @@
   const LATER_MS = 10000; // what happens elsewhere, and what time alone changes
   const EVERY_MS = 3000; // without the stream
   const everyMs = () => Number(document.querySelector("[data-live-every]")?.dataset.liveEvery) || null; // of a page in a hurry
+  const source = document.querySelector("[data-stream]")?.dataset.stream ?? "/v1/stream"; // what says that it has changed
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const drawn = new Map(parts().map((part) => [part.id, part.outerHTML]));
   const status = document.querySelector("[data-live-state]");
@@ -125,7 +126,7 @@
   }
 
   function listen() {
-    stream = new EventSource("/v1/stream");
+    stream = new EventSource(source);
     stream.onopen = () => {
       streaming = true;
       within(SOON_MS); // what happened before it was open
@@ -134,7 +135,7 @@
       streaming = false; // the browser tries again by itself, unless it was refused
       within(EVERY_MS);
     };
-    for (const kind of ["run", "alert", "gap", "progress"]) stream.addEventListener(kind, heard);
+    for (const kind of ["run", "alert", "gap", "progress", "event"]) stream.addEventListener(kind, heard);
   }
 
   function follow() {

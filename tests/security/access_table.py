@@ -178,6 +178,7 @@ POST    /v1/journeys/run-tag/<path:tag>                 run
 GET     /v1/batches/<batch_id>                          read
 GET     /v1/runs/<run_id>                               read
 GET     /v1/stream                                      read
+GET     /api/stream                                     read
 GET     /v1/runs/<run_id>/artifacts                     read
 GET     /v1/runs/<run_id>/decisions                     read
 GET     /v1/runs/<run_id>/steps                         read

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from api.schemas.releases import ReleaseImpact
 from api.schemas.runs import RunAnswer
-from api.schemas.telemetry import IssueDetail, ReleaseImpact
+from api.schemas.telemetry import IssueDetail
 from model.ids import new_id
 from model.outcome import RunError, RunStatus, Trigger
 from model.times import HOUR_MS, iso
@@ -184,9 +185,11 @@ def test_a_release_names_the_issues_that_it_brought(reports: Reports, clock: Clo
 
 
 def test_the_error_behind_an_alert_is_the_most_frequent_of_its_runs(
-    reports: Reports, database: Database, organization: str, other_organization: str, check_id: str, clock: Clock
-) -> None:
+    reports: Reports, database: Database, organization: str, other_organization: str, check_id: str, clock: Clock,
+    make_key: MakeKey,
+) -> None:  # fmt: skip
     behind = ErrorsBehind(database)
+    make_project(Client(reports.client, make_key(organization_id=other_organization)), "foreign")
     runs = [finish(database, organization, check_id, clock.now_ms + at, **FAILED).run_id for at in (0, 60_000)]
     assert behind(organization, runs) is None
     reports.events(event("first", release="shop@1"))

@@ -237,8 +237,8 @@ def test_events_are_found_and_paged(signed_in: Browser, reports: Reports, monkey
     second = signed_in.get(older)
     assert "number0 came" in second.text
     assert "number4 came" not in second.text
-    live = [part for part in first.all("section") if part.get("data-live-every")]
-    assert live
+    [live] = [part for part in first.all("section") if "data-live" in part]
+    assert live["data-stream"] == "/v1/stream?project=truecom"
     assert not [part for part in second.all("section") if "data-live" in part], "an older page stays what it is"
     assert signed_in.get("/query?cursor=x", status=400)
 

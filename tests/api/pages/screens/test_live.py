@@ -5,11 +5,12 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from store.sessions import Database
+from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage, Reported
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.world import succeed
 from tests.conftest import Clock
-from tests.telemetry.reporting import message
+from tests.telemetry.reporting import make_project, message
 
 NEVER = "() => { const set = setTimeout; window.setTimeout = (f, ms) => ms < 2500 ? set(f, ms) : 0; }"
 """Before the page's script: what it would do by the clock alone never happens."""
@@ -33,8 +34,12 @@ def test_a_change_shows_on_an_open_overview_by_the_stream(
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
 
 
-def test_events_show_on_an_open_query_as_they_come_in(visit: Visit, reported: Reported, clock: Clock) -> None:
-    page = visit("/query?q=declined")
+def test_events_show_on_an_open_query_by_the_stream_of_their_project(
+    visit: Visit, reported: Reported, clock: Clock
+) -> None:
+    page = visit("/issues")
+    page.add_init_script(f"({NEVER})()")
+    page.goto("/query?q=declined")
     wait_for_the_stream(page)
     expect(page.locator("#events tbody tr")).to_have_count(1)
     clock.advance(1_000)
@@ -42,6 +47,17 @@ def test_events_show_on_an_open_query_as_they_come_in(visit: Visit, reported: Re
     expect(page.locator("#events")).to_contain_text("Payment declined again")
     expect(page.locator("#events tbody tr")).to_have_count(2)
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
+
+
+def test_a_query_over_several_projects_asks_by_itself(
+    visit: Visit, reported: Reported, owner: Client, clock: Clock
+) -> None:
+    other = make_project(owner, "other")
+    page = visit("/query?q=declined")
+    expect(page.locator("#events tbody tr")).to_have_count(1)
+    clock.advance(1_000)
+    other.events(message("m2", "Payment declined elsewhere"))
+    expect(page.locator("#events")).to_contain_text("Payment declined elsewhere")
 
 
 def test_a_hidden_page_holds_no_stream(visit: Visit, outage: Outage, database: Database) -> None:
