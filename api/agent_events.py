@@ -34,7 +34,7 @@ class SessionPath(PathModel):
 
 @routes.post(
     "/api/traces/<agent_session_id>/events", needs=Scope.INGEST, answers=EventsAccepted, accepts=AgentEventsBody,
-    also={201: EventsAccepted}, errors=(403, 404, 409, 413, 422), tokens=True,
+    also={201: EventsAccepted}, errors=(400, 403, 404, 409, 413, 422), tokens=True,
 )  # fmt: skip
 def append_agent_events(path: SessionPath) -> Response:
     """Append one event, or a batch: those that fit are stored, the others named.

@@ -24,6 +24,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from api.access import SERVER, Needs, Scope, for_pages_too, for_tokens_too
 from api.access import needs as declare_needs
+from api.dialects import AGENTS
 from api.envelope import JSON
 from api.errors import CODES, Invalid, no_such
 from api.json_body import read_json
@@ -148,6 +149,7 @@ class Routes:
             if tokens:
                 for_tokens_too(reading)
             given = {status: answers, **(also or {})}
+            one_word = self.refuses is not ErrorAnswer and not rule.startswith(AGENTS)
             self.models |= {(model, "serialization") for model in given.values()}
             self.models |= {(shown[sent], "validation") for sent in ("body", "form") if sent in shown}
             summary, _, description = (inspect.getdoc(view) or "").partition("\n")
@@ -157,7 +159,9 @@ class Routes:
                 summary=summary.rstrip("."),
                 description=description.strip() or None,
                 responses={
-                    **_refusals(method, needs, takes, errors, fleeting=media != JSON, said=self.refuses),
+                    **_refusals(
+                        method, needs, takes, errors, fleeting=media != JSON, said=self.refuses, one_word=one_word
+                    ),
                     **{answered: _described(model, media) for answered, model in given.items()},
                 },
                 security=_security(needs),
@@ -249,13 +253,14 @@ def _refusals(
     *,
     fleeting: bool = False,
     said: type[BaseModel] = ErrorAnswer,
+    one_word: bool = False,
 ) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
     statuses |= {401, 403, 429} if isinstance(needs, Scope) else {401, 403} if needs is SERVER else set()
     statuses |= {404} if "path" in takes else set()
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()
-    if said is not ErrorAnswer and 422 in statuses:
+    if one_word and 422 in statuses:
         statuses = statuses - {422} | {400}  # seed 000 has one word for both
     described = {status: refusal(status, said) for status in sorted(statuses)}
     if method == "GET" and not fleeting:
