@@ -21,6 +21,11 @@ def new_id(prefix: str, now_ms: int) -> str:
     return f"{prefix}_{stamp}" + "".join(CROCKFORD[(noise >> shift) & 31] for shift in range(55, -1, -5))
 
 
+def run_id_by_hand() -> str:
+    """Of a run that is stored nowhere: what HTTP targets read of it in X-Tracer-Run."""
+    return f"run_byhand{os.urandom(8).hex()}"
+
+
 def slot_run_id(check_id: str, location: str, due_ms: int) -> str:
     """The id of the run of one slot: a pure function, so that every process and every retry names it alike (R5)."""
     digest = hashlib.sha1(_RUN_NAMESPACE.bytes + f"{check_id}/{location}/{due_ms}".encode(), usedforsecurity=False)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
 
 from egress.door import Egress
 from model.addresses import AddressPolicy, networks_of
 from model.definition import CheckDefinition
+from model.ids import run_id_by_hand
 from model.outcome import Outcome
 from probes.context import RunContext
 from probes.http.engine import HttpEngine
 from probes.registry import run
-
-
-def run_id_by_hand() -> str:
-    """What HTTP targets read in X-Tracer-Run: such a run is stored nowhere."""
-    return f"run_byhand{os.urandom(8).hex()}"
 
 
 async def run_once(

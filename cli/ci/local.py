@@ -29,11 +29,11 @@ from journeys.errors import BrowserMissingError
 from journeys.pool import BrowserPool
 from journeys.variables import undefined
 from model.evidence import StepResult
+from model.ids import run_id_by_hand
 from model.protocol import RunOverrides
 from model.secrets import MASK, split
 from model.times import iso
 from model.validation import field_errors
-from probes.once import run_id_by_hand
 
 HERE = "this machine"
 _ELSEWHERE = ("depends_on", "locations")

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from api.access import OPEN, OWN, Scope, rule_of
+from api.access import OPEN, OWN, SERVER, Scope, rule_of
 from api.dialects import FROM_BROWSERS, FROM_SDKS
 from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -27,7 +27,7 @@ FREE = {
 OWN_WAY = {"/metrics", *FROM_SDKS}
 PAGES = (
     "/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/", "/monitors",
-    "/journeys", "/probes", "/status/",
+    "/journeys", "/probes", "/status/", "/issues", "/traces/", "/query", "/releases", "/generations", "/projects",
 )  # fmt: skip
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -46,6 +46,8 @@ def test_every_route_says_what_it_needs(app: Flask) -> None:
             assert pages or rule.rule in OWN_WAY or rule.rule.startswith(("/ping/", "/v1/probe/", "/artifacts/")), (
                 f"{rule.rule} is on its own"
             )
+        elif need is SERVER:
+            assert (rule.rule, rule.methods) == ("/api/traces/<agent_session_id>/analysis", {"PUT"})
         else:
             assert isinstance(need, Scope)
 
