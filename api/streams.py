@@ -48,7 +48,7 @@ class StreamHeaders(BaseModel):
 
     last_event_id: Annotated[
         str | None,
-        Field(alias="Last-Event-ID", pattern=f"^{_ID}$", description="The id of the last message you have"),
+        Field(alias="Last-Event-ID", pattern=f"^({_ID})?$", description="The id of the last message you have"),
     ] = None
 
 
