@@ -16,6 +16,7 @@ from model.ids import new_id
 from model.times import iso
 from store.alert_tables import Alert
 from store.alerts import add_decision, add_event
+from store.incident_failures import ALERT, tell_failures
 from store.tables import Check
 
 LONGEST_CAUSE = 1_000
@@ -62,6 +63,7 @@ def begin(session: Session, alert: Alert, held: Held | None, now_ms: int) -> Non
     add_event(session, alert, "triggered", alert.triggered_ms, alert.cause, run_id=_last(alert))
     if alert.resolved_ms is None:
         tell_or_hold(session, alert, held, now_ms)
+    _tell_incidents(session, alert)
     stream_alert(session, alert, "triggered")
 
 
@@ -111,6 +113,7 @@ def reopen(session: Session, alert: Alert, now_ms: int) -> None:
     alert.resolved_ms = alert.recovered_ms = alert.resolved_by = alert.resolution = None
     alert.retracted = False
     add_event(session, alert, "reopened", now_ms, "a result that came late shows that it goes on")
+    _tell_incidents(session, alert)
     stream_alert(session, alert, "reopened")
     if alert.told_ms is not None:
         tell(session, alert, "triggered", now_ms)
@@ -121,6 +124,7 @@ def retract(session: Session, alert: Alert, now_ms: int) -> None:
     was_open = alert.resolved_ms is None
     alert.retracted = True
     add_event(session, alert, "retracted", now_ms, NOT_SO)
+    _tell_incidents(session, alert)
     stream_alert(session, alert, "retracted")
     if was_open:
         _resolve(session, alert, now_ms, now_ms, NOT_SO)
@@ -159,10 +163,17 @@ def _resolve(
 ) -> None:
     alert.status, alert.resolved_ms, alert.resolved_by, alert.resolution = "resolved", at_ms, by, why
     add_event(session, alert, "resolved", at_ms, why, by=by, run_id=run)
+    _tell_incidents(session, alert)
     stream_alert(session, alert, "resolved")
     if alert.told_ms is None and alert.held is not None:
         return  # nobody was told that it began
     tell(session, alert, "resolved", now_ms)
+
+
+def _tell_incidents(session: Session, alert: Alert) -> None:
+    """Of a check's alert: what raised it is looked for once this is committed (telemetry/agents/told.py)."""
+    if not alert.group_key:
+        tell_failures(session, ALERT, [(alert.organization_id, alert.id, alert.id)])
 
 
 def _note(alert: Alert, by: str, note: str | None, now_ms: int) -> None:

@@ -18,6 +18,7 @@ from store.alert_tables import MaintenanceWindow
 from store.alerts import alerts_touching
 from store.announcements import stream_topic
 from store.checks import lock_checks
+from store.incident_failures import look_again
 from store.location_states import lock_states
 from store.maintenance_windows import checks_after, mark_runs, runs_to_mark, windows_to_mark
 from store.rollups import Deltas, add_to_rollups
@@ -90,6 +91,7 @@ def _set_apart(session: Session, check: Check, window: MaintenanceWindow) -> int
         )  # fmt: skip
         set_apart(hours, days, stored)
     mark_runs(session, [row[0] for row in found])
+    look_again(session, check.organization_id, [row[0] for row in found])
     add_to_rollups(session, "rollups_hour", hours)
     add_to_rollups(session, "rollups_day", days)
     return len(found)

@@ -2,8 +2,9 @@
 
 One call is part of one write transaction of EVERY_ORGANIZATION, the caller's. It writes the runs, what shows how they
 went, their counts by hour and day, the verdicts of their locations, gaps, closes dispatches, opens and resolves alerts
-with the notices of them, and counts what was used: all of it or nothing. Results may come late, twice and in any order:
-what is stored in the end is the same. The number of statements does not grow with the batch.
+with the notices of them, tells incidents what failed, and counts what was used: all of it or nothing. Results may come
+late, twice and in any order: what is stored in the end is the same. The number of statements does not grow with the
+batch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from store.dispatch_ends import close_if_all_ended, count_ended_runs, lock_dispa
 from store.draft_tables import is_draft
 from store.drafts import end_drafts
 from store.gaps import OpenGap, gaps_by_id, gaps_since, write_gaps
+from store.incident_failures import RUN, tell_failures
 from store.location_states import Stream, StreamState, lock_states, write_stretches, write_verdicts
 from store.rollups import add_to_rollups
 from store.run_rows import insert_runs, overwrite_runs, remove_runs, stored_runs, unrun_after, verdict_since
@@ -88,9 +90,20 @@ def _record(
     if ledger.repeated:
         close_if_all_ended(session, ledger.repeated, now_ms)
     judge(session, book, ledger.entered, verdicts_before, known.states, now_ms)
+    tell_failures(session, RUN, [_failure(done) for done in ledger.entered if _is_failed_journey(done)])
     add_usage(session, [*ledger.entered, *used_beside])
     _announce(session, ledger, known.states, verdicts_before)
     return ledger.refused
+
+
+def _is_failed_journey(done: Finished) -> bool:
+    """Whether it is for incidents to know of (telemetry/agents/told.py), as far as that can be said now."""
+    judged = done.trigger is Trigger.SCHEDULE and not done.maintenance
+    return done.status is RunStatus.FAILED and judged and done.check_id.startswith("jny_")
+
+
+def _failure(done: Finished) -> tuple[str, str, str]:
+    return done.organization_id, done.run_id, done.check_id
 
 
 def _known(session: Session, ordered: Sequence[Finished]) -> Known:

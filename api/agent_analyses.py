@@ -59,16 +59,14 @@ def analyze_agent_session(path: SessionPath) -> Response:
     They are functions of these events in the order of their `seq`: the same events make the same labels, confidences
     and critical step. An analysis that knows more of the run is not replaced.
     """
-    seen, store = Seen(), services().database.telemetry
-    with store.read(EVERY_ORGANIZATION) as session:
+    seen = Seen()
+    with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         found = seen.session(session, path.agent_session_id)
         read = facts_of_session(session, seen.organization_id, found.number)
     analysis = analyze(read.facts, whole=read.whole)
-    with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        upto_seq = read.facts[-1].seq if read.facts else 0
-        stored = store_analysis(
-            session, seen.organization_id, found.number, analysis, upto_seq=upto_seq, now_ms=store.now_ms(session)
-        )
+    upto_seq = read.facts[-1].seq if read.facts else 0
+    incident_id = join_incident(found, seen.organization_id, analysis, read.facts, upto_seq)
+    stored = _stored(seen.organization_id, found, analysis, upto_seq, incident_id)
     _note(seen.organization_id, "agent_session.analyzed", found, stored)
     return json_response(analysis_shape(found.id, stored))
 

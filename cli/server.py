@@ -31,10 +31,12 @@ from scheduler.housekeeping import RetentionTurn
 from scheduler.jobs import Job
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
+from store.incident_failures import TOPIC as FAILURES
 from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.agents.told import Uniting
 from telemetry.behind import ErrorsBehind
 from telemetry.judging import EventJudge
 from telemetry.stored.retention import TelemetryRetention
@@ -99,7 +101,9 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
     judge = EventJudge(database)
     woken = partial(database.telemetry.wakeups.subscribe, TOPIC)
     judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
-    jobs = [kept, judged]
+    uniting = Uniting(database)
+    united = Job("incidents", 1, lambda _database: uniting.work(), partial(database.wakeups.subscribe, FAILURES))
+    jobs = [kept, judged, united]
     scheduler = Scheduler(
         database, settings, _identity(), keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database)
     )

@@ -14,6 +14,7 @@ from typing import Any
 from model.secrets import MASK
 from model.times import iso
 from store.alert_tables import Alert, AlertChannel, AlertRule, MaintenanceWindow, Silence
+from store.incident_tables import Incident
 from store.journey_tables import Batch, OrganizationVariable
 from store.people_tables import Membership
 from store.project_tables import Project, ProjectKey
@@ -105,6 +106,10 @@ def _alert(row: Any) -> Shape:
     return {"acknowledged_by": row.acknowledged_by, "resolved_by": row.resolved_by, "notes": row.notes}
 
 
+def _incident(row: Any) -> Shape:
+    return {"status": row.status, "owner_id": row.owner_id}
+
+
 def _status_page(row: Any) -> Shape:
     return {
         "slug": row.slug, "title": row.title, "public": row.public, "groups": row.groups, "colours": row.colours,
@@ -169,6 +174,7 @@ AUDITED: Mapping[type[Any], Audited] = {
     Project: Audited(_called("project"), _project, ends="deleted_ms"),
     ProjectKey: Audited(_called("project_key"), _project_key, ends="revoked_ms"),
     Probe: Audited(_called("probe"), _probe, ends="deleted_ms", secret=("key_hash", "key")),
+    Incident: Audited(_called("incident"), _incident, only=("status", "owner_id")),
     StatusPage: Audited(_called("status_page"), _status_page),
     StatusUpdate: Audited(_called("status_update"), _status_update),
 }

@@ -36,7 +36,7 @@ _WITHIN = Names(
 """Objects of a payload that hold some of its facts one layer deeper."""
 _TOOL = Names("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.tool.name")
 _CALL_ID = Names("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
-_ARGUMENTS = Names(
+ARGUMENTS = Names(
     "arguments", "args", "input", "tool_input", "toolInput", "parameters", "params", "kwargs",
     "gen_ai.tool.call.arguments",
 )  # fmt: skip
@@ -145,7 +145,7 @@ def call_id_of(layers: Layers) -> str:
 
 
 def arguments_of(layers: Layers) -> bytes:
-    return key_of(_decoded(first(layers, _ARGUMENTS)))
+    return key_of(decoded(first(layers, ARGUMENTS)))
 
 
 def result_of(layers: Layers) -> Any:
@@ -169,10 +169,10 @@ def _plain(value: Any) -> Any:
     """MCP's and Anthropic's lists of parts as their text; JSON in a text, read."""
     if isinstance(value, list) and value and all(isinstance(part, dict) and "text" in part for part in value):
         value = _text(value)
-    return _decoded(value)
+    return decoded(value)
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """OpenAI's arguments are JSON in a text: read, so that its spaces count for nothing."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:

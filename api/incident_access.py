@@ -1,0 +1,96 @@
+"""Which incidents a caller may see and change, and how one is answered.
+
+A key that is for some projects sees an incident that something of these projects is part of, with their sessions alone;
+it changes one only if no session of another project, or of none, is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from api.agent_access import Seen
+from api.errors import Forbidden, no_such
+from api.schemas.incidents import MOST_MEMBERS
+from model.times import iso
+from store.incident_failures import ALERT, CHECK, SESSION
+from store.incident_tables import Incident, IncidentChange
+from store.incidents import get_incident, newest_members, sessions_within
+from store.people_tables import Membership, Person
+
+
+def seen_incident(session: Session, seen: Seen, incident_id: str, *, to_change: bool = False) -> Incident:
+    """NotFound; Forbidden where it is of projects that the key is not for."""
+    found = get_incident(session, incident_id, lock=to_change)
+    if found is None:
+        raise no_such("incident", incident_id)
+    if seen.open is not None:
+        inside, outside = sessions_within(session, found.id, seen.open)
+        if not inside:
+            raise Forbidden("This key is not for a project of this incident")
+        if outside and to_change:
+            raise Forbidden("This key is not for all projects of this incident")
+    return found
+
+
+def member_known_as(session: Session, named: str) -> tuple[str, str] | None:
+    """(id, how people know it) of a member of this organization, by id or email; None: no such member."""
+    email = func.lower(func.coalesce(Person.email, Membership.email))
+    wanted = (
+        select(Membership.id, func.coalesce(Person.email, Membership.email))
+        .outerjoin(Person, Person.id == Membership.person_id)
+        .where(or_(Membership.id == named, email == named.strip().lower()))
+    )
+    found = session.execute(wanted.order_by(Membership.id)).first()
+    return None if found is None else (found[0], found[1] or found[0])
+
+
+def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:
+    """An incident as it is answered."""
+    owner = None if found.owner_id is None else member_known_as(session, found.owner_id)
+    sessions = newest_members(session, found.id, SESSION, MOST_MEMBERS, seen.open)
+    return {
+        "id": found.id,
+        "title": found.title,
+        "label": found.label,
+        "status": found.status,
+        "owner": None if owner is None else owner[1],
+        "session_ids": [each.member for each in sessions],
+        "checks": [
+            {
+                "id": each.member,
+                "count": each.count,
+                "first_seen": iso(each.first_ms),
+                "last_seen": iso(each.last_ms),
+                "newest_run_id": each.newest,
+            }
+            for each in newest_members(session, found.id, CHECK, MOST_MEMBERS)
+        ],
+        "alerts": [
+            {"id": each.member, "first_seen": iso(each.first_ms), "resolved_at": iso(each.resolved_ms)}
+            for each in newest_members(session, found.id, ALERT, MOST_MEMBERS)
+        ],
+        "count": found.count,
+        "first_seen": iso(found.first_ms),
+        "last_seen": iso(found.last_ms),
+        "fix": None,
+        "regression": None,
+    }
+
+
+def history_shape(changes: Sequence[IncidentChange]) -> list[dict[str, Any]]:
+    """Its history, oldest first."""
+    return [
+        {
+            "at": iso(each.at_ms),
+            "kind": each.kind,
+            "by": each.by,
+            "from": each.was,
+            "to": each.became,
+            "note": each.note,
+        }
+        for each in changes
+    ]
