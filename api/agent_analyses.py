@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 from flask import Response
+from msgspec import UNSET, UnsetType
 
 from api.access import SERVER, Scope
 from api.agent_access import Seen
 from api.agent_events import SessionPath
+from api.agent_incidents import join_incident, put_into_incident
 from api.envelope import json_response
 from api.errors import Conflict, Invalid, no_such
 from api.routes import Routes
@@ -57,7 +59,8 @@ def analyze_agent_session(path: SessionPath) -> Response:
     """Run the detectors over the events of a run, store what they find, and answer it.
 
     They are functions of these events in the order of their `seq`: the same events make the same labels, confidences
-    and critical step. An analysis that knows more of the run is not replaced.
+    and critical step. An analysis that knows more of the run is not replaced. Where anything is found, the run opens
+    or joins an incident, or moves to another; where nothing is, it leaves the one that it was part of.
     """
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
@@ -75,24 +78,26 @@ def analyze_agent_session(path: SessionPath) -> Response:
 def put_agent_analysis(path: SessionPath, query: WorkspaceQuery, body: AnalysisToStore) -> Response:
     """Store an analysis, or the incident that it belongs to: for your own servers, with `TRACER_INTERNAL_TOKEN`.
 
+    With an `incident_id` the run is part of that incident until you say otherwise; with null it is part of none;
+    without one, new `detectors` open or join an incident as an analysis of Tracer's own does.
     No API key, no sign-in and no token of the console opens it.
     """
     if body.session_id not in (None, path.agent_session_id):
         raise Invalid({"session_id": ["must be the session of the path"]})
-    store = services().database.telemetry
     organization_id = query.workspace_id or _only_workspace(path.agent_session_id)
-    with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+    with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         found = get_session(session, organization_id, path.agent_session_id)
         if found is None:
             raise no_such("session", path.agent_session_id)
         before = get_analysis(session, organization_id, found.number)
-        stored = store_analysis(
-            session, organization_id, found.number, _merged(before, body),
-            upto_seq=max(found.last_seq, before.upto_seq if before else 0), now_ms=store.now_ms(session),
-        )  # fmt: skip
-        if "incident_id" in body.model_fields_set:
-            link_incident(session, organization_id, found.number, body.incident_id)
-            stored.incident_id = body.incident_id
+        read = facts_of_session(session, organization_id, found.number) if body.detectors is not None else None
+    merged, upto_seq = _merged(before, body), max(found.last_seq, before.upto_seq if before else 0)
+    incident_id: str | UnsetType | None = UNSET
+    if "incident_id" in body.model_fields_set:
+        incident_id = put_into_incident(found, organization_id, merged, body.incident_id, upto_seq)
+    elif read is not None:
+        incident_id = join_incident(found, organization_id, merged, read.facts, upto_seq)
+    stored = _stored(organization_id, found, merged, upto_seq, incident_id)
     _note(organization_id, "agent_session.analysis_put", found, stored)
     return json_response(analysis_shape(found.id, stored))
 
@@ -108,6 +113,21 @@ def analysis_shape(session_id: str, stored: StoredAnalysis) -> dict[str, Any]:
         "incident_id": stored.incident_id,
         "version": found.version,
     }
+
+
+def _stored(
+    organization_id: str, run: AgentSession, found: Analysis, upto_seq: int, incident_id: str | UnsetType | None
+) -> StoredAnalysis:
+    """What is stored then: this analysis with this incident, unless another that knows more has come meanwhile."""
+    store = services().database.telemetry
+    with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        stored = store_analysis(
+            session, organization_id, run.number, found, upto_seq=upto_seq, now_ms=store.now_ms(session)
+        )
+        if stored.upto_seq == upto_seq and incident_id is not UNSET:
+            link_incident(session, organization_id, run.number, incident_id)
+            stored.incident_id = incident_id
+    return stored
 
 
 def _only_workspace(session_id: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from api.agent_access import Seen
@@ -19,7 +18,7 @@ from model.times import iso
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import Incident, IncidentChange
 from store.incidents import get_incident, newest_members, sessions_within
-from store.people_tables import Membership, Person
+from store.members import member_known_as
 
 
 def seen_incident(session: Session, seen: Seen, incident_id: str, *, to_change: bool = False) -> Incident:
@@ -34,18 +33,6 @@ def seen_incident(session: Session, seen: Seen, incident_id: str, *, to_change: 
         if outside and to_change:
             raise Forbidden("This key is not for all projects of this incident")
     return found
-
-
-def member_known_as(session: Session, named: str) -> tuple[str, str] | None:
-    """(id, how people know it) of a member of this organization, by id or email; None: no such member."""
-    email = func.lower(func.coalesce(Person.email, Membership.email))
-    wanted = (
-        select(Membership.id, func.coalesce(Person.email, Membership.email))
-        .outerjoin(Person, Person.id == Membership.person_id)
-        .where(or_(Membership.id == named, email == named.strip().lower()))
-    )
-    found = session.execute(wanted.order_by(Membership.id)).first()
-    return None if found is None else (found[0], found[1] or found[0])
 
 
 def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:

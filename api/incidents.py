@@ -13,13 +13,14 @@ from api.access import Scope, caller
 from api.agent_access import Seen
 from api.envelope import json_response
 from api.errors import Invalid
-from api.incident_access import history_shape, incident_shape, member_known_as, seen_incident
+from api.incident_access import history_shape, incident_shape, seen_incident
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareError
 from api.schemas.incidents import IncidentPage, IncidentQuery, IncidentUpdate, OneIncident
 from api.services import services
 from store.incident_tables import Incident
 from store.incidents import IncidentFilter, changes_of, list_incidents
+from store.members import member_known_as
 from store.write_lock import Urgency
 from telemetry.agents.handling import Handled, handle_incident
 

@@ -37,7 +37,9 @@ _WAITING = (
     "SELECT kind, id, member, waiting FROM incident_failures INDEXED BY ix_incident_failures_waiting "
     "WHERE waiting > 0 AND organization_id = ? ORDER BY kind, id LIMIT ?"
 )
-_AGAIN = "UPDATE incident_failures SET waiting = abs(waiting) + 1 WHERE organization_id = ? AND kind = 'run' AND id IN ?"
+_AGAIN = (
+    "UPDATE incident_failures SET waiting = abs(waiting) + 1 WHERE organization_id = ? AND kind = 'run' AND id IN ?"
+)
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
@@ -33,6 +33,18 @@ def get_member(session: Session, member_id: str, *, lock: bool = False) -> Membe
         statement = statement.with_for_update(of=Membership)
     found = session.execute(statement).one_or_none()
     return None if found is None else (found[0], found[1])
+
+
+def member_known_as(session: Session, named: str) -> tuple[str, str] | None:
+    """(id, how people know it) of a member of this organization, by id or email; None: no such member."""
+    email = func.lower(func.coalesce(Person.email, Membership.email))
+    wanted = (
+        select(Membership.id, func.coalesce(Person.email, Membership.email))
+        .outerjoin(Person, Person.id == Membership.person_id)
+        .where(or_(Membership.id == named, email == named.strip().lower()))
+    )
+    found = session.execute(wanted.order_by(Membership.id)).first()
+    return None if found is None else (found[0], found[1] or found[0])
 
 
 def is_owner(session: Session, *, person_id: str | None, key_id: str | None) -> bool:

@@ -17,6 +17,7 @@ from store.news import KEPT_MS as NEWS_KEPT_MS
 from store.news import news_steps
 from store.retention_alerting import TOLD_KEPT_MS, AlertingHorizons, alerting_steps
 from store.retention_batches import batch_steps
+from store.retention_incidents import incident_steps
 from store.retention_size import runs_over_budget
 from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -90,6 +91,7 @@ class Retention:
             yield from self._rollups("rollups_hour", "check_id IN ? AND bucket_ms < ?", chunk, horizons.hours)
             yield from self._rollups("rollups_day", "check_id IN ? AND bucket_ms < ?", chunk, horizons.days)
         yield from alerting_steps(self._database, self._deleting, horizons.alerting)
+        yield from incident_steps(self._database, self._deleting, horizons.alerting, now_ms)
         yield from batch_steps(self._deleting, now_ms, horizons.runs)
         yield from news_steps(self._deleting, now_ms - NEWS_KEPT_MS)
         yield from progress_steps(self._deleting, now_ms - WALKS_KEPT_MS)

@@ -15,7 +15,7 @@ class Handled(msgspec.Struct, kw_only=True):
     """What is to be otherwise. `owner`: (a membership's id, how people know it), None for nobody."""
 
     status: str | UnsetType = UNSET
-    owner: tuple[str, str] | None | UnsetType = UNSET
+    owner: tuple[str, str] | UnsetType | None = UNSET
     note: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, NamedTuple
@@ -23,15 +23,19 @@ _STATUS = words.Names(
     "code",
 )  # fmt: skip
 _PHRASES = "|".join(re.escape(status.phrase) for status in HTTPStatus if status >= FAILED)
-_TOLD_STATUS = (
-    re.compile(r"status code to be .{1,80}, got ([1-5]\d\d)\b"),
-    re.compile(
-        r"\b(?:HTTP(?:/[\d.]+)?|(?:HTTP )?(?:status|error)(?:[ _-]?code)?|answered|returned|responded(?: with)?|code)"
-        r"['\"]?\s*[:=]?\s*[('\"]?([45]\d\d)\b",
-        re.IGNORECASE,
-    ),
+_THEN = r"['\"]?\s*[:=]?\s*[('\"]?([45]\d\d)\b"
+_PLAIN_STATUS = (
+    re.compile(rf"\bHTTP(?:/[\d.]+)?(?: (?:status|error)(?:[ _-]?code)?)?{_THEN}", re.IGNORECASE),
+    re.compile(rf"\bstatus(?:[ _-]?code)?{_THEN}", re.IGNORECASE),
     re.compile(rf"\b([45]\d\d)\b:? (?:Server Error|Client Error|{_PHRASES})\b", re.IGNORECASE),
 )
+"""What nothing but a status looks like."""
+_TOLD_STATUS = (
+    re.compile(r"status code to be .{1,80}, got ([1-5]\d\d)\b"),
+    *_PLAIN_STATUS,
+    re.compile(rf"\b(?:error(?:[ _-]?code)?|answered|returned|responded(?: with)?|code){_THEN}", re.IGNORECASE),
+)
+"""The same where it is known that something failed."""
 _TOLD_ADDRESS = (
     re.compile(r"(https?://[^\s\"'`<>]+) answered \d{3}\b", re.IGNORECASE),
     re.compile(r"(https?://[^\s\"'`<>]+) could not be (?:opened|reached)", re.IGNORECASE),
@@ -50,6 +54,8 @@ _CLASSES = (
                        r"server disconnected|socket hang up|EMPTY_RESPONSE"),
 )  # fmt: skip
 _HOW = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _CLASSES)
+_BEGINS = 100
+"""Characters of an answer in which it says that it is an error, where it does; what follows may speak of anything."""
 _MOST_WORDS, _DEEPEST, _MOST_VALUES = 200, 6, 200
 
 
@@ -69,8 +75,11 @@ def met(asked: Any, told: Any, error: str | None) -> Met:
     answers = [*words.layers_of(told)]
     result = words.result_of(answers) if answers else UNSET
     answers += words.layers_of(result)
-    said = f"{error or ''}\n{result if isinstance(result, str) else ''}"
-    status = _status_of(answers) or (_told_status(said) if error is not None else 0)
+    text = result if isinstance(result, str) else ""
+    said = f"{error or ''}\n{text}"
+    status = _status_of(answers) or (
+        _told_status(text[:_BEGINS], _PLAIN_STATUS) if error is None else _told_status(said, _TOLD_STATUS)
+    )
     how = how_it_failed(status, error)
     named = _told_address(said) if how is not None else None
     address = named or _asked_address(asked) or _address_under_a_name(answers) or url_in(error or "")
@@ -115,8 +124,8 @@ def _status_of(layers: words.Layers) -> int:
     return 0
 
 
-def _told_status(text: str) -> int:
-    for pattern in _TOLD_STATUS:
+def _told_status(text: str, patterns: Sequence[re.Pattern[str]]) -> int:
+    for pattern in patterns:
         found = pattern.search(text)
         if found is not None:
             return int(found[1])

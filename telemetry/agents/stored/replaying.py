@@ -51,6 +51,13 @@ def events_of_session(
     return [_event(row) for row in rows(session, query, organization_id, number, after_seq, most)]
 
 
+def payloads_of(session: Session, organization_id: str, number: int, seqs: Sequence[int]) -> dict[int, Any]:
+    """Of some events of one run, by their `seq`."""
+    query = "SELECT seq, payload FROM agent_events WHERE organization_id = ? AND session = ? AND seq IN ?"
+    found = rows(session, query, organization_id, number, list(seqs)) if seqs else []
+    return {int(seq): unpack(kept) for seq, kept in found}
+
+
 def events_after(
     session: Session,
     organization_id: str,

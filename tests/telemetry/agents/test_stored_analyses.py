@@ -56,9 +56,10 @@ def test_it_is_made_stored_and_answered(owner: Client) -> None:
         "detectors": [loop],
         "critical_step": 2,
         "summary": f"Step 2: {loop['explanation']}",
-        "incident_id": None,
+        "incident_id": made.get_json()["incident_id"],
         "version": analysis.VERSION,
     }
+    assert made.get_json()["incident_id"].startswith("inc_")
     assert (loop["label"], loop["confidence"], loop["step"]) == ("tool_loop", 0.9, 2)
     assert loop["evidence"] == [2, 4, 6, 8, 10]
     assert owner("GET", f"{PATH}/analysis").get_json() == made.get_json()
@@ -86,7 +87,7 @@ def test_whatever_order_it_was_stored_in_the_seq_is_what_counts(owner: Client) -
         append(owner, event(each["seq"], each["type"], timestamp=at, step=each["step"], payload=each["payload"]),
                to="trace_2", status=201)  # fmt: skip
     one, other = (owner("POST", f"/api/traces/trace_{number}/analyze").get_json() for number in (1, 2))
-    assert {**one, "session_id": ""} == {**other, "session_id": ""}
+    assert {**one, "session_id": ""} == {**other, "session_id": ""}, "one incident, too"
 
 
 def test_long_runs_are_read_in_parts_and_to_an_end(
@@ -126,19 +127,25 @@ def test_our_servers_put_what_they_found(owner: Client, server: Client) -> None:
     record(owner, LOOP)
     put = server("PUT", f"{PATH}/analysis", {"detectors": [FOUND], "session_id": "trace_1"})
     assert put.status_code == 200
+    opened = put.get_json()["incident_id"]
     assert put.get_json() == {
         "session_id": "trace_1", "detectors": [{**FOUND, "explanation": ""}], "critical_step": 3,
-        "summary": "Step 3: It shows stall.", "incident_id": None, "version": 1,
+        "summary": "Step 3: It shows stall.", "incident_id": opened, "version": 1,
     }  # fmt: skip
-    linked = server("PUT", f"{PATH}/analysis", {"incident_id": "inc_0123456789", "version": 7, "summary": "So."})
-    assert linked.get_json() == {
-        **put.get_json(), "incident_id": "inc_0123456789", "version": 7, "summary": "So.",
-    }  # fmt: skip
+    record(owner, [asks(), goes_wrong(), ends("failed")], "trace_2")
+    other = owner("POST", "/api/traces/trace_2/analyze").get_json()["incident_id"]
+    linked = server("PUT", f"{PATH}/analysis", {"incident_id": other, "version": 7, "summary": "So."})
+    assert linked.get_json() == {**put.get_json(), "incident_id": other, "version": 7, "summary": "So."}
+    assert owner("GET", f"/api/incidents/{opened}").status_code == 404, "nothing is left of it"
+    assert owner("GET", f"/api/incidents/{other}").get_json()["session_ids"] == ["trace_2", "trace_1"]
     assert owner("GET", f"{PATH}/analysis").get_json() == linked.get_json()
-    assert owner("POST", f"{PATH}/analyze").get_json()["incident_id"] == "inc_0123456789"
+    assert owner("POST", f"{PATH}/analyze").get_json()["incident_id"] == other, "what a server said stays"
     assert server("PUT", f"{PATH}/analysis", owner("GET", f"{PATH}/analysis").get_json()).status_code == 200
     cleared = server("PUT", f"{PATH}/analysis", {"incident_id": None, "critical_step": None}).get_json()
     assert (cleared["incident_id"], cleared["critical_step"]) == (None, None)
+    assert owner("GET", f"/api/incidents/{other}").get_json()["session_ids"] == ["trace_2"]
+    nowhere = server("PUT", f"{PATH}/analysis", {"incident_id": "inc_0123456789"})
+    assert (nowhere.status_code, list(nowhere.get_json()["error"]["fields"])) == (422, ["incident_id"])
 
 
 @pytest.mark.parametrize(
