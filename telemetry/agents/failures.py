@@ -37,6 +37,8 @@ _WORDS = {
     "response_time": "is slow",
     "certificate_expiry": "has a certificate that runs out",
     "no_data": "is not measured",
+    "consecutive_failures": "fails again and again",
+    "failure_rate": "fails too often",
 }
 
 

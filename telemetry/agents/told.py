@@ -27,15 +27,20 @@ from telemetry.agents.uniting import Placing, place_all
 AT_ONCE = 50
 """In one transaction: slots wait for it."""
 MOST_PASSES = 100
+OF_FAILURES = ("consecutive_failures", "failure_rate")
+"""Rules whose alerts are about what the runs met; others are about how long those took, or that there were none."""
 
 
 class Uniting:
     """Of one process. `reached`: called at read, written and kept; what it raises ends the work there, as a crash
     would."""
 
-    def __init__(self, database: Database, reached: Callable[[str], None] = lambda _point: None) -> None:
+    def __init__(
+        self, database: Database, reached: Callable[[str], None] = lambda _point: None, at_once: int = AT_ONCE
+    ) -> None:
         self._database = database
         self._reached = reached
+        self._at_once = at_once
 
     def work(self) -> None:
         """All that waits, or a good deal of it."""
@@ -46,7 +51,7 @@ class Uniting:
     def step(self) -> bool:
         """A part of what waits; whether anything did."""
         with self._database.read(EVERY_ORGANIZATION) as session:
-            found = next_waiting(session, AT_ONCE)
+            found = next_waiting(session, self._at_once)
         if found is None:
             return False
         organization_id, waiting = found
@@ -94,12 +99,14 @@ def _placed(placing: Placing, signature: Signature, first_ms: int, last_ms: int)
 
 
 def _signature_of_alert(session: Session, alert: Alert) -> Signature | None:
-    """Of the first of its runs that failed; without one, of its rule."""
+    """Of the first of its runs that failed, if it is about failures; else of its rule."""
+    rule = session.get(AlertRule, alert.rule_id)
+    about_failures = rule is None or rule.type in OF_FAILURES
     wanted = select(Run).where(Run.id.in_(alert.run_ids), Run.status == RunStatus.FAILED.value)
-    runs: Sequence[Run] = sorted(session.scalars(wanted), key=lambda run: (run.at_ms, run.id)) if alert.run_ids else ()
+    runs: Sequence[Run] = session.scalars(wanted).all() if about_failures and alert.run_ids else ()
     if runs:
-        return _signature(session, runs[0])
-    check, rule = session.get(Check, alert.check_id), session.get(AlertRule, alert.rule_id)
+        return _signature(session, min(runs, key=lambda run: (run.at_ms, run.id)))
+    check = session.get(Check, alert.check_id)
     return None if check is None or rule is None else signature_of_rule(_facts(check, check.definition), rule.type)
 
 

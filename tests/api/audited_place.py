@@ -135,6 +135,16 @@ class Place:
         self.owner("POST", "/api/traces", {"name": "Kanarienvogel", "session_id": "trace_kanarienvogel"})
         return "trace_kanarienvogel"
 
+    def incident(self) -> str:
+        """Of a run of an agent that failed."""
+        session = self.agent_session()
+        failed = {
+            "seq": 1, "type": "error", "timestamp": "2024-01-15T10:29:00Z", "idempotency_key": "k1",
+            "payload": {"message": "Kanarienvogel"},
+        }  # fmt: skip
+        self.owner("POST", f"/api/traces/{session}/events", failed)
+        return str(self.owner("POST", f"/api/traces/{session}/analyze").get_json()["incident_id"])
+
     def notification(self) -> str:
         channel = self.channel()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

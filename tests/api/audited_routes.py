@@ -206,6 +206,9 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/api/traces/<agent_session_id>/analyze"): (
         Rest("POST", "/api/traces/{agent_session}/analyze"), "agent_session.analyzed",
     ),
+    ("PATCH", "/api/incidents/<incident_id>"): (
+        Rest("PATCH", "/api/incidents/{incident}", {"status": "investigating"}), "incident.updated",
+    ),
     ("PUT", "/api/traces/<agent_session_id>/analysis"): (put_analysis, "agent_session.analysis_put"),
     ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
     ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),

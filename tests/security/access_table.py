@@ -236,6 +236,9 @@ POST    /api/traces/<agent_session_id>/events           ingest
 GET     /api/traces/<agent_session_id>/analysis         read
 PUT     /api/traces/<agent_session_id>/analysis         server
 POST    /api/traces/<agent_session_id>/analyze          run
+GET     /api/incidents                                  read
+GET     /api/incidents/<incident_id>                    read
+PATCH   /api/incidents/<incident_id>                    write
 
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof

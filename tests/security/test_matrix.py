@@ -60,7 +60,7 @@ def world(
     for make in (world.rule, world.channel, world.window, world.silence, world.variable, world.key, world.probe):
         make()
     for make in (world.alert, world.notification, world.run, world.member, world.issue, world.trace, world.event_rule,
-                 world.agent_session):  # fmt: skip
+                 world.agent_session, world.incident):  # fmt: skip
         make()
     return world
 

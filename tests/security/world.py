@@ -88,6 +88,10 @@ class World(Place):
         self.made_ids.add(found := super().agent_session())
         return found
 
+    def incident(self) -> str:
+        self.made_ids.add(found := super().incident())
+        return found
+
     def variable(self) -> str:
         return self.made("/v1/variables", {"name": f"V{len(self.made_ids)}", "value": CANARY})
 

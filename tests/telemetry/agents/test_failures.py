@@ -114,9 +114,9 @@ def test_without_a_target_label_step_and_error_tell() -> None:
     assert cluster_of(one) == cluster_of(same)
     assert cluster_of(one).title == "unhandled_error at rooms(day: text, seats: number): no room #"
     assert cluster_of(room("Monday", "no key")) != cluster_of(one)
-    assert cluster_of(known_by(*looped({"status": 200}))).title == (
-        f"tool_loop at http(method: text, url: {SHOP})"
-    ), "an address that answered well is part of the step"
+    assert cluster_of(known_by(*looped({"status": 200}))).title == (f"tool_loop at http(method: text, url: {SHOP})"), (
+        "an address that answered well is part of the step"
+    )
 
 
 def test_an_error_of_no_call_is_of_the_one_before_it() -> None:
