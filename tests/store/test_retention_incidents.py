@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from model.settings import Settings
 from model.times import DAY_MS
@@ -25,8 +23,8 @@ KEPT = Settings(retention_runs_days=30)
 
 
 @pytest.fixture
-def yard(database: Database, keyring: Keyring, organization: str, clock: Clock) -> Iterator[Yard]:
-    yield Yard(database, keyring, organization, clock)
+def yard(database: Database, keyring: Keyring, organization: str, clock: Clock) -> Yard:
+    return Yard(database, keyring, organization, clock)
 
 
 def fail(yard: Yard, name: str, kind: str, days_ago: float, number: int = 0) -> None:
@@ -78,8 +76,7 @@ def test_what_people_touched_stays_and_runs_are_forgotten_but_counted(yard: Yard
     fail(yard, "touched", "run", 1, 9)
     fail(yard, "aged", "run", 40)
     with yard.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
-        touched = update(Incident.__table__).where(Incident.title == "touched")  # type: ignore[arg-type]
-        session.execute(touched.values(touched_ms=1))
+        session.scalars(select(Incident).where(Incident.title == "touched")).one().touched_ms = 1
     assert left(yard) == ["touched"]
     assert count(yard, IncidentFailure) == 1
     with yard.database.read(EVERY_ORGANIZATION) as session:
