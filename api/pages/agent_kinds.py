@@ -13,18 +13,19 @@ class Kind:
 
     css: str
     word: str
+    one: str
     many: str
     lane: int | None
 
 
 KINDS = {
-    "message": Kind("message", "Message", "messages", 0),
-    "llm_call": Kind("model", "Model", "calls of a model", 0),
-    "tool_call": Kind("call", "Tool call", "tool calls", 1),
-    "tool_result": Kind("result", "Result", "results", 1),
-    "error": Kind("error", "Error", "errors", None),
-    "screenshot": Kind("screenshot", "Screenshot", "screenshots", 2),
-    "state": Kind("state-kind", "State", "states", 2),
-    "log": Kind("log", "Log", "logs", 2),
-    "end": Kind("end", "End", "ends", None),
+    "message": Kind("message", "Message", "message", "messages", 0),
+    "llm_call": Kind("model", "Model", "call of a model", "calls of a model", 0),
+    "tool_call": Kind("call", "Tool call", "tool call", "tool calls", 1),
+    "tool_result": Kind("result", "Result", "result", "results", 1),
+    "error": Kind("error", "Error", "error", "errors", None),
+    "screenshot": Kind("screenshot", "Screenshot", "screenshot", "screenshots", 2),
+    "state": Kind("state-kind", "State", "state", "states", 2),
+    "log": Kind("log", "Log", "log", "logs", 2),
+    "end": Kind("end", "End", "end", "ends", None),
 }

@@ -18,7 +18,7 @@ from api.agent_analyses import analyze_agent_session
 from api.agent_events import SessionPath
 from api.errors import Invalid
 from api.pages.agent_event_view import event_views
-from api.pages.agent_findings import analysis_view, critical_seq, labels_by_event
+from api.pages.agent_findings import analysis_view, labels_by_event
 from api.pages.agent_track import GAP, HEIGHT, LANE, TOP, RunTimes, track
 from api.pages.agents import HERE, STATES, lasted, run_path
 from api.pages.folded import folded
@@ -78,15 +78,16 @@ def agent_run(agent_session_id: str) -> Response:
         around = _around(where, run, stretch)
         before = state_before(*where, stretch.events[0].seq) if stretch.events else None
     shown = {event.seq for event in stretch.events}
-    analysis = None
-    if stored is not None:
-        analysis = analysis_view(
-            stored, outline, run.last_seq, lambda seq: f"#seq-{seq}" if seq in shown else f"?seq={seq}#seq-{seq}"
-        )
+    path = run_path(run.id)
+
+    def href(seq: int) -> str:
+        return f"#seq-{seq}" if seq in shown else f"{path}?seq={seq}#seq-{seq}"
+
+    analysis = None if stored is None else analysis_view(stored, outline, run.last_seq, href)
     return render(
         "agent_run.html",
         run=run,
-        path=run_path(run.id),
+        path=path,
         css=STATES.get(run.status, "unknown"),
         lasted=lasted(run.status, run.started_ms, times.whole_ms, now_ms),
         running=run.status == RUNNING,
@@ -94,7 +95,7 @@ def agent_run(agent_session_id: str) -> Response:
         metadata=folded("Metadata", run.metadata or None, closed=True),
         events=event_views(stretch.events, before),
         times=times,
-        track=track(times, None if stored is None else critical_seq(stored, outline)),
+        track=track(times, None if analysis is None else analysis.critical),
         analysis=analysis,
         labels={} if stored is None else labels_by_event(stored),
         target=target,
@@ -133,13 +134,9 @@ def _begins(where: _Where, run: AgentSession, target: int | None) -> int:
 def _around(where: _Where, run: AgentSession, stretch: Stretch) -> Around:
     path, events = run_path(run.id), stretch.events
     first = events[0].seq if events else run.last_seq + 1
-    earlier = f"{path}?after_seq={seq_before(*where, first, WINDOW)}#seq-{_last_before(where, first)}"
+    earlier = f"{path}?after_seq={seq_before(*where, first, WINDOW)}#seq-{seq_before(*where, first, 0)}"
     later = f"{path}?after_seq={events[-1].seq}" if events and stretch.more else None
     return Around(earlier if stretch.before else None, later)
-
-
-def _last_before(where: _Where, seq: int) -> int:
-    return seq_before(*where, seq, 0)
 
 
 def _number(name: str) -> int | None:

@@ -82,7 +82,7 @@ def track(times: RunTimes, critical: int | None) -> Track | None:
     critical_x = next((begins for mark, (begins, _) in zip(outline, spans, strict=True) if mark.seq == critical), None)
     found = Counter(mark.type for mark in outline)
     kinds = [(KINDS[kind], found[kind]) for kind in KINDS if found[kind]]
-    parts = ", ".join(counted(count, kind.word.lower(), kind.many) for kind, count in kinds)
+    parts = ", ".join(counted(count, kind.one, kind.many) for kind, count in kinds)
     said = f"{counted(len(outline), 'event')} in {offset(times.whole_ms)}: {parts}."
     if critical_x is not None:
         said += f" The critical step is event {critical}, after {offset(times.since_ms(critical or 0))}."
@@ -127,7 +127,8 @@ def _blocks(outline: Sequence[Mark], spans: Sequence[tuple[float, float]]) -> _D
 
 
 def _shares(outline: Sequence[Mark], spans: Sequence[tuple[float, float]]) -> _Drawn:
-    """Of a long run each lane shows, cell by cell, how much of the time it had, and of what."""
+    """Of a long run each lane shows, cell by cell, how much of the time it had, and of what; the most that any lane had
+    fills it."""
     drawn: _Drawn = {}
     shares: list[dict[str, float]] = [{} for _ in range(_CELLS)]
     cell = WIDTH / _CELLS
@@ -138,16 +139,25 @@ def _shares(outline: Sequence[Mark], spans: Sequence[tuple[float, float]]) -> _D
         for place in range(min(int(begins / cell), _CELLS - 1), min(int(ends / cell), _CELLS - 1) + 1):
             part = min(ends, (place + 1) * cell) - max(begins, place * cell)
             shares[place][mark.type] = shares[place].get(mark.type, 0.0) + max(part, 0.0) / cell
+    most = max((_fullest(of_types) for of_types in shares), default=0.0) or 1.0
     for place, of_types in enumerate(shares):
         bottoms = [TOP + lane * (LANE + GAP) + LANE for lane in range(len(LANES))]
         for kind in KINDS:
-            lane, height = KINDS[kind].lane, round(LANE * of_types.get(kind, 0.0))
+            lane, height = KINDS[kind].lane, round(LANE * of_types.get(kind, 0.0) / most)
             if lane is None or kind not in of_types:
                 continue
             height = min(max(height, 1), LANE)
             bottoms[lane] -= height
             _lay(drawn, KINDS[kind].css, _Block(place * cell, (place + 1) * cell, bottoms[lane], height))
     return drawn
+
+
+def _fullest(of_types: Mapping[str, float]) -> float:
+    """The most that one lane has of a cell."""
+    lanes = [0.0] * len(LANES)
+    for kind, share in of_types.items():
+        lanes[KINDS[kind].lane or 0] += share
+    return max(lanes)
 
 
 def _stand(drawn: _Drawn, mark: Mark, begins: float) -> None:
