@@ -35,8 +35,8 @@ class FindingView:
 
 @dataclass(frozen=True)
 class AnalysisView:
-    """`outdated`: whether events came after those that it knows. `critical`: the `seq` of the critical step's event, None
-    where the run has none such."""
+    """`outdated`: whether events came after those that it knows. `critical`: the `seq` of the critical step's event,
+    None where the run has none such."""
 
     summary: str
     critical_step: int | None
