@@ -88,7 +88,8 @@ def test_analyses_from_before_are_found_by_their_labels(empty: Database) -> None
             values = {"session": session, "detectors": pack(msgspec.to_builtins(found))}
             connection.execute(
                 text(
-                    "INSERT INTO agent_analyses (organization_id, session, upto_seq, at_ms, version, summary, detectors) "
+                    "INSERT INTO agent_analyses "
+                    "(organization_id, session, upto_seq, at_ms, version, summary, detectors) "
                     "VALUES ('org_1', :session, 1, 1, 1, '', :detectors)"
                 ),
                 values,
