@@ -25,6 +25,8 @@ from api.openapi import DocumentedApp
 from api.pages import (
     account,
     acknowledging,
+    agent_run,
+    agents,
     alert_channels,
     alert_list,
     alert_rules,
@@ -130,6 +132,8 @@ def create_app(
         release_pages,
         generations,
         projects,
+        agents,
+        agent_run,
         fleet,
         settings_organization,
         secrets,

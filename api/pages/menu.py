@@ -57,6 +57,7 @@ MAIN = (
     Place("/journeys", "Journeys", ("journeys",)),
     Place("/alerts", "Alerts", tuple(name for place in ALERTS for name in place.pages)),
     Place("/issues", "Errors", tuple(name for place in ERRORS for name in place.pages)),
+    Place("/agents", "Agents", ("agents",)),
     Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),

@@ -32,6 +32,7 @@ def install(app: Flask) -> None:
         moment=words.moment,
         duration=words.duration,
         milliseconds=words.milliseconds,
+        offset=words.offset,
         text_of=words.text_of,
         coded=words.coded,
         program=words.program,

@@ -67,6 +67,15 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 1_000 else f"{value / 1000:.2f} s"
 
 
+def offset(milliseconds: int) -> str:
+    """How far into something: `0.3 s`, `12.3 s`, `3:12 min`, `2:03:12 h`."""
+    seconds = max(0, milliseconds) / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+
+
 def clock(at_ms: int, now_ms: int) -> str:
     """`14:02:31` today, `15 Jan, 14:02:31` on another day, UTC."""
     at, now = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (at_ms // 1000 * 1000, now_ms))

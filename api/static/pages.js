@@ -7,6 +7,7 @@
   const LATER_MS = 10000; // what happens elsewhere, and what time alone changes
   const EVERY_MS = 3000; // without the stream
   const everyMs = () => Number(document.querySelector("[data-live-every]")?.dataset.liveEvery) || null; // of a page in a hurry
+  const asked = () => document.querySelector("[data-live-from]")?.dataset.liveFrom ?? location.href; // where it is drawn anew
   const source = document.querySelector("[data-stream]")?.dataset.stream ?? "/v1/stream"; // what says that it has changed
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const drawn = new Map(parts().map((part) => [part.id, part.outerHTML]));
@@ -66,6 +67,7 @@
       if (focused) fresh.querySelector(focused)?.focus();
     }
     document.title = page.title;
+    document.dispatchEvent(new CustomEvent("looked", { detail: page })); // for the script of a page
   }
 
   async function refresh() {
@@ -76,7 +78,7 @@
     asking = true;
     lookedAt = performance.now();
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "1" }, cache: "no-cache" });
+      const answer = await fetch(asked(), { headers: { Accept: "text/html", "X-Live": "1" }, cache: "no-cache" });
       if (answer.redirected) {
         location.reload(); // signed out: the server knows where to go
         return;

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 from playwright.sync_api import Browser, sync_playwright
 from shop import Api, Shop, open_shop
+from shop_agents import RUN, act
 from shop_reports import report
 
 from api.app import create_app
@@ -45,11 +46,13 @@ PAGES = {
     "generations": "/generations",
     "query": "/query?q=PoolTimeout",
     "project": "/projects/checkout",
+    "agents": "/agents",
+    "agent-run": f"/agents/{RUN}",
     "fleet": "/probes",
     "maintenance": "/settings/maintenance",
     "status": "/status/books",
 }
-DARK, PHONE_TOO = ("overview", "issue"), ("overview", "alert", "issue", "status")
+DARK, PHONE_TOO = ("overview", "issue", "agent-run"), ("overview", "alert", "issue", "agent-run", "status")
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
@@ -68,6 +71,7 @@ def main() -> None:
             api, now_ms = Api(host, int(port), KEY), time.time_ns() // 1_000_000
             shop = open_shop(api, database, keyring, organization_id, now_ms)
             issue = report(api, shop, now_ms)
+            act(api, now_ms)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=chromium.find(), chromium_sandbox=os.geteuid() != 0

@@ -27,7 +27,7 @@ _MODELS = (("anthropic", "claude-sonnet-4", 0.012, 1900), ("openai", "gpt-4o-min
 
 def report(api: Api, shop: Shop, now_ms: int) -> str:
     """Have it all reported; the id of the issue behind the outage."""
-    say = _Sender(api)
+    say = Sender(api)
     checkout = say.rest("POST", "/v1/projects", {"name": "Checkout", "slug": "checkout", "retention_days": 30})
     say.rest("POST", "/v1/projects", {"name": "Web shop", "slug": "web", "quota": {"events": 500_000}})
     for release, ago_ms in ((BEFORE, 3 * DAY_MS), (RELEASE, BROKE_MS + 180_000)):
@@ -83,7 +83,7 @@ def _spans(trace_id: str, now_ms: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _generations(say: _Sender, key: str, now_ms: int) -> None:
+def _generations(say: Sender, key: str, now_ms: int) -> None:
     chance = random.Random(11)  # noqa: S311
     made = [
         {
@@ -99,7 +99,7 @@ def _generations(say: _Sender, key: str, now_ms: int) -> None:
         say.sdk("/v1/ingest", made[begin : begin + 20], key)
 
 
-class _Sender:
+class Sender:
     """Paths that answer bare JSON, for the owner or for an SDK."""
 
     def __init__(self, api: Api) -> None:

@@ -144,8 +144,13 @@ def call_id_of(layers: Layers) -> str:
     return found[:_MOST_NAME] if isinstance(found, str) else ""
 
 
+def asked_of(layers: Layers) -> Any:
+    """What a tool was called with; None where that was not recorded."""
+    return decoded(first(layers, ARGUMENTS))
+
+
 def arguments_of(layers: Layers) -> bytes:
-    return key_of(decoded(first(layers, ARGUMENTS)))
+    return key_of(asked_of(layers))
 
 
 def result_of(layers: Layers) -> Any:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, inspect, select
+from sqlalchemy import MetaData, inspect, select, text
 
 from migrations.upgrade import TELEMETRY, is_newest, newest_revision, upgrade
 from store.sessions import Database
+from telemetry.agents.detectors.base import Finding
+from telemetry.payloads import pack
 from telemetry.stored.tables import METADATA
 from tests.migrations.filling import fill
 
@@ -74,6 +77,27 @@ def test_rows_of_any_step_stay(empty: Database) -> None:
             for table in kept.sorted_tables
             if table.name in METADATA.tables and table.name in filled
         )
+
+
+def test_analyses_from_before_are_found_by_their_labels(empty: Database) -> None:
+    upgrade(empty.telemetry.engine, "0003", TELEMETRY)
+    stored = {1: ["stall", "tool_loop"], 2: []}
+    with empty.telemetry.engine.begin() as connection:
+        for session, labels in stored.items():
+            found = [Finding(label, 0.9, 1, [1]) for label in labels]
+            values = {"session": session, "detectors": pack(msgspec.to_builtins(found))}
+            connection.execute(
+                text(
+                    "INSERT INTO agent_analyses "
+                    "(organization_id, session, upto_seq, at_ms, version, summary, detectors) "
+                    "VALUES ('org_1', :session, 1, 1, 1, '', :detectors)"
+                ),
+                values,
+            )
+    upgrade(empty.telemetry.engine, line=TELEMETRY)
+    with empty.telemetry.engine.begin() as connection:
+        rows = connection.execute(text("SELECT session, labels FROM agent_analyses ORDER BY session")).all()
+    assert [tuple(row) for row in rows] == [(1, " stall tool_loop "), (2, "")]
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

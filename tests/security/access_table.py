@@ -105,6 +105,9 @@ GET     /query                                          page read
 GET     /releases                                       page read
 GET     /releases/<project_id>                          page read
 GET     /generations                                    page read
+GET     /agents                                         page read
+GET     /agents/<path:agent_session_id>                 page read
+POST    /agents/<path:agent_session_id>/analyze         page run
 GET     /projects                                       page read
 POST    /projects                                       page write
 GET     /projects/<project_id>                          page read

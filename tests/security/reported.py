@@ -12,14 +12,20 @@ from sqlalchemy import Table, select, update
 from model.traceparent import trace_id_of
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
+from telemetry.agents.stored.tables import AGENT_ANALYSES, AGENT_EVENTS, AGENT_SESSIONS
 from telemetry.payloads import pack, unpack
 from telemetry.stored.tables import EVENTS, GENERATIONS, ISSUES, RELEASES, SPANS
 from tests.api.client import Client
+from tests.api.pages.agent_world import analyze, sent
+from tests.telemetry.agents.running import append, begin
 from tests.telemetry.reporting import make_project, span
 
 Replace = Callable[[Any, str], Any]
-_TABLES: tuple[Table, ...] = (EVENTS, ISSUES, SPANS, GENERATIONS, RELEASES)
+_TABLES: tuple[Table, ...] = (
+    EVENTS, ISSUES, SPANS, GENERATIONS, RELEASES, AGENT_SESSIONS, AGENT_EVENTS, AGENT_ANALYSES,
+)  # fmt: skip
 _DOCUMENTS = ("tags",)
+_PACKED = ("payload", "metadata", "detectors")
 
 
 @dataclass
@@ -64,10 +70,26 @@ class Reported:
         [issue] = project.issues()
         self.addresses = [
             "/issues", f"/issues/{issue['id']}", f"/traces/{trace_id}", "/query", "/releases",
-            "/releases/stage?name=web@2", "/generations", "/projects", "/projects/stage",
+            "/releases/stage?name=web@2", "/generations", "/projects", "/projects/stage", "/agents", "/agents/stage",
             "/alerts/event-rules", f"/alerts/event-rules/{rule}",
         ]  # fmt: skip
+        self._act()
         self._find()
+
+    def _act(self) -> None:
+        """An agent's run with an event of each type, and what went wrong in it."""
+        mark = self.mark
+        says = {
+            "role": mark, "content": mark, "level": mark, "model": mark, "status": mark, "reason": mark, "stack": mark,
+            "caption": mark, mark: mark,
+        }  # fmt: skip
+        asked = {"tool": mark, "arguments": {mark: mark}}
+        loop = [("tool_call", asked), ("tool_result", {"tool": mark, "result": mark})] * 3
+        kinds = ("message", "llm_call", "error", "screenshot", "state", "log", "end")
+        said = [*loop, ("tool_result", {"tool": mark, "error": mark}), *((kind, says) for kind in kinds)]
+        begin(self.owner, session_id="stage", project_id="stage", name=mark, agent=mark, metadata={mark: mark})
+        append(self.owner, sent(said), to="stage")
+        assert mark in str(analyze(self.owner, "stage"))
 
     def _find(self) -> None:
         with self.database.telemetry.read(EVERY_ORGANIZATION) as session:
@@ -76,7 +98,7 @@ class Reported:
                 for row in session.execute(select(table)).mappings():
                     for column in table.columns:
                         value = row[column.name]
-                        plain = unpack(value) if column.name == "payload" else value
+                        plain = unpack(value) if column.name in _PACKED else value
                         if self.mark in str(plain) and column not in keys and column.name != "search":
                             self.cells.append((table, tuple(row[key.name] for key in keys), column.name, plain))
 
@@ -88,7 +110,7 @@ class Reported:
                 session.execute(update(table).where(*where).values({name: self._said(table, name, value, text)}))
 
     def _said(self, table: Table, name: str, value: Any, text: str) -> Any:
-        if name == "payload":
+        if name in _PACKED:
             return pack(self.replace(value, text))
         if name in _DOCUMENTS:
             return json.dumps(self.replace(json.loads(value), text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,10 +22,11 @@ _FACTS = (
 )
 _COLUMNS = "upto_seq, at_ms, version, critical_step, summary, detectors, incident_id"
 _STORE = (
-    f"INSERT INTO agent_analyses (organization_id, session, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) "  # noqa: S608 - our own columns
+    f"INSERT INTO agent_analyses (organization_id, session, {_COLUMNS}, labels) "  # noqa: S608 - our own columns
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?) "
     "ON CONFLICT (organization_id, session) DO UPDATE SET upto_seq = excluded.upto_seq, at_ms = excluded.at_ms, "
     "version = excluded.version, critical_step = excluded.critical_step, summary = excluded.summary, "
-    "detectors = excluded.detectors WHERE agent_analyses.upto_seq <= excluded.upto_seq"
+    "detectors = excluded.detectors, labels = excluded.labels WHERE agent_analyses.upto_seq <= excluded.upto_seq"
 )
 
 
@@ -65,10 +67,15 @@ def store_analysis(
     it stays in (`link_incident`). In a write of the telemetry store."""
     run(
         session, _STORE, organization_id, number, upto_seq, now_ms, found.version, found.critical_step, found.summary,
-        pack(msgspec.to_builtins(found.detectors)),
+        pack(msgspec.to_builtins(found.detectors)), labels_text([finding.label for finding in found.detectors]),
     )  # fmt: skip
     stored = get_analysis(session, organization_id, number)
     return stored or StoredAnalysis(found, upto_seq, now_ms, None)
+
+
+def labels_text(labels: Sequence[str]) -> str:
+    """Labels as they are stored: each between blanks, so that one can be looked for as it stands."""
+    return f" {' '.join(labels)} " if labels else ""
 
 
 def link_incident(session: Session, organization_id: str, number: int, incident_id: str | None) -> None:

@@ -72,10 +72,11 @@ AGENT_ANALYSES = Table(
     Column("summary", Text, nullable=False),
     Column("detectors", LargeBinary, nullable=False),
     Column("incident_id", String(40)),
+    Column("labels", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("organization_id", "session"),
 )
 """The newest analysis of a run, by its number. `upto_seq`: of the newest event that it knows. `version`: of the
-detectors."""
+detectors. `labels`: those of its findings, each between blanks."""
 
 Index("ix_agent_sessions_id", AGENT_SESSIONS.c.id)
 Index("ix_agent_sessions_project", AGENT_SESSIONS.c.organization_id, AGENT_SESSIONS.c.project, AGENT_SESSIONS.c.number)

@@ -13,6 +13,7 @@ from model.times import iso
 from model.traceparent import trace_id_of
 from store.sessions import Database
 from tests.api.conftest import Client, MakeKey
+from tests.api.pages.agent_world import LOOP, analyze, record
 from tests.api.pages.world import MINUTE_MS, Browser, add_alert, fail, succeed
 from tests.api.people import Crowd
 from tests.api.test_monitors import url_monitor
@@ -50,7 +51,8 @@ def outage(owner: Client, database: Database, organization: str, clock: Any) -> 
 
 @dataclass
 class Reported:
-    """What a service reported of the outage's last run: errors, spans, a release, calls of a model."""
+    """What a service reported of the outage's last run: errors, spans, a release, calls of a model; and a run of its
+    agent."""
 
     reports: Reports
     trace_id: str
@@ -89,6 +91,8 @@ def reported(owner: Client, outage: Outage, clock: Any) -> Reported:
     ])  # fmt: skip
     release = {"project": "truecom", "release": "web@2", "deployed_at": iso(clock.now_ms), "commit": "a8c2f11d3"}
     assert owner("POST", "/v1/releases", release).status_code == 201
+    record(owner, [each for each in LOOP if each[0] != "screenshot"], project_id="truecom")
+    analyze(owner)
     return Reported(reports, trace_id, reports.issues(q="level:error")[0]["id"])
 
 

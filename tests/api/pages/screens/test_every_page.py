@@ -19,6 +19,7 @@ PAGES = (
     "/alerts/why", "/alerts/why?check={check}", "/settings/maintenance", "/settings/maintenance/new",
     "/issues", "/issues?q=level:error&status=all", "{issue}", "/traces/{trace}", "/query", "/query?q=declined",
     "/releases", "/releases/truecom?name=web@2", "/generations", "/projects", "/projects/truecom",
+    "/agents", "/agents?status=failed&label=tool_loop&q=room", "/agents/trace_1", "/agents/trace_1?seq=7",
 )  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def test_a_page_has_no_barriers(visit: Visit, outage: Outage, reported: Reported
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("path", ["/issues", "/query", "/releases", "/generations", "/projects"])
+@pytest.mark.parametrize("path", ["/issues", "/query", "/releases", "/generations", "/projects", "/agents"])
 def test_a_first_visit_has_no_barriers(visit: Visit, path: str) -> None:
     page = visit(path)
     assert "yet" in page.inner_text("main")
