@@ -80,6 +80,14 @@ def newest_members(
     return list(session.scalars(wanted.order_by(*order).limit(limit)))
 
 
+def count_members(session: Session, incident_id: str, projects: Collection[int] | None) -> dict[str, int]:
+    """By kind, how many there are. `projects`: sessions count only of these."""
+    wanted = select(IncidentMember.kind, func.count()).where(IncidentMember.incident_id == incident_id)
+    if projects is not None:
+        wanted = wanted.where(or_(IncidentMember.kind != "session", IncidentMember.project.in_(projects)))
+    return {kind: int(count) for kind, count in session.execute(wanted.group_by(IncidentMember.kind))}
+
+
 def sessions_within(session: Session, incident_id: str, projects: Collection[int]) -> tuple[int, int]:
     """(how many of its sessions are of these projects, how many of others or of none)."""
     of_it = select(func.count()).select_from(IncidentMember).where(

@@ -1,4 +1,4 @@
-"""Where a visitor can go: the main menu, the tabs of the settings, of alerting and of errors. A new place is a line."""
+"""Where a visitor can go: the main menu, and the tabs of its places. A new place is a line."""
 
 from __future__ import annotations
 
@@ -51,13 +51,17 @@ ERRORS = (
     Place("/generations", "AI generations", ("generations",)),
     Place("/projects", "Projects", ("projects",)),
 )
+AGENTS = (
+    Place("/agents", "Runs", ("agents",)),
+    Place("/incidents", "Incidents", ("incidents",)),
+)
 MAIN = (
     Place("/", "Overview", ("overview",)),
     Place("/monitors", "Monitors", ("monitors",)),
     Place("/journeys", "Journeys", ("journeys",)),
     Place("/alerts", "Alerts", tuple(name for place in ALERTS for name in place.pages)),
     Place("/issues", "Errors", tuple(name for place in ERRORS for name in place.pages)),
-    Place("/agents", "Agents", ("agents",)),
+    Place("/agents", "Agents", tuple(name for place in AGENTS for name in place.pages)),
     Place("/probes", "Fleet", ("probes",)),
     Place("/settings", "Settings", tuple(name for place in SETTINGS for name in place.pages)),
     Place("/docs", "API", ()),
@@ -77,6 +81,11 @@ def settings_menu(visitor: Looking) -> list[Place]:
 def alerts_menu(visitor: Looking) -> list[Place]:
     """The tabs of alerting."""
     return [place for place in ALERTS if visitor.may(place.scope)]
+
+
+def agents_menu(visitor: Looking) -> list[Place]:
+    """The tabs of what agents do."""
+    return [place for place in AGENTS if visitor.may(place.scope)]
 
 
 def errors_menu(visitor: Looking) -> list[Place]:

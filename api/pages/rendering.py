@@ -25,6 +25,7 @@ def install(app: Flask) -> None:
         settings_menu=menu.settings_menu,
         alerts_menu=menu.alerts_menu,
         errors_menu=menu.errors_menu,
+        agents_menu=menu.agents_menu,
     )
     app.jinja_env.filters.update(
         iso=iso,

@@ -78,6 +78,9 @@ DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
         sent("/issues/{}", "/issues/{}/status", "issue", {"status": "resolved"}), "issue.resolved",
     ),
     ("POST", "/issues/<issue_id>/merge"): (merge_on_its_page, "issue.merged"),
+    ("POST", "/incidents/<incident_id>"): (
+        sent("/incidents/{}", "/incidents/{}", "incident", {"status": "investigating"}), "incident.updated",
+    ),
     ("POST", "/agents/<path:agent_session_id>/analyze"): (
         sent("/agents/{}", "/agents/{}/analyze", "agent_session"), "agent_session.analyzed",
     ),

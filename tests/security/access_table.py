@@ -105,6 +105,9 @@ GET     /query                                          page read
 GET     /releases                                       page read
 GET     /releases/<project_id>                          page read
 GET     /generations                                    page read
+GET     /incidents                                      page read
+GET     /incidents/<incident_id>                        page read
+POST    /incidents/<incident_id>                        page write
 GET     /agents                                         page read
 GET     /agents/<path:agent_session_id>                 page read
 POST    /agents/<path:agent_session_id>/analyze         page run

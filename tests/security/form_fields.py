@@ -17,6 +17,7 @@ FIELDS_OF = {
     "/monitors/<monitor_id>/edit": {"url": "https://shop.example/other", "locations": "local"},
     "/monitors/<monitor_id>/mute": {"for": "1h"},
     "/monitors/new": {"url": "https://shop.example/new", "locations": "local"},
+    "/incidents/<incident_id>": {"status": "investigating"},
     "/issues/<issue_id>/status": {"status": "resolved"},
     "/projects": {"slug": "forged", "retention_days": "30"},
     "/projects/<project_id>": {"slug": "forged", "retention_days": "30"},

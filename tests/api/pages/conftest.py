@@ -57,6 +57,8 @@ class Reported:
     reports: Reports
     trace_id: str
     issue_id: str
+    incident: str
+    """The page of what its agent's run is part of."""
 
     @property
     def page(self) -> str:
@@ -92,8 +94,8 @@ def reported(owner: Client, outage: Outage, clock: Any) -> Reported:
     release = {"project": "truecom", "release": "web@2", "deployed_at": iso(clock.now_ms), "commit": "a8c2f11d3"}
     assert owner("POST", "/v1/releases", release).status_code == 201
     record(owner, [each for each in LOOP if each[0] != "screenshot"], project_id="truecom")
-    analyze(owner)
-    return Reported(reports, trace_id, reports.issues(q="level:error")[0]["id"])
+    incident = analyze(owner)["incident_id"]
+    return Reported(reports, trace_id, reports.issues(q="level:error")[0]["id"], f"/incidents/{incident}")
 
 
 @pytest.fixture

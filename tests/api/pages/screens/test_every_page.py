@@ -19,6 +19,7 @@ PAGES = (
     "/alerts/why", "/alerts/why?check={check}", "/settings/maintenance", "/settings/maintenance/new",
     "/issues", "/issues?q=level:error&status=all", "{issue}", "/traces/{trace}", "/query", "/query?q=declined",
     "/releases", "/releases/truecom?name=web@2", "/generations", "/projects", "/projects/truecom",
+    "/incidents", "/incidents?status=open&label=tool_loop", "{incident}",
     "/agents", "/agents?status=failed&label=tool_loop&q=room", "/agents/trace_1", "/agents/trace_1?seq=7",
 )  # fmt: skip
 
@@ -26,12 +27,14 @@ PAGES = (
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_barriers(visit: Visit, outage: Outage, reported: Reported, path: str) -> None:
     ids = {"check": outage.check_id, "alert": outage.page, "failed": outage.failed[-1], "good": outage.good}
-    page = visit(path.format(**ids, issue=reported.page, trace=reported.trace_id))
+    page = visit(path.format(**ids, issue=reported.page, trace=reported.trace_id, incident=reported.incident))
     assert page.title() != ""
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("path", ["/issues", "/query", "/releases", "/generations", "/projects", "/agents"])
+@pytest.mark.parametrize(
+    "path", ["/issues", "/query", "/releases", "/generations", "/projects", "/agents", "/incidents"]
+)
 def test_a_first_visit_has_no_barriers(visit: Visit, path: str) -> None:
     page = visit(path)
     assert "yet" in page.inner_text("main")

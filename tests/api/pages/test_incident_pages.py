@@ -1,0 +1,124 @@
+"""/incidents and /incidents/:id: failures that are one, what they happened to, and what people say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from store.sessions import Database
+from telemetry.agents.told import Uniting
+from tests.api.conftest import Client
+from tests.api.pages.world import Browser
+from tests.conftest import Clock
+from tests.telemetry.agents.incidents import add_journey, record_runs, walk
+from tests.telemetry.agents.running import append, begin
+from tests.telemetry.agents.running import event as happened
+
+sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+HERE = "/incidents"
+
+
+def fail(owner: Client, session_id: str = "trace_1", text: str = "Room is taken", **fields: Any) -> str:
+    """A run of an agent that ends with this error; its incident's id."""
+    begin(owner, session_id=session_id, **fields)
+    append(owner, happened(1, "error", payload={"message": text}), to=session_id, status=201)
+    return str(owner("POST", f"/api/traces/{session_id}/analyze").get_json()["incident_id"])
+
+
+def test_a_first_visit_says_what_will_stand_here(signed_in: Browser) -> None:
+    assert "Nothing has failed yet" in signed_in.get(HERE).text
+
+
+def test_the_board_shows_each_incident_where_it_stands(signed_in: Browser, owner: Client) -> None:
+    first = fail(owner)
+    assert fail(owner, "trace_2") == first
+    second = fail(owner, "trace_3", "The bill is wrong")
+    owner("PATCH", f"/api/incidents/{second}", {"status": "fixed"})
+    text = signed_in.get(HERE).text
+    assert "1 open and 1 fixed" in text
+    shown = text.split("Open 1")[1]
+    assert shown.index("room is taken") < shown.index("2 runs of agents") < shown.index("Fixed 1")
+    assert "the bill is wrong" in shown.split("Fixed 1")[1]
+    only = signed_in.get(f"{HERE}?status=fixed").text
+    assert "the bill is wrong" in only
+    assert "room is taken" not in only
+    assert "None." in signed_in.get(f"{HERE}?status=open&label=tool_loop").text
+    assert signed_in.get(f"{HERE}?status=nonsense", status=422)
+
+
+def test_a_column_that_is_full_leads_to_its_list_and_that_to_its_end(signed_in: Browser, owner: Client) -> None:
+    for number in range(52):
+        fail(owner, f"trace_{number}", f"No {'abcdefghijklmnopqrstuvwxyz'[number % 26]}{'xy'[number // 26]} left")
+    assert "20+ open" in signed_in.get(HERE).text
+    first = signed_in.get(f"{HERE}?status=open")
+    [older] = [link.get("href") for link in first.all("a") if "cursor=" in (link.get("href") or "")]
+    assert older is not None
+    assert first.text.count(" left") >= 50
+    assert "2 open" in signed_in.get(older).text
+
+
+def test_an_incident_names_all_that_it_happened_to(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock
+) -> None:
+    """A run of an agent and a journey that met the same error at the same address."""
+    journey = add_journey(database, organization)
+    record_runs(database, walk(organization, journey, 1), walk(organization, journey, 2))
+    Uniting(database).work()
+    [incident] = owner("GET", "/api/incidents").get_json()["incidents"]
+    seen = signed_in.get(f"{HERE}/{incident['id']}")
+    assert "1 journey" in seen.text
+    assert "2 runs failed so" in seen.text
+    links = {link.get("href") for link in seen.all("a")}
+    assert {f"/journeys/{journey}", f"/runs/{incident['checks'][0]['newest_run_id']}"} <= links
+    mine = fail(owner)
+    seen = signed_in.get(f"{HERE}/{mine}")
+    assert "1 run of an agent" in seen.text
+    assert "/agents/trace_1" in {link.get("href") for link in seen.all("a")}
+
+
+def test_people_say_how_it_stands_and_whose_it_is(
+    signed_in: Browser, owner: Client, enter: Callable[..., Browser], clock: Clock
+) -> None:
+    incident = fail(owner)
+    path = f"{HERE}/{incident}"
+    grace = enter("admin", "Grace")
+    member = next(
+        each["id"] for each in owner.data("GET", "/v1/organization/members") if each["email"] == "grace@example.com"
+    )
+    fields = {"status": "investigating", "owner": member, "note": "I have <b>it</b>"}
+    assert grace.send(path, path, **fields).status_code == 303
+    text = signed_in.get(path).text
+    for part in ("Investigating", "grace@example.com", "Grace: open, now investigating", "I have <b>it</b>"):
+        assert part in text, part
+    assert "grace@example.com" in signed_in.get(HERE).text
+    assert grace.send(path, path, status="fixed", owner="").status_code == 303
+    found = owner("GET", f"/api/incidents/{incident}").get_json()
+    assert (found["status"], found["owner"]) == ("fixed", None)
+    clock.advance(1)
+    fail(owner, "trace_2")
+    assert "It came back after it was called fixed" in signed_in.get(path).text
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("wrong", "field"), [({"status": "done"}, "Status"), ({"owner": "nobody@example.com"}, "Owner")]
+)
+def test_what_makes_no_sense_is_refused_beside_its_field_and_the_note_is_kept(
+    signed_in: Browser, owner: Client, wrong: dict[str, str], field: str
+) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    answer = signed_in.send(path, path, **{"status": "fixed", "owner": "", "note": "my <words>", **wrong})
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert f'role="alert" id="about-{field.lower()}">{field}' in text
+    assert "my &lt;words&gt;" in text
+
+
+def test_a_viewer_reads_and_changes_nothing(owner: Client, enter: Callable[..., Browser]) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    viewer = enter("viewer", "Linus")
+    assert "How it stands" not in viewer.get(path).text
+    assert viewer.post(path, {"status": "fixed"}).status_code == 403
+    assert viewer.get(f"{HERE}/inc_01hm6aqh20z1g8qzwtkn10", status=404)
