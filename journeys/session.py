@@ -15,7 +15,7 @@ from journeys.definition import JourneyCheck
 from journeys.evidence.console import Console
 from journeys.headers import Marks, OwnHeaders, parted
 from journeys.pages import Pages
-from journeys.proxy import Proxy
+from egress.proxy import Proxy
 from journeys.scrubbing import Secrets, secrets_of
 from journeys.steps.goto import Goto
 from journeys.steps.request import Request

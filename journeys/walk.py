@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from journeys.headers import OwnHeaders
     from journeys.pages import Pages
-    from journeys.proxy import Proxy
+    from egress.proxy import Proxy
     from journeys.scrubbing import Secrets
     from journeys.steps.base import ElementStep, Step
     from journeys.urls import Base
