@@ -1,5 +1,5 @@
-"""The only way out of programs that are not ours (R13, T4), such as a journey's browser: a SOCKS5 proxy on loopback that
-asks egress about every address.
+"""The only way out of programs that are not ours (R13, T4), such as a journey's browser: a SOCKS5 proxy on loopback
+that asks egress about every address.
 
 SOCKS5 (RFC 1928), since every connection is then a tunnel by name and port: nothing of HTTP is read or rewritten, names
 are looked up here and never by the program, and there is no UDP. Each run has a proxy of its own, which ends with it.

@@ -72,7 +72,9 @@ def _judged(call: Call) -> tuple[float, str]:
 
 
 DETECTOR = Detector(
-    "context_overflow", find, cause=True,
+    "context_overflow",
+    find,
+    cause=True,
     plan=(
         "See what fills the input at the critical step: a tool's answer, the history, or the prompt.",
         "Cut long answers of tools before they reach the model, and let it ask for the rest by page.",

@@ -41,7 +41,9 @@ def _spike(priced: Sequence[tuple[Fact, float]], least: float, unit: str) -> Fin
 
 
 DETECTOR = Detector(
-    "cost_spike", find, cause=False,
+    "cost_spike",
+    find,
+    cause=False,
     plan=(
         "Find what made the event at the critical step dear: a larger model, a long input, or a long answer.",
         "Set a limit of tokens for the answer, and one of cost for the whole run.",

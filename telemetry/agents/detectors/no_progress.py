@@ -85,7 +85,9 @@ def _told_elsewhere(recording: Recording) -> set[int]:
 
 
 DETECTOR = Detector(
-    "no_progress", find, cause=True,
+    "no_progress",
+    find,
+    cause=True,
     plan=(
         "Look at the stretch from the critical step on: what was asked, and why nothing new came of it.",
         "Tell the model what it has tried already, and what each try brought.",

@@ -75,7 +75,9 @@ def _found(confidence: float, at: Fact, end: Fact, said: str) -> Finding:
 
 
 DETECTOR = Detector(
-    "premature_end", find, cause=False,
+    "premature_end",
+    find,
+    cause=False,
     plan=(
         "See why the run ended there: a limit, a call that was not answered, or an answer that was cut off.",
         "Raise the limit if the task needs it, or divide the task.",

@@ -98,7 +98,9 @@ def _seq(fact: Fact) -> int:
 
 
 DETECTOR = Detector(
-    "retry_storm", find, cause=True,
+    "retry_storm",
+    find,
+    cause=True,
     plan=(
         "Read the error at the critical step: what fails the same way each time will not succeed by being repeated.",
         "Retry only what may pass by itself (timeouts, 429, 503), at most three times, with a pause that doubles.",

@@ -45,7 +45,9 @@ def _spoken(pause_ms: int) -> str:
 
 
 DETECTOR = Detector(
-    "stall", find, cause=False,
+    "stall",
+    find,
+    cause=False,
     plan=(
         "Find what was waited for before the critical step: a tool, the model, a queue or a lock.",
         "Give every call a time limit, and treat one that runs out as an error of that call.",

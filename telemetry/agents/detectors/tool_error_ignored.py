@@ -75,7 +75,9 @@ def _takes_notice(call: Call, fact: Fact) -> bool:
 
 
 DETECTOR = Detector(
-    "tool_error_ignored", find, cause=True,
+    "tool_error_ignored",
+    find,
+    cause=True,
     plan=(
         "Look at what the tool answered at the critical step, and at what the agent said after it.",
         "Mark failures so that the model can't take them for results: an error field, not a sentence among data.",

@@ -91,7 +91,9 @@ def _was_waiting(loop: list[Call], cycle: int, following: list[Call]) -> bool:
 
 
 DETECTOR = Detector(
-    "tool_loop", find, cause=True,
+    "tool_loop",
+    find,
+    cause=True,
     plan=(
         "Find at the critical step what the agent asks again and again, and why the answer does not let it go on.",
         "Let the tool say what is missing when it has nothing to give, not answer as if all were well.",

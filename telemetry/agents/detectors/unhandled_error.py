@@ -68,7 +68,9 @@ def _found(confidence: float, fact: Fact) -> Finding:
 
 
 DETECTOR = Detector(
-    "unhandled_error", find, cause=False,
+    "unhandled_error",
+    find,
+    cause=False,
     plan=(
         "Read the error at the critical step with its stack trace, and the issue behind it if there is one.",
         "Repeat it in a test with the input of that step.",

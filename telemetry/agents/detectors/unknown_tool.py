@@ -53,7 +53,9 @@ def _confidence(call: Call, offered: set[str]) -> float | None:
 
 
 DETECTOR = Detector(
-    "unknown_tool", find, cause=True,
+    "unknown_tool",
+    find,
+    cause=True,
     plan=(
         "Compare the tool that was called with the list that the model was given at that step.",
         "If it was renamed or removed, take the old name out of prompts, or offer it again under that name.",

@@ -1,4 +1,4 @@
-"""Whether a diff applies cleanly to a snapshot of a repository: nothing of it is written out, git looks at the index."""
+"""Whether a diff applies cleanly to a snapshot of a repository: nothing is written out, git looks at the index."""
 
 from __future__ import annotations
 

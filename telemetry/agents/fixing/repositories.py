@@ -219,7 +219,9 @@ def _of_address(repository: Repository, proxy: str) -> str:
     if repository.token is not None:
         at = parse_url(repository.address)
         place = repository.address[: len(_HTTPS)].lower() + at.url.removeprefix(_HTTPS).partition("/")[0] + "/"
-        text += f"[http {_quoted(place)}]\n\textraHeader = {_quoted(f'Authorization: Basic {_basic(repository.token)}')}\n"
+        text += (
+            f"[http {_quoted(place)}]\n\textraHeader = {_quoted(f'Authorization: Basic {_basic(repository.token)}')}\n"
+        )
     return text
 
 

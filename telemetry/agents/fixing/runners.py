@@ -64,6 +64,9 @@ class CommandRunner:
         if ended.code:
             raise RunnerError(f"TRACER_FIX_COMMAND ended with the exit code {ended.code}")
         try:
-            return msgspec.json.decode(ended.said, type=Proposal)
+            proposal = msgspec.json.decode(ended.said, type=Proposal)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise RunnerError(f"TRACER_FIX_COMMAND did not answer a plan and a diff as JSON: {error}"[:300]) from None
+        if any("\0" in line for line in proposal.plan):
+            raise RunnerError("TRACER_FIX_COMMAND answered a plan with a NUL character")
+        return proposal
