@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import certifi
 import msgspec
@@ -31,7 +32,6 @@ FETCH_S = 120.0
 _HTTPS = "https://"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?", re.ASCII)
 _SECURE = 0o700
-TOKEN = r"[\x21-\x7e]{1,500}"  # noqa: S105 - what one looks like
 _MOST_SHOWN = 300
 
 
@@ -105,12 +105,13 @@ class Snapshots:
             snapshot.configure(_of_folder(local))
             await snapshot.fetch(f"file://{local}")
             return
+        address = parse_url(repository.address).url
         async with Proxy(Egress(self._policy)) as proxy:
-            snapshot.configure(_of_address(repository, proxy.url))
+            snapshot.configure(_of_address(address, repository.token, proxy.url))
             try:
-                await snapshot.fetch(repository.address)
+                await snapshot.fetch(address)
             except RepositoryError as error:
-                met = proxy.failure_of(repository.address)
+                met = proxy.failure_of(address)
                 said = str(met) if met is not None else _scrubbed(str(error), repository.token)
                 raise RepositoryError(f"can't be read: {said}" if met is not None else said) from None
             finally:
@@ -205,10 +206,12 @@ _ALWAYS = """[core]
 
 
 def _of_folder(local: Path) -> str:
-    return f'[protocol "file"]\n\tallow = always\n[safe]\n\tdirectory = {_quoted(str(local))}\n\tdirectory = {_quoted(str(local / ".git"))}\n'
+    """Whoever owns the folder: it is the operator's word that it may be read."""
+    places = "".join(f"\tdirectory = {_quoted(str(place))}\n" for place in (local, local / ".git"))
+    return f'[protocol "file"]\n\tallow = always\n[safe]\n{places}'
 
 
-def _of_address(repository: Repository, proxy: str) -> str:
+def _of_address(address: str, token: str | None, proxy: str) -> str:
     """The token only where the address is, and no way to be sent on with it."""
     authorities = os.environ.get("SSL_CERT_FILE") or certifi.where()
     text = (
@@ -216,13 +219,10 @@ def _of_address(repository: Repository, proxy: str) -> str:
         f"\tproxy = {_quoted(proxy.replace('socks5://', 'socks5h://'))}\n\tfollowRedirects = false\n"
         f"\tsslVerify = true\n\tsslCAInfo = {_quoted(authorities)}\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 30\n"
     )
-    if repository.token is not None:
-        at = parse_url(repository.address)
-        place = repository.address[: len(_HTTPS)].lower() + at.url.removeprefix(_HTTPS).partition("/")[0] + "/"
-        text += (
-            f"[http {_quoted(place)}]\n\textraHeader = {_quoted(f'Authorization: Basic {_basic(repository.token)}')}\n"
-        )
-    return text
+    if token is None:
+        return text
+    place = f"{_HTTPS}{urlsplit(address).netloc}/"
+    return f"{text}[http {_quoted(place)}]\n\textraHeader = {_quoted(f'Authorization: Basic {_basic(token)}')}\n"
 
 
 def _basic(token: str) -> str:
