@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from api.agent_access import Seen
 from api.errors import Forbidden, no_such
+from api.fix_shape import fix_shape, fix_state, regression_shape
 from api.schemas.incidents import MOST_MEMBERS
 from model.times import iso
+from store.fixes import newest_fixes
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import Incident, IncidentChange
-from store.incidents import get_incident, newest_members, sessions_within
+from store.incidents import changes_of, get_incident, newest_members, sessions_within
 from store.members import member_known_as
+from store.regressions import newest_regressions
 
 
 def seen_incident(session: Session, seen: Seen, incident_id: str, *, to_change: bool = False) -> Incident:
@@ -39,6 +42,7 @@ def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, A
     """An incident as it is answered."""
     owner = None if found.owner_id is None else member_known_as(session, found.owner_id)
     sessions = newest_members(session, found.id, SESSION, MOST_MEMBERS, seen.open)
+    regression = newest_regressions(session, [found.id]).get(found.id)
     return {
         "id": found.id,
         "title": found.title,
@@ -63,8 +67,17 @@ def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, A
         "count": found.count,
         "first_seen": iso(found.first_ms),
         "last_seen": iso(found.last_ms),
-        "fix": None,
-        "regression": None,
+        "fix": fix_state(newest_fixes(session, [found.id]).get(found.id)),
+        "regression": None if regression is None else regression_shape(seen, regression),
+    }
+
+
+def whole_incident(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:
+    """One alone: with the plan and diff of its newest fix, and its history."""
+    return {
+        **incident_shape(session, seen, found),
+        "fix": fix_shape(newest_fixes(session, [found.id]).get(found.id)),
+        "history": history_shape(changes_of(session, found.id)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Response
 from msgspec import UNSET
@@ -13,13 +13,12 @@ from api.access import Scope, caller
 from api.agent_access import Seen
 from api.envelope import json_response
 from api.errors import Invalid
-from api.incident_access import history_shape, incident_shape, seen_incident
+from api.incident_access import incident_shape, seen_incident, whole_incident
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareError
 from api.schemas.incidents import IncidentPage, IncidentQuery, IncidentUpdate, OneIncident
 from api.services import services
-from store.incident_tables import Incident
-from store.incidents import IncidentFilter, changes_of, list_incidents
+from store.incidents import IncidentFilter, list_incidents
 from store.members import member_known_as
 from store.write_lock import Urgency
 from telemetry.agents.handling import Handled, handle_incident
@@ -58,7 +57,7 @@ def show_incident(path: IncidentPath) -> Response:
     """Get an incident, with its history."""
     seen = Seen()
     with services().database.read(seen.organization_id) as session:
-        shown = _whole(session, seen, seen_incident(session, seen, path.incident_id))
+        shown = whole_incident(session, seen, seen_incident(session, seen, path.incident_id))
     return json_response(shown)
 
 
@@ -83,12 +82,8 @@ def change_incident(path: IncidentPath, body: IncidentUpdate) -> Response:
             session, found, handled, by=caller().name, was_owner=was[1] if was is not None else None,
             now_ms=state.database.now_ms(session),
         )  # fmt: skip
-        shown = _whole(session, seen, found)
+        shown = whole_incident(session, seen, found)
     return json_response(shown)
-
-
-def _whole(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:
-    return {**incident_shape(session, seen, found), "history": history_shape(changes_of(session, found.id))}
 
 
 def _member(session: Session, named: str) -> tuple[str, str]:

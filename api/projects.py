@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
 from api.envelope import json_response
-from api.errors import Conflict, Forbidden, no_such
+from api.errors import Conflict, Forbidden, Invalid, no_such
 from api.event_rules import end_event_rule
 from api.project_access import may_see, queried
 from api.routes import PathModel, Routes
@@ -21,12 +21,14 @@ from api.schemas.projects import Project as ProjectAnswer
 from api.schemas.projects import ProjectChange, ProjectKeyRequest, ProjectList, ProjectRequest
 from api.schemas.projects import ProjectKey as ProjectKeyAnswer
 from api.services import services
+from model.secrets import MASK
 from model.times import iso
 from store import projects as stored
 from store.alert_rules import list_event_rules
 from store.project_tables import Project, ProjectKey
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
+from telemetry.agents.fixing.repositories import judge_address
 from telemetry.stored.storing import EVENTS, GENERATIONS, TRACES
 from telemetry.stored.usage import Usage, usage_of
 
@@ -88,6 +90,7 @@ def change_project(path: ProjectPath, body: ProjectChange) -> Response:
                 stored.rename_slug(session, project, body.slug)
             if body.quota is not None:
                 project.quota_events, project.quota_traces = body.quota.events, body.quota.traces
+            _set_repository(project, body)
             session.flush()
             keys = stored.keys_of(session, [project])
     except stored.SlugTakenError:
@@ -139,6 +142,22 @@ def _project(session: Session, named: str, *, lock: bool = False) -> Project:
     return may_see(stored.get_project(session, named, lock=lock), named)
 
 
+def _set_repository(project: Project, body: ProjectChange) -> None:
+    """Invalid."""
+    state, given = services(), body.model_fields_set
+    if "repository" in given:
+        if body.repository is not None:
+            try:
+                judge_address(body.repository, state.settings.fix_repositories)
+            except ValueError as error:
+                raise Invalid({"repository": [str(error)]}) from None
+        stored.set_repository(project, body.repository)
+    if "repository_token" in given and body.repository_token != MASK:
+        if body.repository_token is not None and not (project.repository or "").lower().startswith("https://"):
+            raise Invalid({"repository_token": ["is for a repository with an https:// address"]})
+        stored.set_repository_token(state.keyring, project, body.repository_token)
+
+
 def _shapes(projects: Sequence[Project], keys: dict[str, list[ProjectKey]]) -> list[dict[str, Any]]:
     store = services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
@@ -161,6 +180,8 @@ def _shape(project: Project, keys: Sequence[ProjectKey], usage: Usage) -> dict[s
             for kind in (EVENTS, TRACES, GENERATIONS)
         },
         "retention_days": project.retention_days,
+        "repository": project.repository,
+        "repository_token": None if project.repository_token is None else MASK,
         "keys": [_key_shape(key) for key in keys],
         "created_at": iso(project.created_ms),
     }

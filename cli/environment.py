@@ -14,8 +14,8 @@ from model.validation import field_errors
 
 _SECRET = frozenset(
     {
-        "api_key", "database_url", "deadman_url", "internal_token", "jwt_secret", "metrics_token", "probe_key",
-        "secret_keys", "smtp_url",
+        "api_key", "database_url", "deadman_url", "fix_command", "internal_token", "jwt_secret", "metrics_token",
+        "probe_key", "secret_keys", "smtp_url",
     }
 )  # fmt: skip
 """What no message may repeat."""

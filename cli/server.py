@@ -31,11 +31,14 @@ from scheduler.housekeeping import RetentionTurn
 from scheduler.jobs import Job
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
+from store.fixes import TOPIC as FIXES
 from store.incident_failures import TOPIC as FAILURES
 from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.agents.fixing.work import Fixing
+from telemetry.agents.regressing.work import Regressing
 from telemetry.agents.told import Uniting
 from telemetry.behind import ErrorsBehind
 from telemetry.judging import EventJudge
@@ -103,13 +106,18 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
     judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
     uniting = Uniting(database)
     united = Job("incidents", 1, lambda _database: uniting.work(), partial(database.wakeups.subscribe, FAILURES))
-    jobs = [kept, judged, united]
-    scheduler = Scheduler(
-        database, settings, _identity(), keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database)
-    )
+    identity = _identity()
+    fixing = Fixing(database, keyring, settings, identity)
+    parts.callback(fixing.stop)
+    fixed = Job("fixes", 1, lambda _database: fixing.work(), partial(database.wakeups.subscribe, FIXES))
+    regressing = Regressing(database)
+    proven = Job("regressions", 1, lambda _database: regressing.work())
+    jobs = [kept, judged, united, fixed, proven]
+    scheduler = Scheduler(database, settings, identity, keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database))
     scheduler.start()
     parts.callback(scheduler.stop)
     parts.callback(stopping.set)
+    parts.callback(regressing.stop)
     return scheduler
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from playwright.async_api import BrowserContext, Error
 
 from egress.door import Egress
+from egress.proxy import Proxy
 from journeys.browser import WarmBrowser
 from journeys.definition import JourneyCheck
 from journeys.evidence.console import Console
 from journeys.headers import Marks, OwnHeaders, parted
 from journeys.pages import Pages
-from journeys.proxy import Proxy
 from journeys.scrubbing import Secrets, secrets_of
 from journeys.steps.goto import Goto
 from journeys.steps.request import Request

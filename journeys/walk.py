@@ -14,9 +14,9 @@ from journeys.variables import fill_in, names_in
 if TYPE_CHECKING:
     from playwright.async_api import APIResponse, BrowserContext, FrameLocator, Locator, Page
 
+    from egress.proxy import Proxy
     from journeys.headers import OwnHeaders
     from journeys.pages import Pages
-    from journeys.proxy import Proxy
     from journeys.scrubbing import Secrets
     from journeys.steps.base import ElementStep, Step
     from journeys.urls import Base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -51,6 +52,9 @@ class Settings(BaseModel):
     jwks_url: str | None = None
     jwt_audience: str = "authenticated"
     internal_token: str | None = Field(default=None, min_length=32)
+    fix_command: str | None = None
+    fix_timeout_s: int = Field(default=120, ge=1, le=3600)
+    fix_repositories: Path | None = None
     url: str | None = None
     probe_key: str | None = None
 
@@ -90,6 +94,25 @@ class Settings(BaseModel):
             sender(value)
         return value
 
+    @field_validator("fix_command")
+    @classmethod
+    def _is_a_command(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                raise ValueError(f"can't be split into a program and its arguments: {error}") from None
+            if not words:
+                raise ValueError("must name a program")
+        return value
+
+    @field_validator("fix_repositories")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("must be the whole path of a folder, beginning with /")
+        return value
+
     @field_validator("traces_url")
     @classmethod
     def _is_an_origin(cls, value: str | None) -> str | None:
@@ -126,6 +149,11 @@ class Settings(BaseModel):
     def links_begin(self) -> str:
         """The address in every link that leaves the house, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def fix_words(self) -> list[str]:
+        """The program that proposes fixes, with its arguments; empty: there is none. No shell reads it."""
+        return shlex.split(self.fix_command) if self.fix_command else []
 
     @property
     def sqlalchemy_url(self) -> str:

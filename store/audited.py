@@ -74,7 +74,7 @@ def _key(row: Any) -> Shape:
 def _project(row: Any) -> Shape:
     return {
         "name": row.name, "slug": row.slug, "quota": {"events": row.quota_events, "traces": row.quota_traces},
-        "retention_days": row.retention_days,
+        "retention_days": row.retention_days, "repository": row.repository,
     }  # fmt: skip
 
 
@@ -171,7 +171,7 @@ AUDITED: Mapping[type[Any], Audited] = {
     Alert: Audited(_called("alert"), _alert, verb=_of_alert, only=("acknowledged_by", "resolved_by", "notes")),
     Membership: Audited(_called("member"), _member, secret=("invite_hash", "invitation"), verb=_of_member),
     ApiKey: Audited(_called("key"), _key, ends="revoked_ms", secret=("key_hash", "key")),
-    Project: Audited(_called("project"), _project, ends="deleted_ms"),
+    Project: Audited(_called("project"), _project, ends="deleted_ms", secret=("repository_token", "repository_token")),
     ProjectKey: Audited(_called("project_key"), _project_key, ends="revoked_ms"),
     Probe: Audited(_called("probe"), _probe, ends="deleted_ms", secret=("key_hash", "key")),
     Incident: Audited(_called("incident"), _incident, only=("status", "owner_id")),

@@ -5,7 +5,7 @@ What arrives is kept elsewhere, in the store of telemetry (telemetry/stored/tabl
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.table_base import Base, Ms, Scoped
@@ -13,7 +13,8 @@ from store.table_base import Base, Ms, Scoped
 
 class Project(Scoped, Base):
     """One application. `number` is unique in all of Tracer: an SDK says it beside a key, and no organization.
-    `quota_events`, `quota_traces`: stored at most in a calendar month (UTC), null for any number."""
+    `quota_events`, `quota_traces`: stored at most in a calendar month (UTC), null for any number. `repository`: the git
+    repository that fixes of its incidents are for, with an encrypted `repository_token` if it takes one."""
 
     __tablename__ = "projects"
     __table_args__ = (
@@ -27,6 +28,8 @@ class Project(Scoped, Base):
     quota_events: Mapped[int | None] = mapped_column(Ms)
     quota_traces: Mapped[int | None] = mapped_column(Ms)
     retention_days: Mapped[int] = mapped_column(Integer)
+    repository: Mapped[str | None] = mapped_column(String(2000))
+    repository_token: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_ms: Mapped[int] = mapped_column(Ms)
     deleted_ms: Mapped[int | None] = mapped_column(Ms)
 

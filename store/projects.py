@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
+from store.keyring import Cell, Keyring
 from store.project_tables import Project, ProjectKey
 
 RETENTION_DAYS = 90
@@ -76,6 +77,30 @@ def rename_slug(session: Session, project: Project, slug: str) -> None:
     if session.scalars(taken).first() is not None:
         raise SlugTakenError
     project.slug = slug
+
+
+def repository_cell(organization_id: str, project_id: str) -> Cell:
+    """Where the token of a project's repository is at home."""
+    return Cell(organization_id, Project.__tablename__, project_id, "repository_token")
+
+
+def set_repository(project: Project, repository: str | None) -> None:
+    """Another repository, or none. A token was given for one address: it goes with it, and is never sent to another."""
+    if repository != project.repository:
+        project.repository, project.repository_token = repository, None
+
+
+def set_repository_token(keyring: Keyring, project: Project, token: str | None) -> None:
+    """What its repository is read with; None: nothing."""
+    cell = repository_cell(project.organization_id, project.id)
+    project.repository_token = None if token is None else keyring.encrypt(token, cell)
+
+
+def repository_token(keyring: Keyring, project: Project) -> str | None:
+    """For the server's memory alone."""
+    if project.repository_token is None:
+        return None
+    return keyring.decrypt(project.repository_token, repository_cell(project.organization_id, project.id)).decode()
 
 
 def delete_project(session: Session, project: Project, now_ms: int) -> None:

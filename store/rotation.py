@@ -28,6 +28,8 @@ from store.heartbeat_rows import token_cell
 from store.journey_tables import Batch, OrganizationVariable
 from store.key_material import KeyringError, new_secret, read_key_file, replace_key_file
 from store.keyring import Cell, Keyring
+from store.project_tables import Project
+from store.projects import repository_cell
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Check, Heartbeat
 from store.variables import variable_cell
@@ -47,6 +49,7 @@ SECRETS: Sequence[tuple[Any, Any, Any, Callable[[Any], Cell]]] = (
     ),
     (Batch, Batch.overrides, Batch.id, lambda row: overrides_cell(row.organization_id, row.id)),
     (Draft, Draft.secrets, Draft.id, lambda row: draft_cell(row.organization_id, row.id)),
+    (Project, Project.repository_token, Project.id, lambda row: repository_cell(row.organization_id, row.id)),
 )
 """Every column that holds secrets: its table, its key, and the cell of a row."""
 

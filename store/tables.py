@@ -16,6 +16,7 @@ from store import artifact_tables as artifact_tables
 from store import audit_tables as audit_tables
 from store import draft_tables as draft_tables
 from store import firing_tables as firing_tables
+from store import fix_tables as fix_tables
 from store import incident_tables as incident_tables
 from store import journey_tables as journey_tables
 from store import limit_tables as limit_tables

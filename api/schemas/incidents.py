@@ -10,6 +10,7 @@ from api.routes import BodyModel, QueryModel
 from api.schemas.agents import Project
 from api.schemas.analyses import Label
 from api.schemas.envelope import Shape, Time
+from api.schemas.fixes import FIX, REGRESSION, Fix, FixState, RegressionRun
 from model.fields import Text
 
 MOST_MEMBERS = 100
@@ -89,15 +90,15 @@ class Incident(Shape):
     count: Annotated[int, Field(ge=0, description="Of failures: sessions, runs of journeys, alerts")]
     first_seen: Time
     last_seen: Time
-    fix: Annotated[dict[str, Any] | None, Field(description="Null: none was asked for")]
-    regression: Annotated[dict[str, Any] | None, Field(description="Null: none was asked for")]
+    fix: Annotated[FixState | None, Field(description="The newest; null: none was asked for")]
+    regression: Annotated[RegressionRun | None, Field(description="The newest; null: none was asked for")]
 
 
 class IncidentChange(Shape):
     """A line of an incident's history."""
 
     at: Time
-    kind: Literal["opened", "came_back", "status", "owner", "note"]
+    kind: Literal["opened", "came_back", "status", "owner", "note", "fix", "regression"]
     by: Annotated[str | None, Field(description="Null: Tracer itself")]
     from_: Annotated[str | None, Field(alias="from")]
     to: str | None
@@ -105,10 +106,13 @@ class IncidentChange(Shape):
 
 
 class OneIncident(Incident):
-    """An incident with its history, oldest first."""
+    """An incident with its history, oldest first, and the plan and diff of its newest fix."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {**_INCIDENT, "history": [_CHANGE]}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {**_INCIDENT, "fix": FIX, "regression": REGRESSION, "history": [_CHANGE]}}
+    )
 
+    fix: Annotated[Fix | None, Field(description="The newest; null: none was asked for")]
     history: list[IncidentChange]
 
 

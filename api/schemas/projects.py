@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 
 from api.routes import BodyModel
 from api.schemas.envelope import Shape, Time
-from model.fields import Name
+from model.fields import Name, one_line
 
 _EXAMPLE: dict[str, Any] = {
     "id": 12,
@@ -21,6 +21,8 @@ _EXAMPLE: dict[str, Any] = {
         "generations": {"stored": 0, "dropped": {}},
     },
     "retention_days": 90,
+    "repository": "https://git.example.com/truecom/shop.git",
+    "repository_token": "********",
     "keys": [
         {
             "public_key": "5f0c1d2e3f4051625f0c1d2e3f405162",
@@ -44,6 +46,8 @@ Slug = Annotated[
     StringConstraints(max_length=64, pattern=r"^([a-z][a-z0-9_-]*|[0-9]+[a-z_-][a-z0-9_-]*)$"),
     Field(description="Lower case letters, digits, - and _; not digits only"),
 ]
+Repository = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(one_line)]
+RepositoryToken = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
 Quota = Annotated[int, Field(ge=0, le=10**15)]
 
 
@@ -92,6 +96,8 @@ class Project(Shape):
     quota: ProjectQuota
     usage: ProjectUsage
     retention_days: int
+    repository: Annotated[str | None, Field(description="What fixes of its incidents are for")]
+    repository_token: Annotated[str | None, Field(description="Never shown: stars where there is one")]
     keys: list[ProjectKey]
     created_at: Time
 
@@ -129,6 +135,17 @@ class ProjectChange(BodyModel):
     slug: Slug | None = None
     quota: QuotaRequest | None = None
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    repository: Annotated[
+        Repository | None,
+        Field(
+            description="The git repository that fixes of its incidents are for: an https:// address, or a path under "
+            "TRACER_FIX_REPOSITORIES; null: none. Another one forgets the token of the one before"
+        ),
+    ] = None
+    repository_token: Annotated[
+        RepositoryToken | None,
+        Field(description="What it is read with, such as an access token for contents; null: nothing. Write-only"),
+    ] = None
 
 
 class ProjectKeyRequest(BodyModel):

@@ -75,7 +75,7 @@ def _of_run(session: Session, placing: Placing) -> Placing:
     run = session.get(Run, placing.id)
     if run is None or not _is_failure(run):
         return placing
-    return _placed(placing, _signature(session, run), run.at_ms, run.completed_ms or run.at_ms)
+    return _placed(placing, signature_of_stored(session, run), run.at_ms, run.completed_ms or run.at_ms)
 
 
 def _of_alert(session: Session, placing: Placing) -> Placing:
@@ -105,12 +105,13 @@ def _signature_of_alert(session: Session, alert: Alert) -> Signature | None:
     wanted = select(Run).where(Run.id.in_(alert.run_ids), Run.status == RunStatus.FAILED.value)
     runs: Sequence[Run] = session.scalars(wanted).all() if about_failures and alert.run_ids else ()
     if runs:
-        return _signature(session, min(runs, key=lambda run: (run.at_ms, run.id)))
+        return signature_of_stored(session, min(runs, key=lambda run: (run.at_ms, run.id)))
     check = session.get(Check, alert.check_id)
     return None if check is None or rule is None else signature_of_rule(_facts(check, check.definition), rule.type)
 
 
-def _signature(session: Session, run: Run) -> Signature:
+def signature_of_stored(session: Session, run: Run) -> Signature:
+    """What a run that failed was, as it is stored."""
     version = session.get(CheckVersion, (run.check_id, run.check_version))
     check = session.get(Check, run.check_id)
     definition = (version.definition if version is not None else None) or (check.definition if check else {})

@@ -235,7 +235,7 @@ def test_a_driver_killed_in_the_middle_is_ours_and_the_next_run_starts_another(w
 
 
 def test_a_run_receives_only_so_much(walker: Walker, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("journeys.proxy.MAX_RECEIVED", 200_000)
+    monkeypatch.setattr("egress.proxy.MAX_RECEIVED", 200_000)
     site.on("/big", lambda _: Answer(b"x" * 5_000_000, content_type="text/plain"))
     url = site.page("/", "<h1>x</h1><script>fetch('/big').then(r => r.text()).catch(() => {})</script>")
     outcome = walker.walk(goto(url), {"type": "wait_for", "ms": 500})

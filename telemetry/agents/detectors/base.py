@@ -28,11 +28,12 @@ class Finding(msgspec.Struct):
 
 class Detector(NamedTuple):
     """`find` gives the first place of a run where it shows. `cause`: what it finds makes others come about; the rest
-    are symptoms, and circumstances."""
+    are symptoms, and circumstances. `plan`: what people do about it, one thing after the other."""
 
     label: str
     find: Callable[[Recording], Finding | None]
     cause: bool
+    plan: tuple[str, ...]
 
 
 def finding(label: str, confidence: float, at: Fact, evidence: Sequence[Fact], explanation: str) -> Finding:

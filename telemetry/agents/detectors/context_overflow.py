@@ -71,4 +71,14 @@ def _judged(call: Call) -> tuple[float, str]:
     return 0.0, ""
 
 
-DETECTOR = Detector("context_overflow", find, cause=True)
+DETECTOR = Detector(
+    "context_overflow",
+    find,
+    cause=True,
+    plan=(
+        "See what fills the input at the critical step: a tool's answer, the history, or the prompt.",
+        "Cut long answers of tools before they reach the model, and let it ask for the rest by page.",
+        "Sum up or drop old messages before the limit, not when the model refuses.",
+        "Count tokens before each call, with room left for the answer.",
+    ),
+)

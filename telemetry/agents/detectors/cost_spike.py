@@ -40,4 +40,14 @@ def _spike(priced: Sequence[tuple[Fact, float]], least: float, unit: str) -> Fin
     return None
 
 
-DETECTOR = Detector("cost_spike", find, cause=False)
+DETECTOR = Detector(
+    "cost_spike",
+    find,
+    cause=False,
+    plan=(
+        "Find what made the event at the critical step dear: a larger model, a long input, or a long answer.",
+        "Set a limit of tokens for the answer, and one of cost for the whole run.",
+        "Keep what does not change (instructions, documents) in the provider's cache, or leave it out.",
+        "Use a smaller model for steps that do not need the large one.",
+    ),
+)

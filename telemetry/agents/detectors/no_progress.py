@@ -84,4 +84,14 @@ def _told_elsewhere(recording: Recording) -> set[int]:
     return covered
 
 
-DETECTOR = Detector("no_progress", find, cause=True)
+DETECTOR = Detector(
+    "no_progress",
+    find,
+    cause=True,
+    plan=(
+        "Look at the stretch from the critical step on: what was asked, and why nothing new came of it.",
+        "Tell the model what it has tried already, and what each try brought.",
+        "End, or ask a person, after three steps that brought nothing new.",
+        "If searches find nothing, let the tool say which of its limits or filters left nothing over.",
+    ),
+)

@@ -74,4 +74,14 @@ def _found(confidence: float, at: Fact, end: Fact, said: str) -> Finding:
     return finding("premature_end", confidence, at, [at, end], said)
 
 
-DETECTOR = Detector("premature_end", find, cause=False)
+DETECTOR = Detector(
+    "premature_end",
+    find,
+    cause=False,
+    plan=(
+        "See why the run ended there: a limit, a call that was not answered, or an answer that was cut off.",
+        "Raise the limit if the task needs it, or divide the task.",
+        "End as completed only when the goal is checked and no call is open.",
+        "Where a limit was met, say what is left to do, so that the next run can go on from there.",
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from telemetry.agents.detectors import (
@@ -31,5 +32,6 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     premature_end.DETECTOR,
 )
 LABELS: Final[tuple[str, ...]] = tuple(detector.label for detector in DETECTORS)
+PLANS: Final[Mapping[str, tuple[str, ...]]] = {detector.label: detector.plan for detector in DETECTORS}
 VERSION: Final = 1
 """Of all that they find: one more whenever the same events may be judged otherwise than before."""

@@ -97,4 +97,14 @@ def _seq(fact: Fact) -> int:
     return fact.seq
 
 
-DETECTOR = Detector("retry_storm", find, cause=True)
+DETECTOR = Detector(
+    "retry_storm",
+    find,
+    cause=True,
+    plan=(
+        "Read the error at the critical step: what fails the same way each time will not succeed by being repeated.",
+        "Retry only what may pass by itself (timeouts, 429, 503), at most three times, with a pause that doubles.",
+        "Hand other errors to the model at once, with what to change in the arguments.",
+        "If a service was down, watch it with a monitor, so that its outage is known before agents meet it.",
+    ),
+)

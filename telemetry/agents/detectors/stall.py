@@ -44,4 +44,14 @@ def _spoken(pause_ms: int) -> str:
     return f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes"
 
 
-DETECTOR = Detector("stall", find, cause=False)
+DETECTOR = Detector(
+    "stall",
+    find,
+    cause=False,
+    plan=(
+        "Find what was waited for before the critical step: a tool, the model, a queue or a lock.",
+        "Give every call a time limit, and treat one that runs out as an error of that call.",
+        "Do work that takes long in the background, and let the agent ask how far it is.",
+        "If a service was slow, watch its response time with a monitor.",
+    ),
+)

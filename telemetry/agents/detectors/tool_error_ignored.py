@@ -74,4 +74,14 @@ def _takes_notice(call: Call, fact: Fact) -> bool:
     return False
 
 
-DETECTOR = Detector("tool_error_ignored", find, cause=True)
+DETECTOR = Detector(
+    "tool_error_ignored",
+    find,
+    cause=True,
+    plan=(
+        "Look at what the tool answered at the critical step, and at what the agent said after it.",
+        "Mark failures so that the model can't take them for results: an error field, not a sentence among data.",
+        "Have the loop stop, retry or say so when a tool fails, before anything is done with its answer.",
+        "Test the agent with that tool failing: it must not report success.",
+    ),
+)

@@ -90,4 +90,14 @@ def _was_waiting(loop: list[Call], cycle: int, following: list[Call]) -> bool:
     return cycle == 1 and len(loop) < PATIENCE and bool(following) and following[0].same_as(loop[0])
 
 
-DETECTOR = Detector("tool_loop", find, cause=True)
+DETECTOR = Detector(
+    "tool_loop",
+    find,
+    cause=True,
+    plan=(
+        "Find at the critical step what the agent asks again and again, and why the answer does not let it go on.",
+        "Let the tool say what is missing when it has nothing to give, not answer as if all were well.",
+        "Refuse a call with the same arguments after the second equal answer, and tell the model why.",
+        "Give the run a limit of steps, and have it end with what it knows when that is reached.",
+    ),
+)

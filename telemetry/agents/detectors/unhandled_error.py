@@ -67,4 +67,14 @@ def _found(confidence: float, fact: Fact) -> Finding:
     return finding("unhandled_error", confidence, fact, [fact], said)
 
 
-DETECTOR = Detector("unhandled_error", find, cause=False)
+DETECTOR = Detector(
+    "unhandled_error",
+    find,
+    cause=False,
+    plan=(
+        "Read the error at the critical step with its stack trace, and the issue behind it if there is one.",
+        "Repeat it in a test with the input of that step.",
+        "Handle it where it arises: make the input good, try again if it may pass, or say what to change.",
+        "Catch what is left at the top of the run, and end it as failed with the reason.",
+    ),
+)

@@ -52,4 +52,13 @@ def _confidence(call: Call, offered: set[str]) -> float | None:
     return 0.85 if said else None
 
 
-DETECTOR = Detector("unknown_tool", find, cause=True)
+DETECTOR = Detector(
+    "unknown_tool",
+    find,
+    cause=True,
+    plan=(
+        "Compare the tool that was called with the list that the model was given at that step.",
+        "If it was renamed or removed, take the old name out of prompts, or offer it again under that name.",
+        "Refuse a call of an unknown tool with the names of those that there are, so that the model can choose.",
+    ),
+)

@@ -58,6 +58,16 @@ def payloads_of(session: Session, organization_id: str, number: int, seqs: Seque
     return {int(seq): unpack(kept) for seq, kept in found}
 
 
+def events_with(session: Session, organization_id: str, number: int, seqs: Sequence[int]) -> list[StoredEvent]:
+    """Some events of one run, by their `seq`."""
+    query = (
+        f"SELECT {_COLUMNS} FROM agent_events e WHERE e.organization_id = ? AND e.session = ? AND e.seq IN ? "  # noqa: S608 - our own columns
+        "ORDER BY e.seq"
+    )
+    found = rows(session, query, organization_id, number, list(seqs)) if seqs else []
+    return [_event(row) for row in found]
+
+
 def events_after(
     session: Session,
     organization_id: str,

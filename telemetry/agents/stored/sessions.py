@@ -118,6 +118,19 @@ def list_sessions(
     return found[:limit], found[limit - 1].number if len(found) > limit else None
 
 
+def sessions_since(
+    session: Session, organization_id: str, *, project: int | None, agent: str, since_ms: int, limit: int
+) -> list[AgentSession]:
+    """Runs of one agent in one project, or in none, that began then or later, the newest first."""
+    of_project = "project IS NULL" if project is None else "project = ?"
+    query = (
+        f"SELECT {_COLUMNS} FROM agent_sessions WHERE organization_id = ? AND {of_project} AND agent = ? "  # noqa: S608 - our own columns
+        "AND started_ms >= ? ORDER BY number DESC LIMIT ?"
+    )
+    of_it = [] if project is None else [project]
+    return [_session(row) for row in rows(session, query, organization_id, *of_it, agent, since_ms, limit)]
+
+
 def _session(row: Any) -> AgentSession:
     facts: list[Any] = [*row[:-1], unpack(row[-1])]
     return AgentSession(*facts)

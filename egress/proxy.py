@@ -1,7 +1,8 @@
-"""The only way out of a journey's pages (R13, T4): a SOCKS5 proxy on loopback that asks egress about every address.
+"""The only way out of programs that are not ours (R13, T4), such as a journey's browser: a SOCKS5 proxy on loopback
+that asks egress about every address.
 
 SOCKS5 (RFC 1928), since every connection is then a tunnel by name and port: nothing of HTTP is read or rewritten, names
-are looked up here and never by the browser, and there is no UDP. Each run has a proxy of its own, which ends with it.
+are looked up here and never by the program, and there is no UDP. Each run has a proxy of its own, which ends with it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from egress.errors import AddressRefusedError, ConnectRefusedError, EgressError,
 
 MAX_CONNECTIONS = 256
 MAX_RECEIVED = 256 * 1024 * 1024
-"""Bytes that the pages of one run may receive; then what still flows is cut."""
+"""Bytes that one run may receive; then what still flows is cut."""
 _CONNECT_S = 30.0
 _GREETING_S = 10.0
 _CHUNK = 65_536
@@ -60,7 +61,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """What the browser is told."""
+        """What the program is told."""
         if self._server is None:
             raise RuntimeError("the proxy is not open")
         return f"socks5://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
@@ -82,7 +83,7 @@ class Proxy:
         try:
             await self._tunnel(reader, writer)
         except (ProtocolError, OSError, EOFError, TimeoutError):
-            pass  # the browser sees a connection that broke, which is all there is to say
+            pass  # the program sees a connection that broke, which is all there is to say
         except asyncio.CancelledError:
             pass  # the run is over
         finally:
@@ -114,13 +115,13 @@ class Proxy:
         while data := await reader.read(_CHUNK):
             self.received += len(data)
             if self.received > MAX_RECEIVED:
-                raise ConnectionAbortedError("the pages of this run have received too much")
+                raise ConnectionAbortedError("this run has received too much")
             writer.write(data)
             await writer.drain()
 
 
 async def _asked_for(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, int]:
-    """The host and port the browser wants. Raises ProtocolError, EOFError."""
+    """The host and port that is wanted. Raises ProtocolError, EOFError."""
     version, methods = await reader.readexactly(2)
     if version != _VERSION or _NO_AUTHENTICATION not in await reader.readexactly(methods):
         raise ProtocolError
@@ -140,7 +141,7 @@ async def _asked_for(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 def _place(url: str) -> tuple[str, int]:
-    """The host and port that a browser asks for when it goes to a URL; of what is no URL, none."""
+    """The host and port that a program asks for when it goes to a URL; of what is no URL, none."""
     parts = urlsplit(url)
     try:
         return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 443)
@@ -171,7 +172,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
-    """Neither browsers nor servers go on in one direction when the other has ended. Raises OSError."""
+    """Neither programs nor servers go on in one direction when the other has ended. Raises OSError."""
     tasks = [asyncio.ensure_future(direction) for direction in directions]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

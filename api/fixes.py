@@ -1,0 +1,123 @@
+"""/api/incidents/:id/fix-agent: a plan and a diff for an incident, or a labelled fallback (seed 002).
+
+What is asked for is stored before anything is done, and done by the scheduler (telemetry/agents/fixing): an answer that
+nobody waits for is not lost. Where there is nothing to ask, the fallback is made here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from api.access import Scope, caller
+from api.agent_access import Seen, project_named
+from api.envelope import json_response
+from api.errors import Conflict, Invalid, no_such
+from api.fix_shape import fix_shape
+from api.incident_access import seen_incident
+from api.incidents import IncidentPath
+from api.routes import Routes
+from api.schemas.bare import BareError
+from api.schemas.fixes import Fix, FixQuery, FixRequest
+from api.services import services
+from store.audit import Target, note
+from store.fix_tables import IncidentFix
+from store.fixes import RUNNING, TOPIC, NewFix, add_fix, get_fix, running_fix
+from store.incident_failures import SESSION
+from store.incident_tables import Incident
+from store.incidents import newest_members
+from store.project_tables import Project
+from store.wakeups import wake
+from store.write_lock import Urgency
+from telemetry.agents.fixing.outcomes import Outcome, settle
+
+MOST_WAITING = 2
+"""Requests that wait in this process: others are answered at once, since waiting takes a thread."""
+_MOST_MEMBERS = 100
+_waiters = threading.BoundedSemaphore(MOST_WAITING)
+routes = Routes("Fixes", "What to do about an incident: a plan, and a diff where there is one.", BareError)
+
+
+@routes.post(
+    "/api/incidents/<incident_id>/fix-agent", needs=Scope.WRITE, answers=Fix, errors=(403, 409), also={202: Fix},
+    tokens=True,
+)  # fmt: skip
+def ask_for_fix(path: IncidentPath, query: FixQuery, body: FixRequest) -> Response:
+    """Ask for a fix of an incident.
+
+    `proposed`: a plan, and a diff that applies cleanly to the project's repository. `fallback`: the plan that the label
+    is known for, with the reason. 202 with `running` when it has not ended by then: `fix` of the incident shows it.
+    409 while another is being made.
+    """
+    seen, state = Seen(), services()
+    named = None if body.project_id is None else project_named(body.project_id)
+    with state.database.write(seen.organization_id, Urgency.PEOPLE) as session:
+        incident = seen_incident(session, seen, path.incident_id, to_change=True)
+        if running_fix(session, incident.id) is not None:
+            raise Conflict("A fix of this incident is being made: `fix` of the incident shows it")
+        project = _project(session, seen, incident, named)
+        now_ms = state.database.now_ms(session)
+        fix = add_fix(session, incident, NewFix(None if project is None else project.id, caller().name), now_ms)
+        target = Target("incident", incident.id, incident.title)
+        asked = {"fix_id": fix.id, "project_id": fix.project_id}
+        note(session, seen.organization_id, "incident.fix_requested", target, after=asked)
+        missing = _missing(project)
+        if missing is not None:
+            settle(session, incident, fix, Outcome(reason=missing), now_ms)
+        incident.touched_ms = now_ms
+        wake(session, TOPIC)
+        fix_id = fix.id
+    done = _ended(seen.organization_id, fix_id, query.wait)
+    return json_response(fix_shape(done), 202 if done.status == RUNNING else 200)
+
+
+def _missing(project: Project | None) -> str | None:
+    """Why nobody can be asked."""
+    if not services().settings.fix_words:
+        return "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
+    if project is None:
+        return "no project of this incident has a repository"
+    return None
+
+
+def _project(session: Session, seen: Seen, incident: Incident, named: int | None) -> Project | None:
+    """Whose repository: the one that is named; else that of the session that failed last and has one; else the only one
+    of the workspace, if the caller may see all of it."""
+    if named is not None:
+        project = seen.projects[named]
+        if project.repository is None:
+            raise Invalid({"project_id": ["has no repository: set one with PUT /v1/projects/:id"]})
+        return project
+    for member in newest_members(session, incident.id, SESSION, _MOST_MEMBERS, seen.open):
+        found = None if member.project is None else seen.projects.get(member.project)
+        if found is not None and found.repository is not None:
+            return found
+    having = [each for each in seen.projects.values() if each.repository is not None and caller().may_see(each.id)]
+    return having[0] if len(having) == 1 else None
+
+
+def _ended(organization_id: str, fix_id: str, wait_s: float) -> IncidentFix:
+    """A fix as it is once it has ended, or so long from now. NotFound."""
+    state = services()
+    woken = threading.Event()
+    waits = wait_s > 0 and _waiters.acquire(blocking=False)
+    unsubscribe = state.database.wakeups.subscribe(TOPIC, woken.set)
+    ends_at = time.monotonic() + (wait_s if waits else 0)
+    try:
+        while True:
+            woken.clear()
+            with state.database.read(organization_id) as session:
+                found = get_fix(session, fix_id)
+            if found is None:
+                raise no_such("fix", fix_id)
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0 or found.status != RUNNING:
+                return found
+            woken.wait(min(left_s, 1.0))
+    finally:
+        unsubscribe()
+        if waits:
+            _waiters.release()

@@ -1,0 +1,1 @@
+"""Fixes of incidents: asked of a program of the operator's, judged, kept."""
