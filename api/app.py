@@ -58,6 +58,7 @@ from api.pages import (
 )
 from api.pages import alerts as alert_pages
 from api.pages import event_rules as event_rule_pages
+from api.pages import incident as incident_page
 from api.pages import incidents as incident_pages
 from api.pages import issues as issue_pages
 from api.pages import journeys as journey_pages
@@ -136,6 +137,7 @@ def create_app(
         agents,
         agent_run,
         incident_pages,
+        incident_page,
         fleet,
         settings_organization,
         secrets,

@@ -81,6 +81,12 @@ DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/incidents/<incident_id>"): (
         sent("/incidents/{}", "/incidents/{}", "incident", {"status": "investigating"}), "incident.updated",
     ),
+    ("POST", "/incidents/<incident_id>/fix"): (
+        sent("/incidents/{}", "/incidents/{}/fix", "incident"), "incident.fix_requested",
+    ),
+    ("POST", "/incidents/<incident_id>/regression"): (
+        sent("/incidents/{}", "/incidents/{}/regression", "incident"), "incident.regression_started",
+    ),
     ("POST", "/agents/<path:agent_session_id>/analyze"): (
         sent("/agents/{}", "/agents/{}/analyze", "agent_session"), "agent_session.analyzed",
     ),

@@ -108,6 +108,8 @@ GET     /generations                                    page read
 GET     /incidents                                      page read
 GET     /incidents/<incident_id>                        page read
 POST    /incidents/<incident_id>                        page write
+POST    /incidents/<incident_id>/fix                    page write
+POST    /incidents/<incident_id>/regression             page write
 GET     /agents                                         page read
 GET     /agents/<path:agent_session_id>                 page read
 POST    /agents/<path:agent_session_id>/analyze         page run
