@@ -80,7 +80,15 @@ def main() -> None:
     parser.add_argument("--project", help="id, slug or number of a project")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two attempts")
     given = parser.parse_args()
-    recorder = Recorder(given.tracer, os.environ["TRACER_API_KEY"], given.project)
+    key = os.environ.get("TRACER_API_KEY")
+    if not key:
+        parser.error("set TRACER_API_KEY to a key with the scopes ingest and run")
+    try:
+        recorder = Recorder(given.tracer, key, given.project)
+    except urllib.error.HTTPError as error:
+        parser.exit(1, f"Tracer refused it: {error.code} {error.read().decode(errors='replace')}\n")
+    except urllib.error.URLError as error:
+        parser.exit(1, f"Tracer does not answer at {given.tracer}: {error.reason}\n")
     print(f"Watch it live: {given.tracer}/agents/{recorder.id}", flush=True)
     bought = buy(recorder, given.shop, given.pause)
     analysis = recorder.ask("POST", f"/api/traces/{recorder.id}/analyze")
