@@ -1,5 +1,5 @@
 """The story of docs/how-to/agents.md, with whole processes: an agent loops on a tool and a journey fails at the same
-address; they are one incident, which gets a plan, then a diff; that is applied, and a regression run says it is over."""
+address; both are one incident, which gets a plan, then a diff; once that is applied, a regression run says so."""
 
 from __future__ import annotations
 
