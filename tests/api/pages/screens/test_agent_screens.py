@@ -80,7 +80,7 @@ def test_events_are_stepped_through_by_keys(visit: Visit, owner: Client) -> None
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     assert faults(page) == []
-    page.keyboard.press("j")
+    page.get_by_role("button", name="Close").press("j")
     at_event(page, 1)
     page.get_by_label("Keys work on this page").uncheck()
     page.keyboard.press("Escape")
