@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.dialects import MAX_BODY_BYTES, body_limit
+from api.dialects import MAX_BODY_BYTES, body_limit, takes_files
 from api.errors import STORE_AWAY, Refused, Unavailable
 from api.requests import new_request_id
 from api.serving_peers import Proxies, plain
@@ -120,6 +120,11 @@ class Entrance:
         """Read the body into the request; False when it was refused, which is answered here."""
         if native is not None and native.streamed:
             request.unread = True
+            return True
+        if native is None and request.method == "POST" and takes_files(request.path):
+            request.unread = True
+            request.length = request.announced_length(body_limit(request.path))
+            request.unread = request.length > 0
             return True
         limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (body_limit(request.path), None)
         try:
