@@ -12,7 +12,7 @@ from api.access import Scope
 from api.agent_access import Seen
 from api.agent_shapes import agent_event_shape
 from api.envelope import json_response
-from api.errors import Conflict, Invalid, Malformed
+from api.errors import Conflict, Invalid, Malformed, no_such
 from api.reporting import sdk_body
 from api.routes import PathModel, Routes
 from api.schemas.agents import AgentEventsBody, EventsAccepted, Replay, ReplayQuery
@@ -21,7 +21,7 @@ from api.services import services
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.agents.events import MOST_EVENTS, AgentEvent, RefusedError, read_agent_event
-from telemetry.agents.stored.appending import append_events
+from telemetry.agents.stored.appending import GoneError, append_events
 from telemetry.agents.stored.replaying import events_of_session
 from telemetry.sdk_json import BadBodyError, decode
 
@@ -50,8 +50,11 @@ def append_agent_events(path: SessionPath) -> Response:
     events = [_read(item, raw) for item, raw in items]
     if alone and isinstance(events[0], RefusedError):
         raise Invalid({"": [str(events[0])]})
-    with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-        done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+    try:
+        with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+    except GoneError:
+        raise no_such("session", path.agent_session_id) from None
     if alone and done.refused:
         raise Conflict(str(done.refused[0]))
     rejected = [

@@ -24,6 +24,10 @@ _KNOWN = (
 )
 
 
+class GoneError(LookupError):
+    """The run is no more: it went while somebody was adding to it."""
+
+
 class Appended(msgspec.Struct):
     """`refused`: by the place in what was sent. `stored`: how many are new; the others that were accepted had been
     stored before."""
@@ -46,7 +50,7 @@ def append_events(
     now_ms: int,
 ) -> Appended:
     """Store what fits, in the order in which it was sent. Those that could not be read before keep their place. In a
-    write of the telemetry store; the run must be there."""
+    write of the telemetry store. GoneError."""
     stream_seq, _ = hold_organization(session, organization_id)
     number, last_seq, status = _place_of(session, organization_id, session_id)
     readable = [event.idempotency_key for event in events if isinstance(event, AgentEvent)]
@@ -87,7 +91,10 @@ def append_events(
 
 
 def _place_of(session: Session, organization_id: str, session_id: str) -> tuple[int, int, str]:
-    """A run's number, its last `seq` and its status, as they are now that nobody else changes them."""
+    """A run's number, its last `seq` and its status, as they are now that nobody else changes them. GoneError."""
     query = "SELECT number, last_seq, status FROM agent_sessions WHERE organization_id = ? AND id = ?"
-    [(number, last_seq, status)] = rows(session, query, organization_id, session_id)
+    found = rows(session, query, organization_id, session_id)
+    if not found:
+        raise GoneError(session_id)
+    [(number, last_seq, status)] = found
     return int(number), int(last_seq), str(status)
