@@ -26,7 +26,7 @@ _BARE = (
 FROM_BROWSERS = (ITEMS, EVENTS, TRACES)
 """Where scripts of any origin may send to (api/cors.py)."""
 FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
-"""What comes by the thousand when something goes wrong."""
+_FROM_AGENTS = re.compile(r"/api/traces(?:/[^/]+/events)?")
 MAX_BODY_BYTES = 1 << 20
 _LIMITS: Mapping[str, int] = {
     ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20,
@@ -86,6 +86,11 @@ def say(path: str, refusal: Refusal, content_type: str = "") -> Said:
 def is_bare(path: str) -> bool:
     """Whether a path's answers stand in no envelope."""
     return path == ITEMS or any(path == known or path.startswith(f"{known}/") for known in _BARE)
+
+
+def comes_in_storms(path: str) -> bool:
+    """Whether what is sent to a path comes by the thousand when something goes wrong."""
+    return path in FROM_SDKS or _FROM_AGENTS.fullmatch(path) is not None
 
 
 def takes_files(path: str) -> bool:

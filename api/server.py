@@ -31,7 +31,7 @@ from api.artifact_uploads import MAX_BYTES as ARTIFACT_BYTES
 from api.artifact_uploads import METHODS as ARTIFACT_METHODS
 from api.artifact_uploads import PREFIX as ARTIFACT_PREFIX
 from api.artifact_uploads import ArtifactUploads
-from api.dialects import FROM_SDKS
+from api.dialects import comes_in_storms
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
@@ -73,7 +73,7 @@ STREAM_THREADS, STREAMS_WAITING = 2, 2_048
 FILE_THREADS, FILES_WAITING = 16, 16
 """For files that people's programs send: such a thread mostly waits for the network, and holds nothing meanwhile."""
 INTAKE_THREADS, INTAKE_WAITING = 8, 256
-"""For what SDKs send: an error storm fills these, and nobody else waits for it."""
+"""For what SDKs and agents send: an error storm fills these, and nobody else waits for it."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
@@ -130,7 +130,7 @@ class Server:
                 self._people,
                 self._for_changes,
                 self.streams.serve,
-                dict.fromkeys(FROM_SDKS, self._for_intake),
+                lambda path: self._for_intake if comes_in_storms(path) else None,
                 self._for_files,
             ),
             Proxies(settings.trusted_proxies),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -37,7 +37,7 @@ _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": None, b"trans
 class WsgiBridge:
     """Calls a WSGI app in the threads of a pool. `changes`: the pool of requests that may change something, so that who
     reads never waits for who waits for the database's lock; by default the same. `flow`: what goes on with answers that
-    flow (FLOW). `own`: pools of those that send to certain paths. `files`: of those whose body still arrives."""
+    flow (FLOW). `own`: by path, the pool of those that send there. `files`: of those whose body still arrives."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class WsgiBridge:
         pool: Pool,
         changes: Pool | None = None,
         flow: Flow | None = None,
-        own: Mapping[str, Pool] | None = None,
+        own: Callable[[str], Pool | None] = lambda _path: None,
         files: Pool | None = None,
     ) -> None:
         self._app = app
         self._pool = pool
         self._changes = changes or pool
         self._flow = flow
-        self._own = own or {}
+        self._own = own
         self._files = files or self._changes
 
     async def __call__(self, request: Request, send: Send) -> None:
@@ -80,7 +80,7 @@ class WsgiBridge:
             return self._files
         if request.method in _READING:
             return self._pool
-        return self._own.get(request.path, self._changes)
+        return self._own(request.path) or self._changes
 
     def _call(self, environ: dict[str, Any], answer: _Answer) -> bytes | None:
         """In a thread. The whole body, or None when the answer was sent from here."""
