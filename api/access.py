@@ -243,13 +243,15 @@ def bind_to_log(found: Caller) -> None:
 def _caller_of_view(view: Callable[..., Any]) -> Caller:
     if getattr(view, "for_pages_too", False) and "Authorization" not in request.headers:
         return identify_browser()
-    if getattr(view, "for_tokens_too", False):
-        from api.json_web_tokens import bearer_of, is_json_web_token  # most requests need none of it
+    return identify_bearer() if getattr(view, "for_tokens_too", False) else identify()
 
-        token = bearer_token()
-        if token is not None and is_json_web_token(token):
-            return bearer_of(token)
-    return identify()
+
+def identify_bearer() -> Caller:
+    """As `identify`, or whom a JSON Web Token speaks for. The same errors, and those of api/json_web_tokens.py."""
+    from api.json_web_tokens import bearer_of, is_json_web_token  # most requests need none of it
+
+    token = bearer_token()
+    return bearer_of(token) if token is not None and is_json_web_token(token) else identify()
 
 
 def install(app: Flask) -> None:

@@ -12,7 +12,7 @@ from api.access import Scope
 from api.agent_access import Seen
 from api.agent_shapes import agent_event_shape
 from api.envelope import json_response
-from api.errors import Conflict, Invalid, Malformed
+from api.errors import Conflict, Invalid, Malformed, no_such
 from api.reporting import sdk_body
 from api.routes import PathModel, Routes
 from api.schemas.agents import AgentEventsBody, EventsAccepted, Replay, ReplayQuery
@@ -21,7 +21,7 @@ from api.services import services
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.agents.events import MOST_EVENTS, AgentEvent, RefusedError, read_agent_event
-from telemetry.agents.stored.appending import append_events
+from telemetry.agents.stored.appending import GoneError, append_events
 from telemetry.agents.stored.replaying import events_of_session
 from telemetry.sdk_json import BadBodyError, decode
 
@@ -50,8 +50,11 @@ def append_agent_events(path: SessionPath) -> Response:
     events = [_read(item, raw) for item, raw in items]
     if alone and isinstance(events[0], RefusedError):
         raise Invalid({"": [str(events[0])]})
-    with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-        done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+    try:
+        with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+            done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+    except GoneError:
+        raise no_such("session", path.agent_session_id) from None
     if alone and done.refused:
         raise Conflict(str(done.refused[0]))
     rejected = [
@@ -88,24 +91,36 @@ def _items() -> tuple[list[tuple[Any, bytes]], bool]:
     if not raw:
         raise Malformed("This needs a JSON body")
     try:
-        whole = decode(raw)
-        if isinstance(whole, dict) and "events" in whole and "type" not in whole:
-            raw = bytes(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["events"])
-            whole = whole["events"]
-            if not isinstance(whole, list):
-                raise Malformed("events must be a list")
-        if isinstance(whole, dict):
+        parts = _parts(raw)
+        if parts is None:
+            whole = decode(raw)
+            if not isinstance(whole, dict):
+                raise Malformed("The body must be an event, a list of events, or an object with a list 'events'")
             return [(whole, raw)], True
-        if not isinstance(whole, list):
-            raise Malformed("The body must be an event, a list of events, or an object with a list 'events'")
-        parts = [bytes(part) for part in msgspec.json.decode(raw, type=list[msgspec.Raw])]
-    except (BadBodyError, msgspec.DecodeError) as error:
+        if not parts:
+            raise Malformed("The list of events must not be empty")
+        if len(parts) > MOST_EVENTS:
+            raise Invalid({"events": [f"must not be more than {MOST_EVENTS:,} at once"]})
+        return [(decode(part), bytes(part)) for part in parts], False
+    except BadBodyError as error:
         raise Malformed(str(error)) from None
-    if not parts:
-        raise Malformed("The list of events must not be empty")
-    if len(parts) > MOST_EVENTS:
-        raise Invalid({"events": [f"must not be more than {MOST_EVENTS:,} at once"]})
-    return list(zip(whole, parts, strict=True)), False
+
+
+def _parts(raw: bytes) -> list[msgspec.Raw] | None:
+    """The events of a list, each as it was sent, so that it is decoded once; None for what is no list. Malformed."""
+    try:
+        if raw.lstrip()[:1] == b"[":
+            return msgspec.json.decode(raw, type=list[msgspec.Raw])
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        decode(raw)  # says what is wrong
+        return None
+    if "events" not in fields or "type" in fields:
+        return None
+    try:
+        return msgspec.json.decode(fields["events"], type=list[msgspec.Raw])
+    except msgspec.DecodeError:
+        raise Malformed("events must be a list") from None
 
 
 def _read(item: Any, raw: bytes) -> AgentEvent | RefusedError:

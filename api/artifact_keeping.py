@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.settings import Settings
-from store.artifact_files import ArtifactFiles
 from store.artifact_quota import ArtifactQuota
 from store.artifact_retention import ArtifactRetention
 from store.sessions import Database
+from telemetry.agents.stored.artifact_retention import AgentArtifactRetention
 
 PASS_S = 300.0
 """Between the end of one pass over everything and the next."""
@@ -25,8 +25,9 @@ _log = structlog.get_logger(__name__)
 class ArtifactKeeping:
     """Works inside its block."""
 
-    def __init__(self, database: Database, settings: Settings, files: ArtifactFiles, quota: ArtifactQuota) -> None:
-        self._retention = ArtifactRetention(database, settings, files, quota)
+    def __init__(self, database: Database, settings: Settings, quota: ArtifactQuota) -> None:
+        self._of_agents = AgentArtifactRetention(database, quota)
+        self._retention = ArtifactRetention(database, settings, quota.files, quota)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="artifact-keeping", daemon=True)
 
@@ -43,7 +44,7 @@ class ArtifactKeeping:
     def _main(self) -> None:
         while not self._stopping.is_set():
             try:
-                more = self._retention.step()
+                more = self._of_agents.step() or self._retention.step()
             except SQLAlchemyError as error:
                 _log.warning("artifacts.not_kept", error=str(error.__cause__ or error))
                 more = False

@@ -7,6 +7,8 @@ asked before the first of them is read. Repeated, it does no harm.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -15,11 +17,9 @@ from api.errors import Conflict, Malformed, NotFound, Refused, Unavailable
 from api.probe_access import ProbeKeys
 from api.serving_pools import Pool
 from api.serving_requests import Reply, Request
-from model.settings import Settings
-from store.artifact_files import DIGEST, ArtifactFiles, Incoming
+from store.artifact_files import DIGEST, Incoming
 from store.artifact_quota import ArtifactQuota
 from store.open_dispatches import Holder
-from store.sessions import Database
 
 PREFIX = "/v1/probe/artifacts/"
 METHODS = ("PUT",)
@@ -32,15 +32,32 @@ _log = structlog.get_logger(__name__)
 
 
 class StorageFull(Refused):
+    """There is no room for a file, on the disk or in the quota."""
+
     status = 507
+
+
+def no_room() -> StorageFull:
+    return StorageFull("TRACER_ARTIFACTS_GB is used up by what is kept for a day: nothing may make room for this")
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """StorageFull where the disk is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StorageFull("The disk that holds the artifacts is full") from None
 
 
 class ArtifactUploads:
     """Its handler runs on the server's event loop; what touches database or disk, in threads of `pool`."""
 
-    def __init__(self, database: Database, settings: Settings, pool: Pool, keys: ProbeKeys) -> None:
-        self.files = ArtifactFiles(settings.data_dir)
-        self.quota = ArtifactQuota(database, settings, self.files)
+    def __init__(self, quota: ArtifactQuota, pool: Pool, keys: ProbeKeys) -> None:
+        self.files = quota.files
+        self.quota = quota
         self._keys = keys
         self._pool = pool
         self._arriving = 0
@@ -60,11 +77,8 @@ class ArtifactUploads:
                 async for _ in request.chunks(length):
                     continue  # sent for nothing, and read so that the answer is
             else:
-                await self._take(request, holder, digest, length)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise StorageFull("The disk that holds the artifacts is full") from None
+                with on_disk():
+                    await self._take(request, holder, digest, length)
         finally:
             self._arriving -= 1
         return Reply(b'{"stored":true}', content_type=JSON, headers={"Cache-Control": "no-store"})
@@ -73,9 +87,7 @@ class ArtifactUploads:
         with self.quota.reserved(length):
             if not await self._pool.run(self.quota.make_room):
                 _log.warning("artifacts.full", probe_id=holder.probe_id, location=holder.location, bytes=length)
-                raise StorageFull(
-                    "TRACER_ARTIFACTS_GB is used up by evidence that is kept for a day: nothing may make room for this"
-                )
+                raise no_room()
             incoming = await self._pool.run(self.files.receive)
             try:
                 await self._receive(request, incoming, length)

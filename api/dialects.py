@@ -6,6 +6,7 @@ Seed 003's paths answer in an envelope. Those of seeds 000 and 002 say `{"error"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,12 +26,15 @@ _BARE = (
 FROM_BROWSERS = (ITEMS, EVENTS, TRACES)
 """Where scripts of any origin may send to (api/cors.py)."""
 FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
-"""What comes by the thousand when something goes wrong."""
+_FROM_AGENTS = re.compile(r"/api/traces(?:/[^/]+/events)?")
 MAX_BODY_BYTES = 1 << 20
 _LIMITS: Mapping[str, int] = {
     ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20,
 }  # fmt: skip
 """A source map may have 50 MiB; around it stand the form's fields."""
+_FILE_BYTES = 101 << 20
+"""The same of an agent's artifact, which may have 100 MiB."""
+_FILES = re.compile(r"/api/traces/[^/]+/artifacts")
 _TOO_LARGE = 413
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 429: 8, 503: 14}
 CORS: Mapping[str, str] = {
@@ -84,8 +88,20 @@ def is_bare(path: str) -> bool:
     return path == ITEMS or any(path == known or path.startswith(f"{known}/") for known in _BARE)
 
 
+def comes_in_storms(path: str) -> bool:
+    """Whether what is sent to a path comes by the thousand when something goes wrong."""
+    return path in FROM_SDKS or _FROM_AGENTS.fullmatch(path) is not None
+
+
+def takes_files(path: str) -> bool:
+    """Whether what is sent to a path is read while it arrives, and never in memory as a whole."""
+    return _FILES.fullmatch(path) is not None
+
+
 def body_limit(path: str) -> int:
     """How many bytes the body of a request to this path may have."""
+    if takes_files(path):
+        return _FILE_BYTES
     for family in (OTLP, AGENTS):
         if path.startswith(family):
             return _LIMITS[family]

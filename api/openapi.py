@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api import openapi_artifacts, openapi_outside
@@ -30,9 +31,11 @@ class DocumentedApp(OpenAPI):
         info = Info(title="Tracer", version=version("tracer"), description=_ABOUT)
         super().__init__(import_name, info=info, doc_ui=False, **options)
         self._models: Described = {(ErrorAnswer, "serialization")}
+        self._forms: dict[str, type[BaseModel]] = {}
 
     def add_routes(self, routes: Routes) -> None:
         self._models |= routes.models
+        self._forms |= routes.forms
         self.register_api(routes.blueprint)
 
     def generate_spec_json(self) -> None:
@@ -41,6 +44,11 @@ class DocumentedApp(OpenAPI):
             rule: item.model_dump(mode="json", by_alias=True, exclude_unset=True)
             for rule, item in sorted(self.paths.items())
         }
+        for operation in (operation for item in paths.values() for operation in item.values()):
+            form = self._forms.get(operation["operationId"])
+            if form is not None:
+                content = {"schema": {"$ref": f"#/components/schemas/{form.__name__}"}}
+                operation["requestBody"]["content"]["multipart/form-data"] = content
         self.spec_json = {
             "openapi": self.openapi_version,
             "info": self.info.model_dump(mode="json", exclude_none=True),

@@ -52,7 +52,8 @@ _OPEN = {
     "tags": ["Evidence"],
     "summary": "Open an artifact",
     "description": "By the link that the list of a run's artifacts gives, with no key, for 300 seconds; or by its id, "
-    "which leads whoever may read it to such a link. A trace may be read by pages of other origins.",
+    "which leads whoever may read it (by a key, a sign-in or a JSON Web Token) to such a link, which opens nothing "
+    "once they may not. Of agents' runs too. A trace may be read by pages of other origins.",
     "operationId": "open_artifact",
     "security": [{}, {"key": []}],
     "parameters": [{"name": "link", "in": "path", "required": True, "schema": {"type": "string"}}],

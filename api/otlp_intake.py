@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
@@ -15,6 +15,10 @@ from api.routes import Routes
 from api.schemas.bare import RpcStatus
 from api.schemas.reporting import OtlpBody, OtlpTaken
 from api.services import services
+from store.sessions import EVERY_ORGANIZATION
+from store.write_lock import Urgency
+from telemetry.agents.spans import is_root, read_agent_span
+from telemetry.agents.stored.spans import Arrived, concerns_agents, tell_spans
 from telemetry.events import DroppedError, Event, read_event
 from telemetry.sdk_json import BadBodyError, decode
 from telemetry.spans import Span, read_span
@@ -32,7 +36,8 @@ def take_otlp_traces() -> Response:
     """Send traces over OTLP. 200 means that they are on disk.
 
     `OTEL_EXPORTER_OTLP_ENDPOINT=…/v1/otlp`, and `OTEL_EXPORTER_OTLP_HEADERS=x-open-sentry-key=PUBLIC_KEY`. An
-    exception that a span recorded becomes an event, in the release that the resource's `service.version` names.
+    exception that a span recorded becomes an event, in the release that the resource's `service.version` names. Spans
+    of agents (`gen_ai.*`) are told as runs too: `/api/sessions`.
     """
     return _taken()
 
@@ -53,9 +58,11 @@ def _taken() -> Response:
     events: list[Event] = []
     spans: list[Span] = []
     reasons: list[str] = []
+    arrived = Arrived(who.organization_id, who.number, [], {})
     for span, exceptions in read_request(sent):
         try:
             spans.append(read_span(span, who.number, received_ms))
+            _add(arrived, span)
         except DroppedError as error:
             reasons.append(error.reason)
             submission.dropped[TRACES, error.reason.partition(":")[0]] += 1
@@ -69,7 +76,31 @@ def _taken() -> Response:
     if outcome.spent:
         raise quota_spent(received_ms)
     over = sum(len(key) == 2 for key in outcome.over)
+    _tell(arrived, outcome.over)
     return _answer(len(reasons) + over, "; ".join(dict.fromkeys([*reasons, *(["quota"] if over else [])])))
+
+
+def _add(arrived: Arrived, span: dict[str, Any]) -> None:
+    of_agent = read_agent_span(span)
+    if of_agent is not None:
+        arrived.spans.append(of_agent)
+    if is_root(span):
+        arrived.roots[span["trace_id"]] = span
+
+
+def _tell(arrived: Arrived, over: set[tuple[str, ...]]) -> None:
+    """What of it is of agents, once it is on disk as spans: sent again after a crash in between, it is told then."""
+    arrived.spans = [span for span in arrived.spans if (span.trace_id, span.span_id) not in over]
+    arrived.roots = {name: root for name, root in arrived.roots.items() if (name, root["span_id"]) not in over}
+    store = services().database.telemetry
+    if not arrived.spans:
+        if not arrived.roots:
+            return
+        with store.read(EVERY_ORGANIZATION) as session:
+            if not concerns_agents(session, arrived):
+                return
+    with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+        tell_spans(session, arrived, store.now_ms(session))
 
 
 def _request() -> ExportTraceServiceRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import (
     accounts,
     agent_analyses,
+    agent_artifacts,
     agent_events,
     agent_sessions,
     agent_streams,
@@ -81,6 +82,7 @@ RESOURCES = (
     source_maps.routes,
     agent_sessions.routes,
     agent_events.routes,
+    agent_artifacts.routes,
     agent_streams.routes,
     agent_analyses.routes,
     incidents.routes,

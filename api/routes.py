@@ -94,6 +94,8 @@ class Routes:
         self.refuses = refuses
         self.blueprint = _Blueprint(name, __name__, abp_tags=[Tag(name=name, description=about)])
         self.models: Described = {(refuses, "serialization")}
+        self.forms: dict[str, type[BaseModel]] = {}
+        """By operation: the form that one takes which also takes JSON."""
 
     def get(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self._route("GET", rule, **declared)
@@ -140,6 +142,8 @@ class Routes:
             shown = {**takes, "body": accepts} if accepts is not None else takes
             shown = {**shown, "header": headers} if headers is not None else shown
             shown = {**shown, "form": form} if form is not None else shown
+            if form is not None and "body" in shown:
+                self.forms[view.__name__] = form
             reading = _reading(view, takes, optional_body=not _body_required(shown.get("body")))
             reading.__annotations__ = shown
             reading.__doc__ = None

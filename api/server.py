@@ -4,8 +4,8 @@
     server.start()          accepts from here on; server.url says where
     server.stop()           refuses newcomers, ends long polls at once, lets requests finish
 
-Flask's readers, those who change something, SDKs, probes' work, artifacts and pings have threads of their own: none
-waits for another.
+Flask's readers, those who change something, SDKs, senders of files, probes' work, artifacts and pings have threads of
+their own: none waits for another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from api.artifact_uploads import MAX_BYTES as ARTIFACT_BYTES
 from api.artifact_uploads import METHODS as ARTIFACT_METHODS
 from api.artifact_uploads import PREFIX as ARTIFACT_PREFIX
 from api.artifact_uploads import ArtifactUploads
-from api.dialects import FROM_SDKS
+from api.dialects import comes_in_storms
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
@@ -49,6 +49,8 @@ from api.stream_hub import StreamHub
 from api.trace_viewer import TraceViewer
 from model.heartbeat import KEPT_BODY_BYTES
 from model.settings import Settings
+from store.artifact_files import ArtifactFiles
+from store.artifact_quota import ArtifactQuota
 from store.keyring import Keyring
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -68,8 +70,10 @@ ARTIFACT_THREADS, ARTIFACTS_WAITING = 2, 64
 """Of their own: a slow disk delays evidence, and no lease."""
 STREAM_THREADS, STREAMS_WAITING = 2, 2_048
 """For what streams read: one look serves them all, and each that catches up waits for its turn."""
+FILE_THREADS, FILES_WAITING = 16, 16
+"""For files that people's programs send: such a thread mostly waits for the network, and holds nothing meanwhile."""
 INTAKE_THREADS, INTAKE_WAITING = 8, 256
-"""For what SDKs send: an error storm fills these, and nobody else waits for it."""
+"""For what SDKs and agents send: an error storm fills these, and nobody else waits for it."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
 RESULTS_BYTES = 8 << 20
@@ -97,10 +101,11 @@ class Server:
         settings: Settings,
         on_failure: Callable[[], None] = lambda: None,
         uses: Uses | None = None,
+        quota: ArtifactQuota | None = None,
     ) -> None:
-        """`uses`: where it is noted from where probes' keys come. `on_failure` is called when it has stopped serving
-        though nobody told it to: the program should end. SettingRefusedError when TRACER_TRUSTED_PROXIES can't be
-        understood."""
+        """`uses`: where it is noted from where probes' keys come. `quota`: the app's, of artifacts. `on_failure` is
+        called when it has stopped serving though nobody told it to: the program should end. SettingRefusedError when
+        TRACER_TRUSTED_PROXIES can't be understood."""
         self._address = (settings.host, settings.port)
         self._database = database
         self._people = Pool("people", PEOPLE_THREADS, PEOPLE_WAITING, QUEUED_S)
@@ -109,12 +114,14 @@ class Server:
         self._for_probes = Pool("probes", PROBE_THREADS, PROBE_WAITING)
         self._for_pings = Pool("pings", PING_THREADS, PING_WAITING, QUEUED_S)
         self._for_artifacts = Pool("artifacts", ARTIFACT_THREADS, ARTIFACTS_WAITING)
+        self._for_files = Pool("files", FILE_THREADS, FILES_WAITING, QUEUED_S)
         self._for_streams = Pool("streams", STREAM_THREADS, STREAMS_WAITING)
         keys = ProbeKeys(database, keyring, settings.probe_key, uses=uses)
         self.probes = ProbeProtocol(database, keyring, self._for_probes, keys)
         walks = WalkReports(database, self._for_probes, keys)
         pings = Pings(database, keyring, self._for_pings)
-        self.artifacts = ArtifactUploads(database, settings, self._for_artifacts, keys)
+        quota = quota or ArtifactQuota(database, settings, ArtifactFiles(settings.data_dir))
+        self.artifacts = ArtifactUploads(quota, self._for_artifacts, keys)
         self.streams = StreamHub(database, self._for_streams)
         strangers = PublicServing(app, self._people)
         self._entrance = Entrance(
@@ -123,7 +130,8 @@ class Server:
                 self._people,
                 self._for_changes,
                 self.streams.serve,
-                dict.fromkeys(FROM_SDKS, self._for_intake),
+                lambda path: self._for_intake if comes_in_storms(path) else None,
+                self._for_files,
             ),
             Proxies(settings.trusted_proxies),
             exact={
@@ -191,7 +199,7 @@ class Server:
                 thread.join()
         self.streams.leave()
         pools = (self._people, self._for_changes, self._for_probes, self._for_pings, self._for_artifacts)
-        for pool in (*pools, self._for_streams, self._for_intake):
+        for pool in (*pools, self._for_files, self._for_streams, self._for_intake):
             pool.close()
 
     def __enter__(self) -> Self:

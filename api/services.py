@@ -13,6 +13,8 @@ from api.kept_pages import PublicPages
 from api.recent_stats import RecentStats
 from api.reporters import PublicKeys
 from model.settings import Settings
+from store.artifact_files import ArtifactFiles
+from store.artifact_quota import ArtifactQuota
 from store.sessions import Database
 from store.uses import Uses
 from telemetry.stored.intake import Intake
@@ -43,6 +45,11 @@ class Services:
     def intake(self) -> Intake:
         """Where what SDKs send is stored."""
         return Intake(self.database.telemetry)
+
+    @cached_property
+    def artifact_quota(self) -> ArtifactQuota:
+        """Where files of runs are, and how much there may be of them."""
+        return ArtifactQuota(self.database, self.settings, ArtifactFiles(self.settings.data_dir))
 
     @cached_property
     def source_maps(self) -> SourceMaps:

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from api.dialects import MAX_BODY_BYTES, body_limit
-from api.errors import STORE_AWAY, Refused, Unavailable
+from api.dialects import AGENTS, MAX_BODY_BYTES, body_limit, takes_files
+from api.errors import STORE_AWAY, RateLimited, Refused, Unavailable
 from api.requests import new_request_id
 from api.serving_peers import Proxies, plain
 from api.serving_pools import SaturatedError
@@ -121,6 +121,11 @@ class Entrance:
         if native is not None and native.streamed:
             request.unread = True
             return True
+        if native is None and request.method == "POST" and takes_files(request.path):
+            request.unread = True
+            request.length = request.announced_length(body_limit(request.path))
+            request.unread = request.length > 0
+            return True
         limit, keep = (native.body_bytes, native.keep_bytes) if native is not None else (body_limit(request.path), None)
         try:
             request.body = await self._bodies.read(request.headers, request.receive, limit, keep)
@@ -139,7 +144,7 @@ class Entrance:
             else:
                 await send_reply(send, reply, request.request_id)
         except SaturatedError:
-            raise Unavailable("The server is busy; try again shortly") from None
+            raise _busy(request.path) from None
         except (OperationalError, PoolTimeoutError) as error:
             _log.error("api.store_unavailable", error=str(error.__cause__ or error))
             raise Unavailable(STORE_AWAY) from None
@@ -164,6 +169,12 @@ class Entrance:
             request.client = self._proxies.client_of(peer, _joined(request, b"x-forwarded-for"))
             request.scheme = self._proxies.scheme_of(peer, request.scheme, _joined(request, b"x-forwarded-proto"))
         return request
+
+
+def _busy(path: str) -> Refused:
+    """Seed 002 has a word of its own for that."""
+    said = "The server is busy; try again shortly"
+    return RateLimited(said, 1) if path.startswith(AGENTS) else Unavailable(said)
 
 
 def _nothing() -> None:

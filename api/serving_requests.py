@@ -51,7 +51,8 @@ class TooSlowError(Refused):
 class Request:
     """`peer`: address of the socket; `client`: of whom the request comes from, by the word of trusted proxies.
     `abort`: cut the connection, whatever is on its way.
-    `began`: loop time at which it was complete. `unread`: its body is still to come. Header names are lower case."""
+    `began`: loop time at which it was complete. `unread`: its body is still to come, `length` bytes of it where it is
+    Flask that reads it. Header names are lower case."""
 
     method: str
     path: str
@@ -68,6 +69,7 @@ class Request:
     body: bytes = b""
     began: float = 0.0
     unread: bool = False
+    length: int = 0
 
     def header(self, name: bytes) -> str:
         """The header's value, empty when it is not there."""

@@ -1,8 +1,9 @@
 """Flask under an ASGI server: one thread for the time of one request, and never for a slow client's time.
 
-Bodies are in memory before a thread is taken, answers of known and moderate length leave it whole, and the loop does
-the sending; so a client that reads or writes slowly costs memory with a limit, and no thread. An answer of unknown or
-large size is passed on piece by piece, as fast as its reader takes it, and is cut when the reader stalls.
+Bodies are in memory before a thread is taken (files excepted: api/serving_arriving.py), answers of known and moderate
+length leave it whole, and the loop does the sending; so a client that reads or writes slowly costs memory with a limit,
+and no thread. An answer of unknown or large size is passed on piece by piece, as fast as its reader takes it, and is
+cut when the reader stalls.
 (a2wsgi, which does the same job, hands each piece over between thread and loop: docs/decisions/0002-serving.md.)
 """
 
@@ -11,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from api.serving_arriving import ArrivingBody
 from api.serving_pools import Pool
-from api.serving_requests import Headers, Request, Send
+from api.serving_requests import Headers, Request, Send, drain_and_close
 
 WHOLE_BYTES = 4 << 20
 """Answers that say they are no longer than this are collected before they are sent."""
@@ -35,7 +37,7 @@ _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": None, b"trans
 class WsgiBridge:
     """Calls a WSGI app in the threads of a pool. `changes`: the pool of requests that may change something, so that who
     reads never waits for who waits for the database's lock; by default the same. `flow`: what goes on with answers that
-    flow (FLOW). `own`: pools of those that send to certain paths."""
+    flow (FLOW). `own`: by path, the pool of those that send there. `files`: of those whose body still arrives."""
 
     def __init__(
         self,
@@ -43,31 +45,42 @@ class WsgiBridge:
         pool: Pool,
         changes: Pool | None = None,
         flow: Flow | None = None,
-        own: Mapping[str, Pool] | None = None,
+        own: Callable[[str], Pool | None] = lambda _path: None,
+        files: Pool | None = None,
     ) -> None:
         self._app = app
         self._pool = pool
         self._changes = changes or pool
         self._flow = flow
-        self._own = own or {}
+        self._own = own
+        self._files = files or self._changes
 
     async def __call__(self, request: Request, send: Send) -> None:
-        """Answer the request, whose body has been read. SaturatedError when no thread is free and none will be soon."""
-        answer = _Answer(send, asyncio.get_running_loop())
+        """Answer the request. SaturatedError when no thread is free and none will be soon."""
+        loop = asyncio.get_running_loop()
+        answer = _Answer(send, loop)
         pool = self._pool_of(request)
         environ = environ_of(request)
+        if request.unread:
+            environ["CONTENT_LENGTH"] = str(request.length)
+            environ["wsgi.input"] = ArrivingBody(request, request.length, loop)
         body = await pool.run(self._call, environ, answer)
         if self._flow is not None and FLOW in environ:
             await send(answer.start(flowing=True))
             await self._flow(environ[FLOW], request, send)
         elif body is not None:
-            await send(answer.start())
-            await send({"type": "http.response.body", "body": body})
+            refused = request.unread  # before all of it was read: the rest is not the next request
+            await send(answer.start(closing=refused))
+            await send({"type": "http.response.body", "body": body, "more_body": refused})
+            if refused:
+                await drain_and_close(request.receive, send)
 
     def _pool_of(self, request: Request) -> Pool:
+        if request.unread:
+            return self._files
         if request.method in _READING:
             return self._pool
-        return self._own.get(request.path, self._changes)
+        return self._own(request.path) or self._changes
 
     def _call(self, environ: dict[str, Any], answer: _Answer) -> bytes | None:
         """In a thread. The whole body, or None when the answer was sent from here."""
@@ -103,8 +116,10 @@ class _Answer:
         self.length = int(lengths[0]) if lengths else (0 if self._status in (204, 304) else None)
         return _no_write
 
-    def start(self, *, flowing: bool = False) -> dict[str, Any]:
+    def start(self, *, flowing: bool = False, closing: bool = False) -> dict[str, Any]:
         headers = [header for header in self._headers if not flowing or header[0] != b"content-length"]
+        if closing:
+            headers.append((b"connection", b"close"))
         return {"type": "http.response.start", "status": self._status, "headers": headers}
 
     def stream(self, pieces: Iterable[bytes]) -> None:

@@ -19,6 +19,7 @@ COMMANDS = (
     ["benchmarks.whole_path", "--seconds", "60"],
     ["benchmarks.journeys", "--seconds", "10", "--rounds", "2"],
     ["benchmarks.ingest", "--rows", "100000"],
+    ["benchmarks.agent_runs", "--sessions", "100", "--streams", "200", "--appends", "60"],
     ["benchmarks.alerting", "--seconds", "40", "--transitions", "1000"],
 )
 

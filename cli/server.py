@@ -70,10 +70,10 @@ def serve(settings: Settings, *, api: bool, scheduler: bool) -> int:
                 app = create_app(database, keyring, settings, duties.figures.plain if duties else None)
                 uses = services_of(app).uses
                 parts.enter_context(UseWriter(database, uses))
-                server = Server(app, database, keyring, settings, on_failure=stopping.set, uses=uses)
+                quota = services_of(app).artifact_quota
+                server = Server(app, database, keyring, settings, on_failure=stopping.set, uses=uses, quota=quota)
                 address = parts.enter_context(server).url
-                taken = server.artifacts
-                parts.enter_context(ArtifactKeeping(database, settings, taken.files, taken.quota))
+                parts.enter_context(ArtifactKeeping(database, settings, quota))
                 watch = SchedulerWatch(database, settings, _identity(), _stand_in(database, keyring, settings))
                 watch.start()
                 parts.callback(watch.stop)

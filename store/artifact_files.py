@@ -19,7 +19,7 @@ from pathlib import Path
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LEFT_OVER_S = 3_600.0
 """What nobody knows of is removed when it is so old: a younger one may be about to be made known."""
-_INCOMING = "incoming"
+_FOLDER, _INCOMING = "artifacts", "incoming"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -52,18 +52,24 @@ class Incoming:
         self.path.unlink(missing_ok=True)
 
 
+def storage_path(organization_id: str, sha256: str) -> str:
+    """Where this content is, below the data directory. ValueError for what is no digest or no id."""
+    if not DIGEST.fullmatch(sha256) or not _ORGANIZATION.fullmatch(organization_id):
+        raise ValueError("not the address of an artifact")
+    return f"{_FOLDER}/{organization_id}/{sha256[:2]}/{sha256[2:]}"
+
+
 class ArtifactFiles:
     """The folder of one installation. Processes may share it; who adds or removes holds the row of the counter
     (store/artifact_quota.py), so that no two are at one file."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._root = data_dir / "artifacts"
+        self._data_dir = data_dir
+        self._root = data_dir / _FOLDER
 
     def path(self, organization_id: str, sha256: str) -> Path:
         """Where this content is, if it is there. ValueError for what is no digest or no id."""
-        if not DIGEST.fullmatch(sha256) or not _ORGANIZATION.fullmatch(organization_id):
-            raise ValueError("not the address of an artifact")
-        return self._root / organization_id / sha256[:2] / sha256[2:]
+        return self._data_dir / storage_path(organization_id, sha256)
 
     def holds(self, organization_id: str, sha256: str, size_bytes: int) -> bool:
         """Whether the whole file is there."""

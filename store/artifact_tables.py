@@ -1,4 +1,4 @@
-"""The tables of artifacts: files by what they hold, and which run each is evidence of.
+"""The tables of artifacts: files by what they hold, and which run, of a journey or an agent, each is evidence of.
 
 Part of store/tables.py, where the conventions stand.
 """
@@ -43,4 +43,24 @@ class Artifact(Scoped, Base):
     size_bytes: Mapped[int] = mapped_column(Ms)
     step_index: Mapped[int | None] = mapped_column(Integer)
     passed: Mapped[bool] = mapped_column(Boolean)
+    created_ms: Mapped[int] = mapped_column(Ms)
+
+
+class AgentArtifact(Scoped, Base):
+    """A file of an agent's run (seed 002). `session`: the run's number in its organization, `project`: the number of
+    the one that it is of (the store of telemetry has both). `file_id`: null until its bytes have come."""
+
+    __tablename__ = "agent_artifacts"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "session", "sha256", name="uq_agent_artifacts_content"),
+        Index("ix_agent_artifacts_file", "file_id"),
+        Index("ix_agent_artifacts_age", "created_ms"),
+    )
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    session: Mapped[int] = mapped_column(Ms)
+    project: Mapped[int | None] = mapped_column(Integer)
+    file_id: Mapped[str | None] = mapped_column(String(40), ForeignKey("artifact_files.id"))
+    sha256: Mapped[str] = mapped_column(String(64))
+    content_type: Mapped[str] = mapped_column(String(100))
+    size_bytes: Mapped[int] = mapped_column(Ms)
     created_ms: Mapped[int] = mapped_column(Ms)

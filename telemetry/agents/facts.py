@@ -22,9 +22,10 @@ _LEVEL = words.Names("level", "severity")
 
 class Fact(msgspec.Struct, gc=False):
     """An event. `step`: its own, else its `seq`. `asked`, `outcome`: equal for equal arguments and for equal answers
-    (None: nothing was recorded). `barren`: the answer says that there is nothing. `error`: in words, None without one.
-    `handled`: whether somebody dealt with the error, as far as it says. `offered`: names of tools. `reason`: why a
-    generation or the run ended. `limit`: tokens that the model takes, `tokens` all, `sent` those that went in; 0 where
+    (None: nothing was recorded; arguments that the trace says it leaves out, `captured: false`, equal no others).
+    `barren`: the answer says that there is nothing. `error`: in words, None without one. `handled`: whether somebody
+    dealt with the error, as far as it says. `offered`: names of tools. `reason`: why a generation or the run ended.
+    `limit`: tokens that the model takes, `tokens` all, `sent` those that went in; 0 where
     it is not said."""
 
     seq: int
@@ -82,7 +83,7 @@ def _llm_call(fact: Fact, layers: words.Layers) -> None:
 
 def _tool_call(fact: Fact, layers: words.Layers) -> None:
     fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
-    fact.asked = words.arguments_of(layers)
+    fact.asked = words.arguments_of(layers) if layers[0].get("captured") is not False else f"#{fact.seq}".encode()
     result = words.inline_result_of(layers)
     fact.error = words.error_of(layers[:1], result)
     _is_told(fact, result)

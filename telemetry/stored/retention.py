@@ -19,6 +19,7 @@ from store.retention_walk import Deleting
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import is_sqlite, run, run_many
 from store.write_lock import Urgency
+from telemetry.agents.stored.retention import oldest_session, sessions_before
 from telemetry.stored.head import events_before, generations_before, spans_before
 from telemetry.stored.storing import COUNT, EVENTS, GENERATIONS, TRACES, month_of
 
@@ -82,6 +83,8 @@ class TelemetryRetention:
                 yield from self._old_rows(table, kept)
             yield from self._old_issues(kept)
             yield from self._old_maps(kept)
+            yield from sessions_before(self._deleting, kept.project, _EVERY if kept.since_ms is None else kept.since_ms)
+        yield from sessions_before(self._deleting, None, now_ms - self._settings.retention_runs_days * DAY_MS)
         yield from self._old_figures(now_ms)
         if self._store.sqlite:
             yield from self._by_size(now_ms)
@@ -134,7 +137,8 @@ class TelemetryRetention:
         yield deleted
 
     def _by_size(self, now_ms: int) -> Iterator[int]:
-        """The oldest of each kind go first, and are counted as dropped."""
+        """The oldest of each kind go first, and are counted as dropped; of agents' runs, which are not counted, that
+        which nothing has come of for longest."""
         budget = round(self._settings.telemetry_gb * 1_000_000_000)
         while used_bytes(self._store) > budget:
             gone = 0
@@ -144,6 +148,7 @@ class TelemetryRetention:
                     with self._deleting.timed() as session:
                         gone += _delete(session, table, [int(row[0]) for row in found])
                         _count_space(session, kind, [int(row[1]) for row in found], now_ms)
+            gone += oldest_session(self._deleting)
             if not gone:
                 return
             yield gone

@@ -26,6 +26,7 @@ CHANGES_NOTHING = {
     ("POST", "/status/<slug>/unsubscribe/<token>"): "strangers ask for mails: nothing of the organization's changes",
     ("POST", "/api/traces"): "what agents do is data, told by their runs",
     ("POST", "/api/traces/<agent_session_id>/events"): "what agents do is data, told by their runs",
+    ("POST", "/api/traces/<agent_session_id>/artifacts"): "what agents do is data, told by their runs",
     ("POST", "/v1/events"): "what SDKs send is data, told by the events themselves",
     ("POST", "/v1/traces"): "what SDKs send is data, told by the spans themselves",
     ("POST", "/v1/otlp/traces"): "what SDKs send is data, told by the spans themselves",

@@ -247,6 +247,7 @@ POST    /api/traces                                     ingest
 GET     /api/sessions                                   read
 GET     /api/traces/<agent_session_id>/events           read
 POST    /api/traces/<agent_session_id>/events           ingest
+POST    /api/traces/<agent_session_id>/artifacts        ingest
 GET     /api/traces/<agent_session_id>/analysis         read
 PUT     /api/traces/<agent_session_id>/analysis         server
 POST    /api/traces/<agent_session_id>/analyze          run

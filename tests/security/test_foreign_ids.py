@@ -31,6 +31,7 @@ TAKE_THINGS = (
 )  # fmt: skip
 """Fields of forms that hold ids."""
 OFFERED = {
+    "/alerts/silences": ("reason",),
     **dict.fromkeys(("/journeys/new", "/journeys/<journey_id>/edit"), FIELDS),
     **dict.fromkeys(("/monitors/new", "/monitors/<monitor_id>/edit"), form_fields("url")),
 }

@@ -13,13 +13,15 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from api import attempts
+from api import agent_events, attempts
 from api.app import create_app
 from api.server import Server
-from api.services import Services, install
+from api.services import Services, install, services
 from model.settings import Settings
-from store.sessions import Database
+from store.sessions import EVERY_ORGANIZATION, Database
+from store.write_lock import Urgency
 from telemetry import judging
+from telemetry.agents.stored.appending import Appended, append_events
 from telemetry.judging import EventJudge
 from telemetry.stored.intake import Intake
 from telemetry.stored.storing import TOPIC, Outcome, Submission
@@ -96,7 +98,24 @@ def _acknowledges_before_it_commits() -> None:
     Intake.keep = later  # type: ignore[method-assign]
 
 
+def _acknowledges_agents_before_it_commits() -> None:
+    """The same of what agents do."""
+
+    def later(_session: Any, organization_id: str, session_id: str, events: Any, now_ms: int) -> Appended:
+        store = services().database.telemetry
+
+        def write() -> None:
+            with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
+                append_events(session, organization_id, session_id, events, now_ms)
+
+        threading.Timer(0.05, write).start()
+        return Appended(len(events), len(events), {})
+
+    agent_events.append_events = later  # type: ignore[attr-defined, assignment]
+
+
 _SABOTAGE: dict[str, Any] = {
+    "acknowledges agents before it commits": _acknowledges_agents_before_it_commits,
     "acknowledges before it commits": _acknowledges_before_it_commits,
     "keeps its place first": _keeps_its_place_first,
 }

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pytest
 from sqlalchemy import text
@@ -29,6 +30,12 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["cli.main", "cli.programs", "cli.server", "probes.process", "tests.telemetry.killed_server"]
 )
+
+
+class Sender(Protocol):
+    """Sends, in several threads at once."""
+
+    def send_until_it_dies(self, port: int, told: threading.Event) -> None: ...
 
 
 @dataclass
@@ -77,7 +84,7 @@ class Ledger:
         return "/v1/ingest", self.messages, names, json.dumps(items).encode()
 
 
-def one_life(url: str, ledger: Ledger, sabotage: str = "") -> None:
+def one_life(url: str, ledger: Sender, sabotage: str = "") -> None:
     """A server that is killed as soon as somebody has been told that something is stored."""
     ours, theirs = _FORKS.Pipe()
     from tests.telemetry.killed_server import serve

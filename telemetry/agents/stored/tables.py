@@ -78,5 +78,19 @@ AGENT_ANALYSES = Table(
 """The newest analysis of a run, by its number. `upto_seq`: of the newest event that it knows. `version`: of the
 detectors. `labels`: those of its findings, each between blanks."""
 
+AGENT_TRACES = Table(
+    "agent_traces",
+    METADATA,
+    Column("project", Integer, nullable=False),
+    Column("trace_id", String(128), nullable=False),
+    Column("organization_id", String(40), nullable=False),
+    Column("session", Number, nullable=False),
+    PrimaryKeyConstraint("project", "trace_id"),
+    Index("ix_agent_traces_session", "organization_id", "session"),
+)
+"""Which run of an agent the spans of a trace are told in (telemetry/agents/spans.py)."""
+
+Index("ix_agent_sessions_age", AGENT_SESSIONS.c.last_ms)
+Index("ix_agent_sessions_project_age", AGENT_SESSIONS.c.project, AGENT_SESSIONS.c.last_ms)
 Index("ix_agent_sessions_id", AGENT_SESSIONS.c.id)
 Index("ix_agent_sessions_project", AGENT_SESSIONS.c.organization_id, AGENT_SESSIONS.c.project, AGENT_SESSIONS.c.number)
