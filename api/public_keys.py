@@ -44,7 +44,8 @@ def admit(reporter: Reporter, project: str | None) -> None:
     if bearer_token() is None:
         raise Unauthorized("This key is for servers alone: send an API key with the scope ingest as well")
     found = identify()
-    if found.organization_id != reporter.organization_id or not found.may(Scope.INGEST):
+    ours = found.organization_id == reporter.organization_id and found.may_see(reporter.project_id)
+    if not ours or not found.may(Scope.INGEST):
         raise Forbidden("This API key may not send to the project")
     act_as_caller(found)
 

@@ -124,7 +124,7 @@ def _exceptions(span: Sent, shown: dict[str, Any], about: dict[str, str]) -> lis
         frames = written(trace)
         if frames:
             exception["stacktrace"] = {"frames": frames}
-        digest = blake2b(span.trace_id + span.span_id + number.to_bytes(4), digest_size=12).hexdigest()
+        digest = _same_exception(span, number, kind, value, frames)
         tags: dict[str, str] = {"service": about["service"]} if "service" in about else {}
         found.append(
             {
@@ -142,6 +142,16 @@ def _exceptions(span: Sent, shown: dict[str, Any], about: dict[str, str]) -> lis
         if trace and not frames:
             found[-1]["stacktrace"] = trace
     return found
+
+
+def _same_exception(span: Sent, number: int, kind: str, value: str, frames: Sequence[dict[str, Any]]) -> str:
+    """An exception is recorded anew by each span that it passes on its way up, with as many calls as it has passed by
+    then: it is one by what it says and where it was raised in a trace."""
+    if not frames:
+        return blake2b(span.trace_id + span.span_id + number.to_bytes(4), digest_size=12).hexdigest()
+    raised = frames[-1]
+    where = [kind, value, *(str(raised.get(name)) for name in ("filename", "function", "lineno"))]
+    return blake2b(span.trace_id + "\0".join(where).encode(errors="replace"), digest_size=12).hexdigest()
 
 
 def _with_bytes(value: Any) -> Any:

@@ -73,7 +73,7 @@ def _mapped(sent: dict[str, Any], view_of: Callable[[str], SourceMapView | None]
         return sent
     view = view_of(frame.filename)
     found = None if view is None else view.lookup(frame.lineno - 1, frame.colno - 1)
-    if found is None or found.src is None:
+    if found is None or found.src is None or found.dst_line != frame.lineno - 1:  # else of a line before it
         return sent
     library = "node_modules/" in found.src or found.src.startswith("webpack/")
     minified = {name: sent[name] for name in ("filename", "function", "lineno", "colno") if name in sent}

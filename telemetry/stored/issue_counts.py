@@ -25,8 +25,11 @@ _SEEN = (
 )
 _BACK = (
     "UPDATE issues SET status = 'open', regressed_ms = ?, regressed_release = ? "
-    "WHERE number = ? AND status = 'resolved'"
+    "WHERE number = ? AND status = 'resolved' AND (resolved_ms < ? OR NOT EXISTS "
+    "(SELECT 1 FROM issue_releases r WHERE r.issue = issues.number AND r.release = ?))"
 )
+"""What happened before the fix, in a release that had the error anyway, and is told late, is no relapse. Any other is:
+senders' clocks may be wrong."""
 _RELEASE = (
     "INSERT INTO issue_releases (issue, release, first_ms, last_ms, count) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
     "(issue, release) DO UPDATE SET last_ms = excluded.last_ms, count = issue_releases.count + excluded.count"
@@ -39,6 +42,7 @@ class _Seen:
 
     first: Event
     last: Event
+    newest: Event
     first_seq: int
     last_seq: int
     users: set[int] = field(default_factory=set)
@@ -72,8 +76,10 @@ def user_hash(user_key: str) -> int:
 
 
 def _note(seen: dict[int, _Seen], number: int, seq: int, event: Event) -> None:
-    known = seen.setdefault(number, _Seen(event, event, seq, seq))
+    known = seen.setdefault(number, _Seen(event, event, event, seq, seq))
     known.last, known.last_seq = event, seq
+    if event.at_ms > known.newest.at_ms:
+        known.newest = event
     known.count += 1
     if event.user_key is not None:
         known.users.add(user_hash(event.user_key))
@@ -112,7 +118,8 @@ def _write(session: Session, at_ms: int, seen: dict[int, _Seen], fresh: dict[tup
         _SEEN,
         [(it.last.level, at_ms, it.last_seq, it.count, per_issue[number], number) for number, it in again],
     )
-    run_many(session, _BACK, [(at_ms, it.first.release, number) for number, it in again])
+    back = [(at_ms, it.newest.release, number, it.newest.at_ms, it.newest.release or "") for number, it in again]
+    run_many(session, _BACK, back)
     run_many(session, "INSERT INTO issue_users (issue, user_hash) VALUES (?, ?)", new_users)
     releases = [(n, release, at_ms, at_ms, count) for n, it in seen.items() for release, count in it.releases.items()]
     run_many(session, _RELEASE, sorted(releases))

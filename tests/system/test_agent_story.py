@@ -93,7 +93,8 @@ def test_an_agent_that_loops_leads_to_an_incident_a_fix_and_the_proof_that_it_is
 
         def found() -> Any:
             every = stack.api("GET", "/api/incidents")["incidents"]
-            return every[0] if len(every) == 1 and condition(every[0]) else None
+            whole = stack.api("GET", f"/api/incidents/{every[0]['id']}") if len(every) == 1 else None
+            return whole if whole is not None and condition(whole) else None
 
         return wait_for(found, "the incident", within_s)
 

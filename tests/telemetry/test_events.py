@@ -167,6 +167,9 @@ def test_only_the_projects_own_key_may_send(
     stranger = make_key(["ingest"], make_organization("Other"))
     assert send(shown, Authorization=f"Bearer {stranger}").status_code == 403
     assert send(shown, Authorization=f"Bearer {make_key(['ingest'])}").status_code == 202
+    asked = {"name": "n", "scopes": ["ingest"], "projects": [other.project["slug"]]}
+    narrow = owner.data("POST", "/v1/api-keys", asked, status=201)
+    assert send(shown, Authorization=f"Bearer {narrow['key']}").status_code == 403
 
     assert owner("DELETE", f"/v1/projects/truecom/keys/{made['public_key']}").get_json()["deleted"] is True
     assert send(shown, Authorization=f"Bearer {make_key(['ingest'])}").status_code == 401

@@ -70,6 +70,24 @@ def test_an_issue_says_what_how_often_whom_since_when_and_in_which_releases(repo
     assert reports.issues(q="level:fatal") == []
 
 
+def test_what_happened_before_the_fix_and_is_told_late_is_no_relapse(reports: Reports, clock: Clock) -> None:
+    reports.events(event("a", release="web@1"))
+    [issue] = reports.issues()
+    clock.advance(60_000)
+    reports.put(f"/v1/issues/{issue['id']}", {"status": "resolved"})
+    clock.advance(60_000)
+    reports.events(event("late", release="web@1", timestamp="2024-01-15T10:30:30Z"))
+    assert reports.issues(status="open") == []
+    reports.events(event("slow clock", release="web@2", timestamp="2023-01-15T10:30:30Z"))
+    [back] = reports.issues(status="open")
+    assert back["regression"]["release"] == "web@2"
+    reports.put(f"/v1/issues/{issue['id']}", {"status": "resolved"})
+    clock.advance(60_000)
+    reports.events(event("late too", release="web@1", timestamp="2024-01-15T10:30:30Z"), event("now", release="web@3"))
+    [back] = reports.issues(status="open")
+    assert back["regression"]["release"] == "web@3"
+
+
 def test_a_resolved_issue_comes_back_with_its_release(reports: Reports, clock: Clock) -> None:
     reports.events(event("a", release="web@1"))
     [issue] = reports.issues()

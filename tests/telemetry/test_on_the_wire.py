@@ -7,6 +7,7 @@ import json
 import shlex
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -186,6 +187,29 @@ OTLP_JSON: dict[str, Any] = {
         }
     ]
 }  # fmt: skip
+
+
+def test_an_exception_that_passes_three_spans_is_one_event(server: Server, reports: Reports) -> None:
+    exporter = OTLPSpanExporter(
+        f"http://127.0.0.1:{server.port}/v1/otlp/v1/traces", headers={"x-open-sentry-key": reports.key}
+    )
+    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+
+    def fail(price: str) -> None:
+        with tracer.start_as_current_span("inner"):
+            raise KeyError(price)
+
+    for _ in range(2):
+        with suppress(KeyError), tracer.start_as_current_span("outer"), tracer.start_as_current_span("middle"):
+            fail("dune")
+    with suppress(KeyError), tracer.start_as_current_span("outer"):
+        fail("emma")
+    provider.shutdown()
+    found = reports.get("/v1/query")["events"]
+    assert sorted(each["exception"]["value"] for each in found) == ["'dune'", "'dune'", "'emma'"]
+    assert len(reports.issues()) == 1
 
 
 def test_otlp_in_json_is_answered_as_otlp_says(server: Server, reports: Reports) -> None:

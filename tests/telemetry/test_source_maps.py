@@ -63,6 +63,18 @@ def test_events_that_came_before_the_map_are_mapped_too(reports: Reports) -> Non
     assert (one["culprit"], one["count"]) == ("loadData (src/app.ts)", 3), "and web@9, which was the same before"
 
 
+def test_a_line_that_the_map_says_nothing_of_stays_as_it_was(reports: Reports) -> None:
+    assert upload(reports).status_code == 201
+    frame = {**MINIFIED, "lineno": 99}
+    reports.events(
+        event("e1", release=RELEASE, exception={"type": "E", "value": "v", "stacktrace": {"frames": [frame]}})
+    )
+    [found] = reports.get("/v1/query")["events"]
+    [shown] = frames_of(found)
+    assert (shown["filename"], shown["lineno"]) == (frame["filename"], 99)
+    assert "minified" not in shown
+
+
 def test_issues_that_a_map_shows_to_be_one_are_made_one(reports: Reports) -> None:
     reports.events(
         minified("a"),
