@@ -24,6 +24,7 @@ from store.alert_reading import checks_by_ids, count_open_alerts
 from store.alert_tables import Notice
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
+from store.silences import list_silences
 
 pages = Blueprint("alert_list", __name__)
 PER_PAGE = 50
@@ -63,11 +64,13 @@ def alerts() -> Response:
         check = checks_by_ids(session, [chosen["check"]]).get(chosen["check"]) if "check" in chosen else None
         counts = count_open_alerts(session)
         notices = _notices(session, chosen["status"]) if whole else []
+        silences, _ = list_silences(session, now_ms, status="active")
     return render(
         "alerts.html",
         summaries=shown,
         heading=_heading(counts),
         notices=notices,
+        silences=silences,
         statuses=tuple(_FILTERS),
         severities=(_ALL, *SEVERITIES),
         chosen=chosen,

@@ -26,6 +26,7 @@ from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
 from store.overview import Hour, Standing, hours_of, standings
 from store.probes import online_locations
+from store.silences import list_silences
 
 pages = Blueprint("overview", __name__)
 PER_PAGE = 50
@@ -94,6 +95,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         incidents = summaries(session, alerts, now_ms)
         notices, open_notices = list_notices(session, is_open=True, limit=_MOST_NOTICES)
         online = sorted(online_locations(session, now_ms))
+        silences, _ = list_silences(session, now_ms, status="active")
     totals = {check_id: total(of_a_check) for check_id, of_a_check in hours.items()}
     return render(
         "overview.html",
@@ -102,6 +104,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         online=online,
         incidents=incidents,
         notices=notices,
+        silences=silences,
         more_notices=open_notices - len(notices),
         more_incidents=open_alerts - len(incidents),
         rows=[_row(standing, hours[standing.check_id], totals[standing.check_id]) for standing in shown],

@@ -159,6 +159,30 @@
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload(); // from the browser's memory: it may be old, or of somebody signed out
   });
+  for (const here of document.querySelectorAll("nav [aria-current]")) {
+    here.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone a menu is wider than the page
+  }
+  const menus = () => document.querySelectorAll("details.menu[open]");
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of menus()) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+    } else if (event.key === "/" && !event.target.closest("input, textarea, select, [contenteditable]")) {
+      const search = document.querySelector("form[role=search] input[type=search]");
+      if (search === null || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      search.focus();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("change", (event) => {
+    const press = event.target.dataset?.presses; // a button that draws the form anew for what was chosen
+    if (press) event.target.form?.querySelector(`button[value="${press}"]`)?.click();
+  });
   if (parts().length > 0) {
     document.addEventListener("visibilitychange", follow);
     addEventListener("pagehide", () => stream?.close());

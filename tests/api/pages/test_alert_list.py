@@ -164,3 +164,18 @@ def test_nobody_sees_another_organizations_alerts_or_notices(
     text = signed_in.get("/alerts?status=all").text
     assert "No probe of" not in text
     assert "Orders API" not in text
+
+
+def test_a_silence_over_everything_is_said_where_people_look_whether_they_are_told(
+    signed_in: Browser, owner: Client
+) -> None:
+    for page in ("/", "/alerts"):
+        assert "Nobody is told" not in signed_in.get(page).text
+    owner.data("POST", "/v1/silences", {"match": {"tags": ["shop"]}, "for": 60, "reason": "some"}, status=201)
+    for page in ("/", "/alerts"):
+        assert "1 silence holds: of some checks nobody is told" in signed_in.get(page).text
+    owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 60, "reason": "Move"}, status=201)
+    for page in ("/", "/alerts"):
+        text = signed_in.get(page).text
+        assert "Nobody is told of anything until" in text
+        assert "silenced all checks (Move)" in text
