@@ -22,7 +22,7 @@ from tests.system.stack import LOCATION, Stack
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FIXER = """
 import json, sys
-assert "checkout answers 500" in json.load(sys.stdin)["title"]
+assert "checkout answers 500" in json.load(sys.stdin)["incident"]["title"]
 print(json.dumps({"plan": ["Give Dune a price."], "diff": DIFF}))
 """
 
