@@ -145,6 +145,11 @@ class Place:
         self.owner("POST", f"/api/traces/{session}/events", failed)
         return str(self.owner("POST", f"/api/traces/{session}/analyze").get_json()["incident_id"])
 
+    def regression_run(self) -> str:
+        """Of the incident."""
+        started = self.owner("POST", f"/api/incidents/{self.incident()}/regression-runs", {}).get_json()
+        return str(started["id"])
+
     def notification(self) -> str:
         channel = self.channel()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

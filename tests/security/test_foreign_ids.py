@@ -33,6 +33,7 @@ TAKE_THINGS = (
 OFFERED = {
     **dict.fromkeys(("/journeys/new", "/journeys/<journey_id>/edit"), FIELDS),
     **dict.fromkeys(("/monitors/new", "/monitors/<monitor_id>/edit"), form_fields("url")),
+    "/projects/<project_id>": ("repository", "repository_token"),
 }
 """What these forms ask for beside what they need."""
 FORMS = [
