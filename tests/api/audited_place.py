@@ -146,9 +146,10 @@ class Place:
         return str(self.owner("POST", f"/api/traces/{session}/analyze").get_json()["incident_id"])
 
     def regression_run(self) -> str:
-        """Of the incident."""
-        started = self.owner("POST", f"/api/incidents/{self.incident()}/regression-runs", {}).get_json()
-        return str(started["id"])
+        """Of the incident: the one that runs."""
+        path = f"/api/incidents/{self.incident()}"
+        self.owner("POST", f"{path}/regression-runs", {})
+        return str(self.owner("GET", path).get_json()["regression"]["id"])
 
     def notification(self) -> str:
         channel = self.channel()
