@@ -35,7 +35,7 @@ from telemetry.stored.usage import Usage, usage_of
 
 pages = Blueprint("project_pages", __name__)
 _HERE = "/projects"
-_FIELDS = ("name", "slug", "events", "traces", "retention_days")
+_FIELDS = ("name", "slug", "events", "traces", "retention_days", "repository")
 _KINDS = {EVENTS: "events", TRACES: "spans", GENERATIONS: "AI generations"}
 _DONE = {
     "saved": "It is saved: a quota counts for what arrives from the next second on.",
@@ -74,10 +74,10 @@ def project_page(project_id: str) -> Response:
 @pages.post(f"{_HERE}/<project_id>")
 @page(Scope.WRITE)
 def save_project(project_id: str) -> Response:
-    """Other name, slug, quota or retention."""
+    """Other name, slug, quota, retention or repository."""
     path, slug = _path(project_id), request.form.get("slug", "").strip()
     return _sent(
-        lambda: change_project(path, _read(ProjectChange)),
+        lambda: change_project(path, _read(ProjectChange, **_repository())),
         f"{_HERE}/{slug or project_id}?done=saved",
         lambda wrong, status: _one(project_id, wrong, status),
     )
@@ -133,14 +133,24 @@ def _path(project_id: str) -> ProjectPath:
     return ProjectPath.model_construct(project_id=project_id)
 
 
-def _read(model: type[BaseModel]) -> Any:
+def _repository() -> dict[str, Any]:
+    """Emptied, there is none; a token that is not typed stays as it is."""
+    given: dict[str, Any] = {}
+    if "repository" in request.form:
+        given["repository"] = request.form["repository"].strip() or None
+    if request.form.get("repository_token", ""):
+        given["repository_token"] = request.form["repository_token"].strip()
+    return given
+
+
+def _read(model: type[BaseModel], **more: Any) -> Any:
     """The form as REST would be sent it. Invalid, ValidationError."""
     given: dict[str, Any] = {name: request.form.get(name, "").strip() for name in ("name", "slug")}
     quota = {kind: _number(kind) for kind in ("events", "traces")}
     days = _number("retention_days")
     if days is not None:
         given["retention_days"] = days
-    return model.model_validate({**given, "quota": QuotaRequest.model_validate(quota)})
+    return model.model_validate({**given, **more, "quota": QuotaRequest.model_validate(quota)})
 
 
 def _number(name: str) -> int | None:
@@ -179,6 +189,7 @@ def _one(
     stored = {
         "name": project.name, "slug": project.slug, "events": _text(project.quota_events),
         "traces": _text(project.quota_traces), "retention_days": str(project.retention_days),
+        "repository": project.repository or "",
     }  # fmt: skip
     return render(
         "project.html",

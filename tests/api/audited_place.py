@@ -145,6 +145,12 @@ class Place:
         self.owner("POST", f"/api/traces/{session}/events", failed)
         return str(self.owner("POST", f"/api/traces/{session}/analyze").get_json()["incident_id"])
 
+    def regression_run(self) -> str:
+        """Of the incident: the one that runs."""
+        path = f"/api/incidents/{self.incident()}"
+        self.owner("POST", f"{path}/regression-runs", {})
+        return str(self.owner("GET", path).get_json()["regression"]["id"])
+
     def notification(self) -> str:
         channel = self.channel()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:

@@ -210,6 +210,12 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("PATCH", "/api/incidents/<incident_id>"): (
         Rest("PATCH", "/api/incidents/{incident}", {"status": "investigating"}), "incident.updated",
     ),
+    ("POST", "/api/incidents/<incident_id>/fix-agent"): (
+        Rest("POST", "/api/incidents/{incident}/fix-agent", {}), "incident.fix_requested incident.fix_fallback",
+    ),
+    ("POST", "/api/incidents/<incident_id>/regression-runs"): (
+        Rest("POST", "/api/incidents/{incident}/regression-runs", {}), "incident.regression_started",
+    ),
     ("PUT", "/api/traces/<agent_session_id>/analysis"): (put_analysis, "agent_session.analysis_put"),
     ("POST", "/v1/probes"): (Rest("POST", "/v1/probes", {"name": "p", "location": "x"}), "probe.created"),
     ("DELETE", "/v1/probes/<probe_id>"): (Rest("DELETE", "/v1/probes/{probe}"), "probe.deleted"),

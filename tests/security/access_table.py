@@ -254,6 +254,9 @@ POST    /api/traces/<agent_session_id>/analyze          run
 GET     /api/incidents                                  read
 GET     /api/incidents/<incident_id>                    read
 PATCH   /api/incidents/<incident_id>                    write
+POST    /api/incidents/<incident_id>/fix-agent          write
+POST    /api/incidents/<incident_id>/regression-runs    write
+GET     /api/incidents/<incident_id>/regression-runs/<regression_run_id> read
 
 POST    /v1/events                                      proof
 POST    /v1/traces                                      proof

@@ -34,6 +34,7 @@ OFFERED = {
     "/alerts/silences": ("reason",),
     **dict.fromkeys(("/journeys/new", "/journeys/<journey_id>/edit"), FIELDS),
     **dict.fromkeys(("/monitors/new", "/monitors/<monitor_id>/edit"), form_fields("url")),
+    "/projects/<project_id>": ("repository", "repository_token"),
 }
 """What these forms ask for beside what they need."""
 FORMS = [
