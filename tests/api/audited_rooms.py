@@ -82,7 +82,7 @@ DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
         sent("/incidents/{}", "/incidents/{}", "incident", {"status": "investigating"}), "incident.updated",
     ),
     ("POST", "/incidents/<incident_id>/fix"): (
-        sent("/incidents/{}", "/incidents/{}/fix", "incident"), "incident.fix_requested",
+        sent("/incidents/{}", "/incidents/{}/fix", "incident"), "incident.fix_requested incident.fix_fallback",
     ),
     ("POST", "/incidents/<incident_id>/regression"): (
         sent("/incidents/{}", "/incidents/{}/regression", "incident"), "incident.regression_started",

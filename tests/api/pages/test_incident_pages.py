@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from store.fix_tables import IncidentFix
 from store.sessions import Database
+from store.write_lock import Urgency
 from telemetry.agents.told import Uniting
 from tests.api.conftest import Client
 from tests.api.pages.world import Browser
@@ -122,3 +125,42 @@ def test_a_viewer_reads_and_changes_nothing(owner: Client, enter: Callable[..., 
     assert "How it stands" not in viewer.get(path).text
     assert viewer.post(path, {"status": "fixed"}).status_code == 403
     assert viewer.get(f"{HERE}/inc_01hm6aqh20z1g8qzwtkn10", status=404)
+
+
+def test_a_fix_is_asked_for_and_shown_with_why_it_has_no_diff(signed_in: Browser, owner: Client) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    assert "Nobody has asked for one" in signed_in.get(path).text
+    assert signed_in.send(path, f"{path}/fix").status_code == 303
+    text = signed_in.get(path).text
+    for part in ("Fallback", "TRACER_FIX_COMMAND", "Ask again", "No diff was found: a fallback plan"):
+        assert part in text, part
+    plan = owner("GET", f"/api/incidents/{path.rpartition('/')[2]}").get_json()["fix"]["plan"]
+    assert all(step in text for step in plan)
+
+
+def test_a_diff_that_was_proposed_is_drawn(
+    signed_in: Browser, owner: Client, database: Database, organization: str
+) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    signed_in.send(path, f"{path}/fix")
+    with database.write(organization, Urgency.PEOPLE) as session:
+        [fix] = session.scalars(select(IncidentFix))
+        fix.status, fix.diff, fix.revision = (
+            "proposed",
+            "--- a/<b>.py\n+++ b/<b>.py\n@@ -1 +1 @@\n-<i>\n+<u>\n",
+            "ab" * 20,
+        )
+    seen = signed_in.get(path)
+    assert "<b>.py" in seen.text
+    assert [row.get("class") for row in seen.all("tr")] == ["is-hunk", "is-removed", "is-added"]
+    assert "abababababab" in seen.text
+
+
+def test_a_proof_is_asked_for_once_at_a_time(signed_in: Browser, owner: Client) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    assert signed_in.send(path, f"{path}/regression").status_code == 303
+    assert "Being proven" in signed_in.get(path).text
+    token = signed_in.answer(path).get_data(as_text=True).split('name="form_token" value="')[1].split('"')[0]
+    answer = signed_in.post(f"{path}/regression", {"form_token": token})
+    assert answer.status_code == 409
+    assert "is running" in answer.get_data(as_text=True)
