@@ -5,14 +5,17 @@ They get the environment that they are given and nothing of ours, no open file b
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
+import selectors
 import signal
+import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -20,6 +23,8 @@ MOST_MEMORY = 2 << 30
 MOST_FILE = 512 << 20
 _MOST_COMPLAINT = 2_000
 _CHUNK = 65_536
+_LOOKED_S = 0.02
+"""How often it is looked whether it has ended."""
 _LET_GO_S = 2.0
 """How long what it said may still be read once it has ended: somebody who has left its group may hold the pipe open."""
 
@@ -63,40 +68,32 @@ class Programs:
         for group in groups:
             _kill(group)
 
-    async def run(self, program: Program) -> Ended:
+    def run(self, program: Program) -> Ended:
         """ProgramError."""
-        if self.stopped:
-            raise ProgramError("was not started: the server stops")
         try:
-            child = await asyncio.create_subprocess_exec(
-                *program.words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE, env=dict(program.environment), cwd=program.folder,
-                start_new_session=True,
+            child = subprocess.Popen(  # noqa: S603 - the operator's own command, or git
+                program.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=dict(program.environment), cwd=program.folder, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:
             raise ProgramError(f"can't be started: {getattr(error, 'strerror', None) or error}") from None
-        pipes = _Pipes(child, program.most)
-        reading = [asyncio.ensure_future(each) for each in (pipes.give(program.given), pipes.listen(), pipes.hear())]
-        try:
-            self._note(child.pid)
-            if program.bounded:
-                _bound(child.pid)
-            async with asyncio.timeout(program.timeout_s):
-                await pipes.ended()
-        except TimeoutError:
-            raise ProgramError(f"did not end within {program.timeout_s:g} s, and was killed") from None
-        finally:
-            _kill(child.pid)
-            await child.wait()
-            with self._lock:
-                self._groups.discard(child.pid)
-            await asyncio.wait(reading, timeout=_LET_GO_S)
-            for task in reading:
-                task.cancel()
-            await asyncio.gather(*reading, return_exceptions=True)
-        if pipes.flooded.is_set():
+        with child, _Pipes(child, program) as pipes:
+            try:
+                self._note(child.pid)
+                if program.bounded:
+                    _bound(child.pid)
+                in_time = pipes.carry(time.monotonic() + program.timeout_s)
+            finally:
+                _kill(child.pid)
+                child.wait()
+                with self._lock:
+                    self._groups.discard(child.pid)
+            pipes.carry(time.monotonic() + _LET_GO_S)
+        if pipes.flooded:
             raise ProgramError(f"said more than {program.most // 1024} KiB, and was killed")
-        return Ended(child.returncode or 0, bytes(pipes.said), pipes.complaint.decode(errors="replace"))
+        if not in_time:
+            raise ProgramError(f"did not end within {program.timeout_s:g} s, and was killed")
+        return Ended(child.returncode, bytes(pipes.said), pipes.complaint.decode(errors="replace"))
 
     def _note(self, group: int) -> None:
         with self._lock:
@@ -107,47 +104,78 @@ class Programs:
 
 
 class _Pipes:
-    """What a child is given and what it says, as far as it counts."""
+    """What a child is given and what it says, as far as it counts: never more is read than is kept, and no thread
+    waits for a pipe."""
 
-    def __init__(self, child: asyncio.subprocess.Process, most: int) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], program: Program) -> None:
         self._child = child
-        self._most = most
+        self._most = program.most
+        self._left = memoryview(program.given)
+        self._selector = selectors.DefaultSelector()
         self.said = bytearray()
         self.complaint = bytearray()
-        self.flooded = asyncio.Event()
+        self.flooded = False
 
-    async def ended(self) -> None:
-        """It has ended, or said too much."""
-        waiting = [asyncio.ensure_future(self._child.wait()), asyncio.ensure_future(self.flooded.wait())]
+    def __enter__(self) -> Self:
+        for pipe, kind, act in (
+            (self._child.stdin, selectors.EVENT_WRITE, self._give),
+            (self._child.stdout, selectors.EVENT_READ, self._listen),
+            (self._child.stderr, selectors.EVENT_READ, self._hear),
+        ):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                self._selector.register(pipe, kind, act)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            self._close(key.fileobj)
+        self._selector.close()
+
+    def carry(self, deadline_s: float) -> bool:
+        """Until the child has ended, or has said too much; False where that takes too long. Once it has ended: until
+        all that was said is read."""
+        ended = self._child.poll() is not None
+        while self._selector.get_map() if ended else self._child.poll() is None:
+            if self.flooded:
+                return True
+            if time.monotonic() >= deadline_s:
+                return False
+            if self._selector.get_map():
+                for key, _ in self._selector.select(_LOOKED_S):
+                    key.data(key.fileobj)
+            else:
+                time.sleep(_LOOKED_S)
+        return True
+
+    def _give(self, pipe: IO[bytes]) -> None:
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-
-    async def give(self, given: bytes) -> None:
-        pipe = self._child.stdin
-        if pipe is None:
+            self._left = self._left[os.write(pipe.fileno(), self._left[:_CHUNK]) :] if self._left else self._left
+        except BlockingIOError:
             return
-        with suppress(ConnectionError):  # who does not read it does without
-            pipe.write(given)
-            await pipe.drain()
-        pipe.close()
+        except OSError:  # who does not read it does without
+            self._left = memoryview(b"")
+        if not self._left:
+            self._close(pipe)
 
-    async def listen(self) -> None:
-        pipe = self._child.stdout
-        while pipe is not None and (data := await pipe.read(_CHUNK)):
-            self.said += data
-            if len(self.said) > self._most:
-                self.flooded.set()
-                return
+    def _listen(self, pipe: IO[bytes]) -> None:
+        data = os.read(pipe.fileno(), _CHUNK)
+        self.said += data
+        self.flooded = len(self.said) > self._most
+        if not data or self.flooded:
+            self._close(pipe)
 
-    async def hear(self) -> None:
+    def _hear(self, pipe: IO[bytes]) -> None:
         """To its end, or the child would wait; the last of it is kept."""
-        pipe = self._child.stderr
-        while pipe is not None and (data := await pipe.read(_CHUNK)):
-            self.complaint += data
-            del self.complaint[:-_MOST_COMPLAINT]
+        data = os.read(pipe.fileno(), _CHUNK)
+        self.complaint += data
+        del self.complaint[:-_MOST_COMPLAINT]
+        if not data:
+            self._close(pipe)
+
+    def _close(self, pipe: Any) -> None:
+        self._selector.unregister(pipe)
+        pipe.close()
 
 
 def _kill(group: int) -> None:

@@ -96,20 +96,20 @@ class Snapshots:
             raise RepositoryError(str(error)) from None
         with tempfile.TemporaryDirectory(prefix="tracer-repository-") as made:
             snapshot = Snapshot(Path(made), self._programs)
-            asyncio.run(self._fetch(snapshot, repository, local))
+            snapshot.begin()
+            if local is not None:
+                snapshot.configure(_of_folder(local))
+                snapshot.fetch(f"file://{local}")
+            else:
+                asyncio.run(self._fetch(snapshot, repository))
             yield snapshot
 
-    async def _fetch(self, snapshot: Snapshot, repository: Repository, local: Path | None) -> None:
-        await snapshot.begin()
-        if local is not None:
-            snapshot.configure(_of_folder(local))
-            await snapshot.fetch(f"file://{local}")
-            return
+    async def _fetch(self, snapshot: Snapshot, repository: Repository) -> None:
         address = parse_url(repository.address).url
         async with Proxy(Egress(self._policy)) as proxy:
             snapshot.configure(_of_address(address, repository.token, proxy.url))
             try:
-                await snapshot.fetch(address)
+                await asyncio.to_thread(snapshot.fetch, address)
             except RepositoryError as error:
                 met = proxy.failure_of(address)
                 said = str(met) if met is not None else _scrubbed(str(error), repository.token)
@@ -127,10 +127,10 @@ class Snapshot:
         self._ends_at = time.monotonic() + FETCH_S
         self.revision = ""
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         self.configure("")
         (self._home / "template").mkdir(mode=_SECURE)
-        await self._must("init", "--quiet", "--bare", f"--template={self._home / 'template'}", str(self._home / "git"))
+        self._must("init", "--quiet", "--bare", f"--template={self._home / 'template'}", str(self._home / "git"))
 
     def configure(self, text: str) -> None:
         """What git reads beside the repository's own configuration, which is ours too."""
@@ -139,16 +139,16 @@ class Snapshot:
         with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(_ALWAYS + text)
 
-    async def fetch(self, address: str) -> None:
-        await self._must(
+    def fetch(self, address: str) -> None:
+        self._must(
             "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-commit-graph", "--",
             address, "+HEAD:refs/heads/fetched",
         )  # fmt: skip
-        found = await self._must("rev-parse", "--verify", "refs/heads/fetched^{commit}")
+        found = self._must("rev-parse", "--verify", "refs/heads/fetched^{commit}")
         self.revision = found.said.decode("ascii", errors="replace").strip()
-        await self._must("read-tree", "refs/heads/fetched")
+        self._must("read-tree", "refs/heads/fetched")
 
-    async def git(self, *words: str, given: bytes = b"") -> Ended:
+    def git(self, *words: str, given: bytes = b"") -> Ended:
         """RepositoryError where it does not end."""
         program = Program(
             words=("git", f"--git-dir={self._home / 'git'}", *words) if words[0] != "init" else ("git", *words),
@@ -156,7 +156,7 @@ class Snapshot:
             environment=self._environment(), bounded=True,
         )  # fmt: skip
         try:
-            return await self._programs.run(program)
+            return self._programs.run(program)
         except ProgramError as error:
             raise RepositoryError(f"can't be read: git {error}") from None
 
@@ -164,8 +164,8 @@ class Snapshot:
         """Once the command has taken its own."""
         self._ends_at = time.monotonic() + FETCH_S
 
-    async def _must(self, *words: str) -> Ended:
-        ended = await self.git(*words)
+    def _must(self, *words: str) -> Ended:
+        ended = self.git(*words)
         if ended.code:
             raise RepositoryError(f"can't be read: {_first_line(ended.complaint)}")
         return ended

@@ -6,7 +6,6 @@ no environment, an empty folder to work in, no shell.
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +55,7 @@ class CommandRunner:
                 words=self._words, folder=Path(folder), timeout_s=self._timeout_s, given=asked, most=MOST_OUTPUT
             )
             try:
-                ended = asyncio.run(self._programs.run(program))
+                ended = self._programs.run(program)
             except ProgramError as error:
                 raise RunnerError(f"TRACER_FIX_COMMAND {error}") from None
         if ended.complaint:

@@ -7,18 +7,10 @@ import sys
 from pathlib import Path
 
 AGENT = "import http\n\nMOST_EQUAL_CALLS = None\n\n\ndef act():\n    return 1\n"
-GOOD = """\
---- a/shop/agent.py
-+++ b/shop/agent.py
-@@ -1,6 +1,6 @@
- import http
- 
--MOST_EQUAL_CALLS = None
-+MOST_EQUAL_CALLS = 2
- 
- 
- def act():
-"""
+GOOD = (
+    "--- a/shop/agent.py\n+++ b/shop/agent.py\n@@ -1,6 +1,6 @@\n import http\n \n-MOST_EQUAL_CALLS = None\n"
+    "+MOST_EQUAL_CALLS = 2\n \n \n def act():\n"
+)
 
 
 def git(folder: Path, *words: str) -> None:

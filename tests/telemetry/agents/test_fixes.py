@@ -1,0 +1,434 @@
+"""/api/incidents/:id/fix-agent: a diff that applies, or a labelled fallback that says why; nothing of it is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from structlog.testing import capture_logs
+
+from api import fixes as fixes_api
+from api.services import Services, install
+from model.settings import Settings
+from store.keyring import Keyring
+from store.sessions import EVERY_ORGANIZATION, Database
+from telemetry.agents.detectors.registry import LABELS, PLANS
+from telemetry.agents.fixing import work
+from telemetry.agents.fixing.programs import Programs
+from telemetry.agents.fixing.runners import CommandRunner, Proposal, RunnerError
+from telemetry.agents.fixing.work import LEASE_MS, Fixing
+from telemetry.agents.plans import plan_for
+from tests.api.client import Client
+from tests.api.people import Crowd
+from tests.conftest import Clock
+from tests.store.auditing import actions, events
+from tests.telemetry.agents.fixes import GOOD, answering, command, make_repository
+from tests.telemetry.agents.test_incidents import BOOM, LOOP, failed
+from tests.telemetry.reporting import make_project
+
+sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+NEVER = "while True: time.sleep(1)\n"
+
+
+class Shop:
+    """An incident of a project with a repository, and who makes fixes."""
+
+    def __init__(
+        self, app: Flask, owner: Client, database: Database, keyring: Keyring, settings: Settings, folder: Path
+    ) -> None:
+        self.owner, self.database, self.keyring, self.folder = owner, database, keyring, folder
+        self._app, self._settings = app, settings
+        make_repository(folder / "repositories/shop")
+        self.set()
+        self.project = make_project(owner, "shop").project["project_id"]
+        answer = owner("PUT", "/v1/projects/shop", {"repository": "shop"})
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        self.incident = failed(owner, LOOP, project_id="shop")
+
+    def set(self, fix_command: str | None = "fix", **more: Any) -> None:
+        changed = {"fix_command": fix_command, "fix_repositories": self.folder / "repositories", **more}
+        self._settings = self._settings.model_copy(update=changed)
+        install(self._app, Services(self.database, self.keyring, self._settings))
+
+    def fixing(self, **more: Any) -> Fixing:
+        return Fixing(self.database, self.keyring, self._settings, more.pop("owner", "me"), **more)
+
+    def ask(self, client: Client | None = None, status: int = 202, body: Any = None) -> dict[str, Any]:
+        path = f"/api/incidents/{self.incident}/fix-agent?wait=0"
+        answer = (client or self.owner)("POST", path, {} if body is None else body)
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        found: dict[str, Any] = answer.get_json()
+        return found
+
+    def fix(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.owner("GET", f"/api/incidents/{self.incident}").get_json()["fix"]
+        return found
+
+    def made(self, fix_command: str, **more: Any) -> dict[str, Any]:
+        """What comes of it."""
+        self.set(fix_command, **more)
+        self.ask()
+        fixing = self.fixing()
+        assert fixing.step()
+        fixing.stop()
+        return self.fix()
+
+
+@pytest.fixture
+def shop(
+    app: Flask, owner: Client, database: Database, keyring: Keyring, settings: Settings, tmp_path: Path
+) -> Shop:  # fmt: skip
+    return Shop(app, owner, database, keyring, settings, tmp_path)
+
+
+def test_a_diff_that_applies_is_proposed_and_told_everywhere(shop: Shop, tmp_path: Path) -> None:
+    past = len(events(shop.database))
+    made = shop.made(answering(tmp_path / "c", GOOD))
+    assert (made["status"], made["plan"], made["diff"], made["reason"]) == ("proposed", ["Limit it."], GOOD, None)
+    assert (made["label"], made["project_id"], len(made["revision"])) == ("tool_loop", shop.project, 40)
+    assert actions(shop.database, past=past) == ["incident.fix_requested", "incident.fix_proposed"]
+    assert [event.actor_name for event in events(shop.database, past=past)] == ["test", "Tracer"]
+    history = shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()["history"]
+    assert (history[-1]["kind"], history[-1]["to"], history[-1]["by"]) == ("fix", "proposed", None)
+    [listed] = shop.owner("GET", "/api/incidents").get_json()["incidents"]
+    assert (listed["fix"]["status"], "diff" in listed["fix"]) == ("proposed", False)
+
+
+@sqlite_only
+def test_a_command_sees_the_incident_and_nothing_of_ours(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACER_API_KEY", "secret-of-ours")
+    seen = tmp_path / "seen.json"
+    body = (
+        "told = json.load(sys.stdin)\n"
+        "here = {'told': told, 'env': dict(os.environ), 'files': os.listdir('.'), 'cwd': os.getcwd()}\n"
+        f"open({str(seen)!r}, 'w').write(json.dumps(here))\n"
+        f"print(json.dumps({{'plan': ['x'], 'diff': {GOOD!r}}}))\n"
+    )
+    assert (
+        shop.made(command(tmp_path / "c", body.replace("files = [", "open_files = [] and [")))["status"] == "proposed"
+    )
+
+    found = json.loads(seen.read_text())
+    assert set(found["env"]) <= {"LC_CTYPE"}, "Python adds that one itself"
+    assert found["files"] == []
+    assert not Path(found["cwd"]).exists()
+    told = found["told"]
+    assert told["incident"]["id"] == shop.incident
+    [session] = told["sessions"]
+    assert session["detectors"][0]["label"] == "tool_loop"
+    assert {event["seq"] for event in session["events"]} <= set(session["detectors"][0]["evidence"])
+    assert session["events"][0]["payload"]["tool"] == "http"
+    assert told["plan"] == plan_for("tool_loop", told["incident"]["title"])
+    assert told["repository"]["address"] == "shop"
+    assert "secret-of-ours" not in seen.read_text()
+
+
+HOSTILE = {
+    "never ends": (NEVER, "did not end within 1 s, and was killed"),
+    "floods": ("while True: sys.stdout.write('x' * 65536)\n", "said more than 1024 KiB, and was killed"),
+    "fails": ("sys.exit(3)\n", "ended with the exit code 3"),
+    "says no JSON": ("print('Sure! Here is the fix')\n", "did not answer a plan and a diff as JSON"),
+    "says nothing": ("", "did not answer a plan and a diff as JSON"),
+    "says no plan": ('print(\'{"diff": "x"}\')\n', "did not answer a plan and a diff as JSON"),
+    "says an empty plan": ('print(\'{"plan": [], "diff": "x"}\')\n', "did not answer a plan and a diff as JSON"),
+    "says NUL": ('print(\'{"plan": ["a\\\\u0000"], "diff": null}\')\n', "answered a plan with a NUL character"),
+    "has no diff": ('print(\'{"plan": ["a"], "diff": null}\')\n', "no diff was proposed"),
+    "complains": ("sys.stderr.write('x' * 500_000)\nsys.exit(1)\n", "ended with the exit code 1"),
+}
+
+
+@sqlite_only
+@pytest.mark.parametrize(("body", "reason"), HOSTILE.values(), ids=HOSTILE)
+def test_what_a_command_does_wrong_is_a_fallback_that_says_so(
+    shop: Shop, tmp_path: Path, body: str, reason: str
+) -> None:
+    made = shop.made(command(tmp_path / "c", body), fix_timeout_s=1 if body == NEVER else 30)
+    assert (made["status"], made["label"], made["diff"]) == ("fallback", "tool_loop", None)
+    assert reason in made["reason"]
+    assert made["plan"][1:] == list(PLANS["tool_loop"])
+
+
+@sqlite_only
+def test_a_program_that_is_not_there_is_told(shop: Shop, tmp_path: Path) -> None:
+    assert "can't be started" in shop.made(str(tmp_path / "none"))["reason"]
+
+
+@sqlite_only
+def test_no_shell_reads_the_command(shop: Shop, tmp_path: Path) -> None:
+    made = shop.made(f"{answering(tmp_path / 'c', GOOD)} ; touch {tmp_path / 'touched'}")
+    assert made["status"] == "proposed"
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_whatever_it_started_ends_with_it(tmp_path: Path, *, ends: bool) -> None:
+    fifo = tmp_path / "held"
+    os.mkfifo(fifo)
+    child = f"import time; f = open({str(fifo)!r}, 'w'); f.write('x'); f.flush(); time.sleep(600)"
+    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    # It waits until the child has the pipe open for writing.
+    body += f"open({str(tmp_path / 'go')!r}, 'w')\n"
+    body += f"while not os.path.exists({str(tmp_path / 'read')!r}): time.sleep(0.01)\n"
+    body += "print(json.dumps({'plan': ['a'], 'diff': None}))\n" if ends else NEVER
+    runner = CommandRunner(command(tmp_path / "c", body).split(), 5, Programs())
+    read: list[bytes] = []
+
+    def hold() -> None:
+        with fifo.open("rb") as pipe:
+            read.append(pipe.read(1))
+            (tmp_path / "read").touch()
+            read.append(pipe.read())  # to the end: when nobody holds it any more
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    if ends:
+        assert runner.propose({}) == Proposal(["a"], None)
+    else:
+        with pytest.raises(RunnerError, match="did not end within 5 s"):
+            runner.propose({})
+    holding.join(10)
+    assert read == [b"x", b""], "the child is gone"
+
+
+def test_who_leaves_its_group_and_holds_its_pipes_keeps_nobody(tmp_path: Path) -> None:
+    child = "import os, time; os.setsid(); open('go', 'w').close(); time.sleep(60)"
+    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
+    body += "while not os.path.exists('go'): time.sleep(0.01)\nprint(json.dumps({'plan': ['a'], 'diff': None}))\n"
+    runner = CommandRunner(command(tmp_path / "c", body).split(), 20, Programs())
+    assert runner.propose({}) == Proposal(["a"], None)
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("diff", "reason"),
+    [
+        (GOOD.replace("None", "7"), "the diff that was proposed does not apply to the repository"),
+        (GOOD.replace("shop/agent.py", "../agent.py"), "the diff that was proposed leads out of the repository"),
+        ("", "no diff was proposed"),
+    ],
+)
+def test_a_diff_that_can_not_be_taken_is_a_fallback(shop: Shop, tmp_path: Path, diff: str, reason: str) -> None:
+    made = shop.made(answering(tmp_path / "c", diff))
+    assert (made["status"], made["diff"], made["plan"]) == ("fallback", None, plan_for("tool_loop", title(shop)))
+    assert made["reason"].startswith(reason)
+
+
+def title(shop: Shop) -> str:
+    return str(shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()["title"])
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_label_has_a_plan_of_its_own(label: str) -> None:
+    plan = plan_for(label, "X answers 500")
+    assert plan[0] == "Look at what its failures have in common: X answers 500."
+    assert len(plan) >= 4
+    assert all(line.endswith(".") for line in plan)
+    assert sum(PLANS[label] == other for other in PLANS.values()) == 1
+
+
+def test_with_nobody_to_ask_the_fallback_is_answered_at_once(shop: Shop) -> None:
+    shop.set(None)
+    made = shop.ask(status=200)
+    assert (made["status"], made["label"], made["diff"]) == ("fallback", "tool_loop", None)
+    assert made["reason"] == "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
+    shop.set()
+    shop.owner("PUT", "/v1/projects/shop", {"repository": None})
+    assert shop.ask(status=200)["reason"] == "no project of this incident has a repository"
+    assert not shop.fixing().step()
+
+
+def test_one_at_a_time(shop: Shop, tmp_path: Path) -> None:
+    assert shop.ask()["status"] == "running"
+    assert shop.ask(status=409)["error"]["code"] == "conflict"
+    fixing = shop.fixing(runner=_Says(Proposal(["a"], GOOD)))
+    assert fixing.step()
+    assert not fixing.step()
+    assert shop.fix()["status"] == "proposed"
+    assert shop.ask()["status"] == "running"
+
+
+class _Says:
+    def __init__(self, proposal: Proposal) -> None:
+        self.proposal = proposal
+        self.asked = 0
+
+    def propose(self, incident: dict[str, Any]) -> Proposal:
+        self.asked += 1
+        return self.proposal
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("point", ["taken", "judged"])
+def test_killed_in_the_middle_it_is_taken_again_and_then_given_up(shop: Shop, clock: Clock, point: str) -> None:
+    def die(reached: str) -> None:
+        if reached == point:
+            raise _KilledError
+
+    shop.ask()
+    runner = _Says(Proposal(["a"], GOOD))
+    with pytest.raises(_KilledError):
+        shop.fixing(runner=runner, reached=die).step()
+    assert not shop.fixing(runner=runner, owner="other").step(), "somebody may still be at it"
+    clock.advance(LEASE_MS)
+    assert shop.fixing(runner=runner, owner="other").step()
+    assert shop.fix()["status"] == "proposed"
+    shop.ask()
+    for _ in range(work.MOST_TRIES):
+        with pytest.raises(_KilledError):
+            shop.fixing(runner=runner, reached=die).step()
+        clock.advance(LEASE_MS)
+    assert shop.fixing(runner=runner).step()
+    assert (shop.fix()["status"], "each time" in shop.fix()["reason"]) == ("fallback", True)
+
+
+@sqlite_only
+def test_a_server_that_stops_leaves_it_to_the_next(shop: Shop, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    shop.set(command(tmp_path / "c", f"open({str(begun)!r}, 'w').close()\n{NEVER}"))
+    shop.ask()
+    fixing = shop.fixing()
+    fixing.work()
+    begun.open("rb").close()
+    fixing.stop()
+    assert shop.fix()["status"] == "running"
+    assert shop.fixing(runner=_Says(Proposal(["a"], GOOD)), owner="next").step()
+    assert shop.fix()["status"] == "proposed"
+
+
+@sqlite_only
+def test_who_waits_is_answered_when_it_ends(shop: Shop) -> None:
+    fixing = shop.fixing(runner=_Says(Proposal(["a"], GOOD)))
+    asked = threading.Event()
+    shop.database.wakeups.subscribe("fixes", asked.set)
+
+    def make() -> None:
+        asked.wait(10)
+        fixing.step()
+
+    making = threading.Thread(target=make)
+    making.start()
+    answer = shop.owner("POST", f"/api/incidents/{shop.incident}/fix-agent?wait=20")
+    making.join()
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "proposed")
+    held = [fixes_api._waiters.acquire(blocking=False) for _ in range(fixes_api.MOST_WAITING)]
+    try:
+        assert all(held)
+        answer = shop.owner("POST", f"/api/incidents/{shop.incident}/fix-agent?wait=20")
+        assert answer.status_code == 202, "nobody waits when enough do"
+    finally:
+        for _ in held:
+            fixes_api._waiters.release()
+
+
+def test_whose_it_is_not_can_not_ask(
+    shop: Shop, client_of: Callable[..., Client], make_organization: Callable[[str], str], crowd: Crowd
+) -> None:
+    make_project(shop.owner, "other")
+    made = shop.owner.data(
+        "POST", "/v1/api-keys", {"name": "K", "scopes": ["write"], "projects": ["other"]}, status=201
+    )
+    shop.ask(Client(shop.owner.client, made["key"]), status=403)
+    shop.ask(client_of("write", organization_id=make_organization("Other")), status=404)
+    shop.ask(client_of("read"), status=403)
+    shop.ask(body={"project_id": "other"}, status=422)
+    shop.ask(body={"project_id": "none"}, status=404)
+    shop.ask(body={"colour": "red"}, status=422)
+    assert shop.fix() is None
+    assert shop.ask(crowd.client(crowd.member("member", "Ada")))["requested_by"] == "Ada"
+
+
+@sqlite_only
+def test_who_may_see_another_project_alone_does_not_see_its_fix(shop: Shop) -> None:
+    make_project(shop.owner, "other")
+    failed(shop.owner, LOOP, "trace_2", project_id="other")
+    made = shop.owner.data("POST", "/v1/api-keys", {"name": "K", "scopes": ["read"], "projects": ["other"]}, status=201)
+    shop.ask()
+    theirs = Client(shop.owner.client, made["key"])
+    assert theirs("GET", f"/api/incidents/{shop.incident}").get_json()["fix"] is None
+    assert shop.fix()["status"] == "running"
+
+
+def test_only_so_many_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    from sqlalchemy import select
+
+    from store import fixes
+    from store.fix_tables import IncidentFix
+
+    monkeypatch.setattr(fixes, "KEPT", 2)
+    shop.set(None)
+    for _ in range(4):
+        clock.advance(1)
+        newest = shop.ask(status=200)["id"]
+    with shop.database.read(EVERY_ORGANIZATION) as session:
+        assert len(session.scalars(select(IncidentFix)).all()) == 2
+    assert shop.fix()["id"] == newest
+
+
+@sqlite_only
+def test_an_incident_without_a_project_takes_the_only_repository(shop: Shop) -> None:
+    shop.incident = failed(shop.owner, BOOM, "trace_9")
+    assert shop.ask()["project_id"] == shop.project
+
+
+@sqlite_only
+def test_a_token_is_nowhere_to_be_read(shop: Shop) -> None:
+    token = "ghp_Kanarienvogel0123456789"
+    with capture_logs() as logs:
+        put = {"repository": "https://127.0.0.1:9/shop.git", "repository_token": token}
+        answer = shop.owner("PUT", "/v1/projects/shop", put)
+        assert (answer.status_code, answer.get_json()["repository_token"]) == (200, "********")
+        shop.ask()
+        shop.fixing(runner=_Says(Proposal(["a"], GOOD))).step()
+    made = shop.fix()
+    assert made["reason"].startswith("the repository can't be read: 127.0.0.1 is not a public address")
+    told = [answer.get_data(as_text=True), str(logs), str(made)]
+    told += [shop.owner("GET", path).get_data(as_text=True) for path in ("/v1/projects", "/v1/audit-log")]
+    with shop.database.read(EVERY_ORGANIZATION) as session:
+        told.append(repr(session.connection().exec_driver_sql("SELECT * FROM projects").fetchall()))
+    assert not any(token in text for text in told)
+    kept = shop.owner("PUT", "/v1/projects/shop", {"repository_token": "********", "name": "N"}).get_json()
+    assert kept["repository_token"] == "********"
+    moved = shop.owner("PUT", "/v1/projects/shop", {"repository": "https://evil.example/x"}).get_json()
+    assert moved["repository_token"] is None, "it was given for another address"
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("repository", "reason"),
+    [
+        ("file:///etc", "no other protocol"), ("ssh://git@host/x", "no other protocol"), ("ext::sh -c id", "protocol"),
+        ("git@host:x.git", "no other protocol"), ("http://host/x.git", "no other protocol"),
+        ("https://u:p@host/x.git", "must hold no name and no password"), ("https://host/x?y=1", "end with its path"),
+        ("https://", "then a host"), ("/etc", "must lie in the folder"), ("../outside", "must lie in the folder"),
+        ("out", "must lie in the folder"), (".", "must lie in the folder"), ("none", "is not a git repository"),
+        ("--upload-pack=x", "is not a git repository"), ("shop\n", "control characters"), ("", "at least 1 character"),
+    ],
+)  # fmt: skip
+def test_what_is_no_repository_is_refused_with_the_reason(shop: Shop, repository: str, reason: str) -> None:
+    make_repository(shop.folder / "outside")
+    (shop.folder / "repositories/out").symlink_to(shop.folder / "outside")
+    answer = shop.owner("PUT", "/v1/projects/shop", {"repository": repository})
+    assert answer.status_code == 400
+    assert reason in answer.get_data(as_text=True)
+
+
+@sqlite_only
+def test_the_sample_command_makes_a_real_diff(shop: Shop) -> None:
+    sample = Path(__file__).parents[3] / "examples/propose_fix.py"
+    file = shop.folder / "repositories/shop/shop/agent.py"
+    made = shop.made(f"{sys.executable} {sample} {file} shop/agent.py")
+    assert made["status"] == "proposed", made
+    assert "+MOST_EQUAL_CALLS = 2" in made["diff"]
