@@ -55,6 +55,7 @@ from api.pages import (
     why,
 )
 from api.pages import alerts as alert_pages
+from api.pages import event_rules as event_rule_pages
 from api.pages import issues as issue_pages
 from api.pages import journeys as journey_pages
 from api.pages import releases as release_pages
@@ -114,6 +115,7 @@ def create_app(
         alert_pages,
         alert_rules,
         backtests,
+        event_rule_pages,
         alert_channels,
         silences,
         maintenance,

@@ -50,10 +50,7 @@ class EventRulePath(PathModel):
 @routes.get("/v1/alerts/rules", needs=Scope.READ, answers=EventRuleList)
 def list_event_rules(query: EventRuleQuery) -> Response:
     """List rules on events, newest first."""
-    projects = visible(query.project)
-    with services().database.read(caller().organization_id) as session:
-        found = stored.list_event_rules(session, _ids(projects))
-        return json_response([_shape(session, rule, projects) for rule in found])
+    return json_response(seen_event_rules(query.project))
 
 
 @routes.post(
@@ -69,21 +66,13 @@ def create_event_rule() -> Response:
     channels are told again after each `cooldown`. It resolves when no such event has arrived for a whole `window`, or
     its issue is resolved or ignored.
     """
-    state, who = services(), caller()
-    definition, projects = _judged(read_document(request))
-    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
-        refuse(unknown_channels(session, definition.channels))
-        rule = stored.create_rule(session, who.organization_id, _plain(definition), state.database.now_ms(session))
-        shown = _shape(session, rule, projects)
-    return json_response(shown, 201)
+    return json_response(make_event_rule(read_document(request)), 201)
 
 
 @routes.get("/v1/alerts/rules/<event_rule_id>", needs=Scope.READ, answers=StoredEventRule)
 def show_event_rule(path: EventRulePath) -> Response:
     """Get a rule on events."""
-    projects = visible()
-    with services().database.read(caller().organization_id) as session:
-        return json_response(_shape(session, _found(session, path.event_rule_id, projects), projects))
+    return json_response(seen_event_rule(path.event_rule_id))
 
 
 @routes.put(
@@ -96,33 +85,13 @@ def change_event_rule(path: EventRulePath) -> Response:
     Fields given replace what is stored. Alerts that it would judge otherwise now are resolved with that reason; another
     name, severity, channel or cooldown leaves them open.
     """
-    state, who = services(), caller()
-    change, projects = read_document(request), visible()
-    with state.database.read(who.organization_id) as session:
-        seen = dict(_found(session, path.event_rule_id, projects).definition)
-    definition, _ = _judged(merged(EventRule, _without_type(seen), change))
-    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
-        now_ms = state.database.now_ms(session)
-        rule = _found(session, path.event_rule_id, projects, lock=True)
-        old = rule.definition
-        if old != seen:  # somebody else has changed it meanwhile
-            definition = judged(EventRule, merged(EventRule, _without_type(old), change), READ_ONLY)
-        refuse(unknown_channels(session, definition.channels, old["channels"]))
-        new = _plain(definition)
-        if new != old:
-            stored.update_rule(session, rule, new, now_ms, judges_anew=judges_otherwise(old, new))
-            after_rule_edit(session, rule, old, now_ms)
-        shown = _shape(session, rule, projects)
-    return json_response(shown)
+    return json_response(change_to_event_rule(path.event_rule_id, read_document(request)))
 
 
 @routes.delete("/v1/alerts/rules/<event_rule_id>", needs=Scope.WRITE, answers=BareDeleted)
 def delete_event_rule(path: EventRulePath) -> Response:
     """Delete a rule on events. Its open alerts are resolved with that reason."""
-    state, projects = services(), visible()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        rule = _found(session, path.event_rule_id, projects, lock=True)
-        end_event_rule(session, rule, state.database.now_ms(session))
+    remove_event_rule(path.event_rule_id)
     return json_response({"id": path.event_rule_id, "deleted": True})
 
 
@@ -139,6 +108,58 @@ def list_of_firings(query: FiringQuery) -> Response:
         told = told_by(session, shown)
     cursor = shown[-1].id if len(found) > query.limit else None
     return json_response({"firings": [_firing(each, told[each.id]) for each in shown], "cursor": cursor})
+
+
+def seen_event_rules(named: str | None = None) -> list[dict[str, Any]]:
+    """Those of the projects that the caller may see, or of the one that is named; newest first. Forbidden."""
+    projects = visible(named)
+    with services().database.read(caller().organization_id) as session:
+        return [_shape(session, rule, projects) for rule in stored.list_event_rules(session, _ids(projects))]
+
+
+def make_event_rule(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A new rule, as it is answered. Invalid, Forbidden."""
+    state, who = services(), caller()
+    definition, projects = _judged(document)
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        refuse(unknown_channels(session, definition.channels))
+        rule = stored.create_rule(session, who.organization_id, _plain(definition), state.database.now_ms(session))
+        return _shape(session, rule, projects)
+
+
+def seen_event_rule(rule_id: str) -> dict[str, Any]:
+    """A rule, as it is answered. NotFound."""
+    projects = visible()
+    with services().database.read(caller().organization_id) as session:
+        return _shape(session, _found(session, rule_id, projects), projects)
+
+
+def change_to_event_rule(rule_id: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule with these fields in place of what it had, as it is answered. NotFound, Invalid, Forbidden."""
+    state, who, projects = services(), caller(), visible()
+    with state.database.read(who.organization_id) as session:
+        seen = dict(_found(session, rule_id, projects).definition)
+    definition, _ = _judged(merged(EventRule, _without_type(seen), change))
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        rule = _found(session, rule_id, projects, lock=True)
+        old = rule.definition
+        if old != seen:  # somebody else has changed it meanwhile
+            definition = judged(EventRule, merged(EventRule, _without_type(old), change), READ_ONLY)
+        refuse(unknown_channels(session, definition.channels, old["channels"]))
+        new = _plain(definition)
+        if new != old:
+            stored.update_rule(session, rule, new, now_ms, judges_anew=judges_otherwise(old, new))
+            after_rule_edit(session, rule, old, now_ms)
+        return _shape(session, rule, projects)
+
+
+def remove_event_rule(rule_id: str) -> None:
+    """Delete it; its open alerts are resolved with that reason. NotFound."""
+    state, projects = services(), visible()
+    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
+        rule = _found(session, rule_id, projects, lock=True)
+        end_event_rule(session, rule, state.database.now_ms(session))
 
 
 def end_event_rule(session: Session, rule: AlertRule, now_ms: int, why: str = "") -> None:

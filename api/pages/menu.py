@@ -38,7 +38,8 @@ SETTINGS = (
 )
 ALERTS = (
     Place("/alerts", "Inbox", ("alerts",)),
-    Place("/alerts/rules", "Rules", ("rules",)),
+    Place("/alerts/rules", "Rules on checks", ("rules",)),
+    Place("/alerts/event-rules", "Rules on events", ("event_rules",)),
     Place("/alerts/channels", "Channels", ("channels",)),
     Place("/alerts/silences", "Silences", ("silences",)),
     Place("/alerts/why", "Why?", ("why",)),

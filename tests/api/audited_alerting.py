@@ -7,16 +7,28 @@ from typing import Any
 
 from tests.api.audited_place import Deed, Place
 
+EVENT_RULES = "/alerts/event-rules"
 RULES, CHANNELS, SILENCES, WINDOWS = "/alerts/rules", "/alerts/channels", "/alerts/silences", "/settings/maintenance"
 NOTIFICATIONS = "/alerts/notifications"
 RULE = {"name": "R", "type": "no_data", "window": "5 min", "covers": "all", "severity": "low"}
 CHANNEL = {"name": "C", "type": "webhook", "url": "http://127.0.0.1:9/hook"}
+EVENT_RULE = {
+    "name": "E",
+    "query": "level:error",
+    "group_by": "fingerprint",
+    "threshold": "2",
+    "window": "5m",
+    "cooldown": "1h",
+    "severity": "low",
+    "enabled": "yes",
+}
 WINDOW = {"name": "W", "kind": "cron", "cron": "0 4 * * *", "duration": "1 h", "timezone": "UTC", "covers": "all"}
 
 
 FIELDS_OF = {
     RULES: RULE, f"{RULES}/<rule_id>": RULE, CHANNELS: CHANNEL, f"{CHANNELS}/<channel_id>": CHANNEL, WINDOWS: WINDOW,
-    f"{WINDOWS}/<window_id>": WINDOW, SILENCES: {"covers": "all", "lasts": "3600"},
+    f"{WINDOWS}/<window_id>": WINDOW, EVENT_RULES: EVENT_RULE, f"{EVENT_RULES}/<event_rule_id>": EVENT_RULE,
+    SILENCES: {"covers": "all", "lasts": "3600"},
 }  # fmt: skip
 """What each form asks for."""
 
@@ -32,6 +44,11 @@ def sent(page: str, action: str, thing: str = "", fields: dict[str, str] | None 
     return prepare
 
 
+def made_event_rule(place: Place) -> Callable[[], Any]:
+    fields = {**EVENT_RULE, "project": str(place.reports().project["slug"])}
+    return sent(f"{EVENT_RULES}/new", EVENT_RULES, fields=fields)(place)
+
+
 def resend(place: Place) -> Callable[[], Any]:
     """Its button stands on no page before it has failed; what it asks is the same."""
     made = place.notification()
@@ -44,6 +61,13 @@ DEEDS_ON_ALERTING_PAGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", RULES): (sent(f"{RULES}/new?type=no_data", RULES, fields=RULE), "rule.created"),
     ("POST", f"{RULES}/<rule_id>"): (sent(f"{RULES}/{{}}", f"{RULES}/{{}}", "rule", RULE), "rule.updated"),
     ("POST", f"{RULES}/<rule_id>/delete"): (sent(f"{RULES}/{{}}", f"{RULES}/{{}}/delete", "rule"), "rule.deleted"),
+    ("POST", EVENT_RULES): (made_event_rule, "rule.created"),
+    ("POST", f"{EVENT_RULES}/<event_rule_id>"): (
+        sent(f"{EVENT_RULES}/{{}}", f"{EVENT_RULES}/{{}}", "event_rule", EVENT_RULE), "rule.updated",
+    ),
+    ("POST", f"{EVENT_RULES}/<event_rule_id>/delete"): (
+        sent(f"{EVENT_RULES}/{{}}", f"{EVENT_RULES}/{{}}/delete", "event_rule"), "rule.deleted",
+    ),
     ("POST", CHANNELS): (sent(f"{CHANNELS}/new?type=webhook", CHANNELS, fields=CHANNEL), "channel.created"),
     ("POST", f"{CHANNELS}/<channel_id>"): (
         sent(f"{CHANNELS}/{{}}", f"{CHANNELS}/{{}}", "channel", CHANNEL), "channel.updated",

@@ -54,6 +54,12 @@ POST    /alerts/channels/<channel_id>                   page write
 POST    /alerts/channels/<channel_id>/delete            page write
 POST    /alerts/channels/<channel_id>/test              page write
 POST    /alerts/notifications/<notification_id>/resend  page write
+GET     /alerts/event-rules                             page read
+POST    /alerts/event-rules                             page write
+GET     /alerts/event-rules/new                         page write
+GET     /alerts/event-rules/<event_rule_id>             page read
+POST    /alerts/event-rules/<event_rule_id>             page write
+POST    /alerts/event-rules/<event_rule_id>/delete      page write
 GET     /alerts/rules                                   page read
 POST    /alerts/rules                                   page write
 GET     /alerts/rules/new                               page write

@@ -58,10 +58,14 @@ class Reported:
         })  # fmt: skip
         said = {"project": "stage", "release": "web@2", "commit": mark, "url": f"https://wiki.example/{mark}"}
         assert self.owner("POST", "/v1/releases", said).status_code == 201
+        rule = self.owner("POST", "/v1/alerts/rules", {"name": mark, "project": "stage", "query": mark}).get_json()[
+            "id"
+        ]
         [issue] = project.issues()
         self.addresses = [
             "/issues", f"/issues/{issue['id']}", f"/traces/{trace_id}", "/query", "/releases",
             "/releases/stage?name=web@2", "/generations", "/projects", "/projects/stage",
+            "/alerts/event-rules", f"/alerts/event-rules/{rule}",
         ]  # fmt: skip
         self._find()
 

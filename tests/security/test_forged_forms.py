@@ -108,6 +108,8 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
         first, second = (issue["id"] for issue in reports.issues())
         path = route.replace("<project_id>", str(reports.project["project_id"])).replace("<public_key>", reports.key)
         path, merged = path.replace("<issue_id>", first), {"merge_into": second}
+    if route == "/alerts/event-rules":
+        merged = {"project": str(world.reports().project["slug"])}
     if "<update_id>" in route:
         page, update = world.status_update()
         path = route.replace("<page_id>", page).replace("<update_id>", update)
