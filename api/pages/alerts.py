@@ -12,11 +12,13 @@ from alerts.payload import target_of
 from alerts.votes import MOST_RUNS
 from api.access import Scope
 from api.errors import Conflict, NotFound
+from api.pages.error_behind import error_behind
 from api.pages.evidence import evidence
 from api.pages.forms import local_path, note
 from api.pages.gate import page, visitor
 from api.pages.places import finding, places
 from api.pages.rendering import go_to, render
+from api.pages.reported import LEVELS_CSS
 from api.pages.strip import strip
 from api.pages.summaries import runbook_of, summary
 from api.pages.timeline import timeline
@@ -24,6 +26,7 @@ from api.services import services
 from model.ids import looks_like_id
 from model.times import HOUR_MS
 from store.alert_reading import alerts_behind, channel_names, checks_by_ids, rule_types, runs_by_ids
+from store.alert_rules import get_event_rule
 from store.alert_tables import Alert
 from store.alerts import AlertFilter, events_of, get_alert, list_alerts, lock_alert, open_alerts
 from store.notifications import notifications_of
@@ -57,6 +60,7 @@ def alert(alert_id: str) -> Response:
             "alert.html",
             summary=shown,
             alert=found,
+            event_rule=get_event_rule(session, found.rule_id) if found.group_key else None,
             check=check,
             target=target_of(check.definition) if check is not None else None,
             runbook=runbook_of(check),
@@ -68,6 +72,8 @@ def alert(alert_id: str) -> Response:
             strip=strip(entries, end_ms),
             places=places(found, check, entries, shown.mark),
             evidence=evidence(session, found, runs, entries),
+            error=error_behind(found, _of_its_runs(found, entries)),
+            levels=LEVELS_CSS,
             above=_above(session, found),
             behind=alerts_behind(session, found.check_id) if found.resolved_ms is None else [],
             others=[other for other in open_alerts(session, check_ids=[found.check_id]) if other.id != found.id],
@@ -120,6 +126,13 @@ def _lately(session: Session, alert: Alert, end_ms: int) -> Sequence[Entry]:
     """The last runs and gaps of the check, up to the end of the alert and with the run that ended it."""
     window = RunFilter(from_ms=end_ms - _LATELY_MS, to_ms=end_ms + 1)
     return list_runs(session, alert.check_id, window, page=1, per_page=_MOST_ENTRIES).entries
+
+
+def _of_its_runs(alert: Alert, entries: Sequence[Entry]) -> list[str]:
+    """Those that prove it and those that failed since, oldest first."""
+    failed = [entry for entry in entries if isinstance(entry, Run) and entry.status == "failed"]
+    since = [run.id for run in reversed(failed) if run.at_ms >= alert.at_ms and run.id not in alert.run_ids]
+    return [*alert.run_ids, *since]
 
 
 def _above(session: Session, alert: Alert) -> Alert | None:

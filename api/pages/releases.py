@@ -20,7 +20,7 @@ from api.services import services
 from api.telemetry_shapes import issue_id
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.stored.issues import issues_first_in
-from telemetry.stored.releases import get_release, issues_by_release, list_releases
+from telemetry.stored.releases import Release, first_met, get_release, issues_by_release, list_releases, releases_met
 
 pages = Blueprint("release_pages", __name__)
 MOST = 100
@@ -55,12 +55,14 @@ def releases() -> Response:
     """The newest first."""
     chosen = chosen_project()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
-        found = list_releases(session, chosen.numbers, MOST)
+        told, met = list_releases(session, chosen.numbers, MOST), releases_met(session, chosen.numbers, MOST)
+        found = sorted((*told, *met), key=_newness, reverse=True)[:MOST]
         issues = issues_by_release(session, found)
     how: Pointing | None = None if found else pointing(list(chosen.shown.projects.values()))
     return render(
         "releases.html",
         releases=[(release, *issues.get((release.project, release.release), (0, 0))) for release in found],
+        met={(release.project, release.release) for release in met},
         chosen=chosen,
         address=lambda **changed: address("/releases", {"project": chosen.slug}, changed),
         pointing=how,
@@ -82,10 +84,11 @@ def release_page(project_id: str) -> Response:
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         release = get_release(session, known.number, name)
         brought = issues_first_in(session, known.number, name)
-    if release is None and not brought:
-        raise NotFound("There is no such release: no build told of it")
-    at_ms = None if release is None else release.deployed_ms or release.created_ms
-    met, checks = (False, []) if at_ms is None else checks_around(known.number, at_ms, hours)
+        met_ms = first_met(session, known.number, name)
+    if release is None and met_ms is None:
+        raise NotFound("There is no such release: no build told of it, and no error names it")
+    at_ms = met_ms if release is None else _newness(release)
+    traced, checks = (False, []) if at_ms is None else checks_around(known.number, at_ms, hours)
     return render(
         "release.html",
         called=name,
@@ -94,13 +97,17 @@ def release_page(project_id: str) -> Response:
         at_ms=at_ms,
         hours=hours,
         all_hours=[(each, f"{each} h" if each < 48 else f"{each // 24} d") for each in _HOURS],
-        met=met,
+        met=traced,
         checks=[_row(check) for check in checks],
         brought=[(issue_id(issue.number), issue) for issue in brought],
         levels=LEVELS_CSS,
         address=lambda **changed: address(f"/releases/{known.slug}", {"name": name, "hours": hours}, changed),
         now_ms=telemetry_now_ms(),
     )
+
+
+def _newness(release: Release) -> int:
+    return release.deployed_ms or release.created_ms
 
 
 def _hours() -> int:

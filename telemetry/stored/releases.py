@@ -54,6 +54,29 @@ def list_releases(session: Session, projects: Sequence[int], limit: int) -> list
     return [Release(*row) for row in rows(session, query, list(projects), limit)]
 
 
+def releases_met(session: Session, projects: Sequence[int], limit: int) -> list[Release]:
+    """Those that errors name and no build told of; the newest first. `created_ms`: when one was first met."""
+    if not projects:
+        return []
+    query = (
+        "SELECT i.project, r.release, min(r.first_ms) FROM issue_releases r JOIN issues i ON i.number = r.issue "
+        "WHERE i.project IN ? AND NOT EXISTS (SELECT 1 FROM releases t WHERE t.project = i.project "
+        "AND t.release = r.release) GROUP BY i.project, r.release ORDER BY 3 DESC, r.release DESC LIMIT ?"
+    )
+    found = rows(session, query, list(projects), limit)
+    return [Release(int(project), name, None, None, None, int(first_ms)) for project, name, first_ms in found]
+
+
+def first_met(session: Session, project: int, release: str) -> int | None:
+    """When an error of this project first named it, in ms; None: none does."""
+    query = (
+        "SELECT min(r.first_ms) FROM issue_releases r JOIN issues i ON i.number = r.issue "
+        "WHERE i.project = ? AND r.release = ?"
+    )
+    [(at_ms,)] = rows(session, query, project, release)
+    return None if at_ms is None else int(at_ms)
+
+
 def issues_by_release(session: Session, releases: Sequence[Release]) -> dict[tuple[int, str], tuple[int, int]]:
     """Of each of these: how many issues were seen in it, and how many of them in no release before it."""
     if not releases:

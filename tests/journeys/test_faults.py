@@ -99,7 +99,7 @@ def test_a_page_that_never_stops_talking_ends_in_time(walker: Walker, site: Site
         goto(alerts), {"type": "click", "selector": "h1"}, {"type": "click", "selector": "h1"}, timeout=6
     )
     assert outcome.error is not None
-    spin = site.page("/spin", "<h1>x</h1><script>setTimeout(() => { for (;;); }, 50)</script>")
+    spin = site.page("/spin", "<h1>x</h1><script>onload = () => setTimeout(() => { for (;;); }, 500)</script>")
     outcome = walker.walk(goto(spin), {"type": "expect_visible", "selector": "h2", "timeout": 2}, timeout=12)
     fails(outcome, "step_failed", "step 2 expect_visible `h2`: ")
     calm = site.page("/", "<h1>calm</h1>")

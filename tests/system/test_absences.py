@@ -169,7 +169,7 @@ def test_when_one_of_two_schedulers_is_killed_the_other_takes_over_and_nothing_i
     assert max(target.hits.values()) == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_two_days_asleep_and_right_again_within_ten_seconds(stack: Stack, target: Target) -> None:
     count = 1000 if stack.sqlite else 300
     monitors = [stack.monitor(target.url, name=f"check {number}", interval=10) for number in range(count)]

@@ -140,10 +140,18 @@ def test_every_slot_is_accounted_for_exactly_once_however_processes_are_killed(s
     assert ledger.measured > CHECKS, "something was running between the kills"
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_build_that_acknowledges_before_it_commits_is_caught(
     make_stack: Callable[[str], Stack], target: Target
 ) -> None:
-    stack = make_stack("acknowledges_before_it_commits")
-    ledger = kill_storm(stack, target, 8, victims="server", patience_s=20)  # what is lost does not come later either
-    assert any("acknowledged" in fault for fault in ledger.faults), "the storm has no teeth"
+    caught = False
+    for kills in (8, 16, 24):  # whether a kill falls between the two is chance, and less of one on a busy machine
+        stack = make_stack("acknowledges_before_it_commits")
+        ledger = kill_storm(stack, target, kills, victims="server", patience_s=20)  # what is lost does not come later
+        caught = any("acknowledged" in fault for fault in ledger.faults)
+        stack.close()
+        target.hits.clear()
+        if caught:
+            break
+    assert caught, "the storm has no teeth"

@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from model.traceparent import trace_id_of
 from store.alert_tables import Alert
 from store.sessions import Database
 from store.tables import Check
 from store.write_lock import Urgency
+from telemetry.judging import EventJudge
 from tests.api.conftest import Client, MakeKey
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import MINUTE_MS, OVERLOADED, Browser, Seen, add_alert, fail, succeed, tell
 from tests.api.test_monitors import url_monitor
+from tests.conftest import Clock
+from tests.telemetry.reporting import event, make_project, message
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -293,3 +297,43 @@ def test_every_page_keeps_the_rules_of_pages(app: Flask, signed_in: Browser, out
 
 def _token(browser: Browser, path: str) -> str:
     return browser.answer(path).get_data(as_text=True).split('name="form_token" value="')[1].split('"')[0]
+
+
+def test_the_error_that_services_reported_of_its_runs_stands_beside_it(
+    signed_in: Browser, owner: Client, outage: Outage
+) -> None:
+    assert "Error behind it" not in signed_in.get(outage.page).text
+    project = make_project(owner, "shop")
+    traces = [trace_id_of(run_id) for run_id in outage.failed]
+    project.events(
+        message("other", "Cache is cold", level="error", trace_id="f" * 32),
+        event("e1", trace_id=traces[-1], release="shop@2"),
+        event("e2", trace_id=traces[0], release="shop@2"),
+    )
+    seen = signed_in.get(outage.page)
+    [issue] = [issue for issue in project.issues() if "undefined" in issue["title"]]
+    behind = seen.text.split("Error behind it")[1]
+    assert in_order(behind, "TypeError: x is undefined", "in this alert's runs", "2 times", "shop@2")
+    assert "Cache is cold" not in behind
+    assert {f"/issues/{issue['id']}", "/releases/shop?name=shop%402"} <= set(hrefs(seen))
+
+
+def test_an_alert_that_events_raised_leads_to_its_error_and_its_rule_and_speaks_of_no_runs(
+    signed_in: Browser, owner: Client, database: Database, clock: Clock
+) -> None:
+    project = make_project(owner, "shop")
+    rule = owner("POST", "/v1/alerts/rules", {"name": "Errors", "project": "shop"}).get_json()["id"]
+    judge = EventJudge(database)
+    judge.work()
+    clock.advance(1)
+    project.events(event("e1", release="shop@2"))
+    judge.work()
+    [alert] = owner.data("GET", "/v1/alerts")
+    seen = signed_in.get(f"/alerts/{alert['id']}")
+    about = seen.text.split("The error it is about")[1]
+    assert in_order(about, "TypeError: x is undefined", "1 event", "shop@2", "The rule")
+    assert {f"/issues/{alert['issue_id']}", f"/alerts/event-rules/{rule}"} <= set(hrefs(seen))
+    assert "The runs that prove it" not in seen.text
+    assert "each location" not in seen.text
+    owner("DELETE", f"/v1/alerts/rules/{rule}")
+    assert "Errors (deleted since)" in signed_in.get(f"/alerts/{alert['id']}").text

@@ -205,6 +205,20 @@ def test_a_release_shows_checks_before_and_after(
     assert signed_in.get("/releases/nobodys?name=x", status=404)
 
 
+def test_a_release_that_only_errors_name_is_listed_where_it_was_first_met(
+    signed_in: Browser, reports: Reports, owner: Client, clock: Clock
+) -> None:
+    assert owner("POST", "/v1/releases", {"project": "truecom", "release": "web@1"}).status_code == 201
+    clock.advance(HOUR_MS)
+    reports.events(event("e1", release="web@1"), event("e2", release="web@2"))
+    listed = signed_in.get("/releases").text
+    assert listed.count("web@1") == listed.count("web@2") == 1
+    assert listed.index("first met") < listed.index("web@2") < listed.index("told of") < listed.index("web@1")
+    assert "TypeError: x is undefined" in signed_in.get("/releases/truecom?name=web@1").text
+    assert "no build told" in signed_in.get("/releases/truecom?name=web@2").text
+    assert signed_in.get("/releases/truecom?name=web@3", status=404)
+
+
 def test_generations_are_summed_by_model_and_drawn_over_time(signed_in: Browser, reports: Reports) -> None:
     made = {"type": "ai_generation", "provider": "openrouter", "inputTokens": 1200, "outputTokens": 340,
             "timestamp": "2024-01-13T10:30:00Z"}  # fmt: skip
