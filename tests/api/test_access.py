@@ -28,7 +28,7 @@ OWN_WAY = {"/metrics", *FROM_SDKS}
 PAGES = (
     "/login", "/logout", "/setup/", "/invite/", "/account", "/settings", "/alerts", "/runs/", "/ack/", "/monitors",
     "/journeys", "/probes", "/status/", "/issues", "/traces/", "/query", "/releases", "/generations", "/projects",
-    "/agents",
+    "/agents", "/incidents",
 )  # fmt: skip
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

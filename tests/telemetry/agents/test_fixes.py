@@ -113,9 +113,7 @@ def test_a_command_sees_the_incident_and_nothing_of_ours(
         f"open({str(seen)!r}, 'w').write(json.dumps(here))\n"
         f"print(json.dumps({{'plan': ['x'], 'diff': {GOOD!r}}}))\n"
     )
-    assert (
-        shop.made(command(tmp_path / "c", body.replace("files = [", "open_files = [] and [")))["status"] == "proposed"
-    )
+    assert shop.made(command(tmp_path / "c", body))["status"] == "proposed"
 
     found = json.loads(seen.read_text())
     assert set(found["env"]) <= {"LC_CTYPE"}, "Python adds that one itself"
