@@ -89,8 +89,10 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     on_events = owner("POST", "/v1/alerts/rules", {"name": "r", "project": "truecom"}).get_json()["id"]
     Uniting(database).work()
+    incident = owner("GET", "/api/incidents").get_json()["incidents"][0]["id"]
     return {
-        "incident_id": owner("GET", "/api/incidents").get_json()["incidents"][0]["id"],
+        "incident_id": incident,
+        "regression_run_id": owner("POST", f"/api/incidents/{incident}/regression-runs").get_json()["id"],
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
         "channel_id": channel,
