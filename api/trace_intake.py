@@ -17,9 +17,10 @@ from api.schemas.bare import BareError
 from api.schemas.reporting import SpansBody, SpansTaken
 from api.schemas.telemetry import Trace
 from api.services import services
-from api.telemetry_shapes import event_shapes, span_shape
+from api.telemetry_shapes import event_shapes, generation_shape, span_shape
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.spans import Span, read_span
+from telemetry.stored.generations import generations_of_trace
 from telemetry.stored.reading import events_of_trace, spans_of_trace
 from telemetry.stored.storing import TRACES, Submission
 
@@ -55,17 +56,19 @@ def take_spans() -> Response:
 
 @routes.get("/v1/traces/<path:trace_id>", needs=Scope.READ, answers=Trace)
 def show_trace(path: TracePath) -> Response:
-    """Get a trace: its spans by when they began, and the events in it."""
+    """Get a trace: its spans by when they began, and the events and calls of language models in it."""
     projects, store = visible(), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
         spans = spans_of_trace(session, projects.numbers, path.trace_id)
         events = events_of_trace(session, projects.numbers, path.trace_id, MOST_EVENTS)
-    if not spans and not events:
+        generations = generations_of_trace(session, projects.numbers, path.trace_id, MOST_EVENTS)
+    if not spans and not events and not generations:
         raise no_such("trace", path.trace_id)
     return json_response(
         {
             "trace_id": path.trace_id,
             "spans": [span_shape(span, projects) for span in spans],
             "events": event_shapes(events, projects),
+            "generations": [generation_shape(made, projects) for made in generations],
         }
     )

@@ -12,6 +12,7 @@ from api.access import Scope
 from api.errors import NotFound
 from api.pages.event_view import Call, event_view, title_of
 from api.pages.gate import page, visitor
+from api.pages.generation_charts import dollars
 from api.pages.rendering import render
 from api.pages.reported import LEVELS_CSS
 from api.pages.trace_bars import MOST_SHOWN, SpanTree, span_tree
@@ -22,6 +23,7 @@ from model.traceparent import runs_of_trace, trace_id_of
 from store.met_runs import checks_of_runs
 from store.sessions import EVERY_ORGANIZATION
 from store.tables import Run
+from telemetry.stored.generations import generations_of_trace
 from telemetry.stored.reading import MOST_SPANS, StoredEvent, errors_of_trace, events_of_trace, spans_of_trace
 
 pages = Blueprint("trace_pages", __name__)
@@ -57,13 +59,14 @@ class Behind:
 @pages.get("/traces/<path:trace_id>")
 @page(Scope.READ)
 def trace_page(trace_id: str) -> Response:
-    """Its spans as a waterfall, the events in it, and the run that began it."""
+    """Its spans as a waterfall, the events and calls of models in it, and the run that began it."""
     projects, store = visible(), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
         now_ms = store.now_ms(session)
         spans = spans_of_trace(session, projects.numbers, trace_id[:200])
         events = events_of_trace(session, projects.numbers, trace_id[:200], _MOST_EVENTS)
-    if not spans and not events:
+        calls = generations_of_trace(session, projects.numbers, trace_id[:200], _MOST_EVENTS)
+    if not spans and not events and not calls:
         raise NotFound("Nothing is known of this trace: it was not reported, or is older than its project keeps")
     slugs = {number: project.slug for number, project in projects.projects.items()}
     return render(
@@ -72,8 +75,14 @@ def trace_page(trace_id: str) -> Response:
         tree=span_tree(spans, slugs, MOST_SHOWN),
         spans=len(spans),
         most=MOST_SPANS,
-        projects=sorted({slugs[span.project] for span in spans} | {slugs[event.project] for event in events}),
+        projects=sorted(
+            {slugs[span.project] for span in spans}
+            | {slugs[event.project] for event in events}
+            | {slugs[call.project] for call in calls}
+        ),
         events=shown_events(events, projects),
+        calls=calls,
+        dollars=dollars,
         begun=_begun_by(trace_id),
         levels=LEVELS_CSS,
         now_ms=now_ms,

@@ -99,26 +99,6 @@ class StoredSpan(BaseModel):
     project: str
 
 
-class Trace(Shape):
-    """What is known of one trace: at most 1,000 spans and 100 events."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "trace_id": SPAN_EXAMPLE["trace_id"],
-                "spans": [
-                    {**SPAN_EXAMPLE, **_SEEN, "duration_ms": 245.0, "environment": "production", "release": None}
-                ],
-                "events": [{**EVENT_EXAMPLE, **_SEEN, "issue_id": "iss_0000002v"}],
-            }
-        }
-    )
-
-    trace_id: str
-    spans: list[StoredSpan]
-    events: list[StoredEvent]
-
-
 class Regression(Shape):
     """That it came back after it was resolved."""
 
@@ -287,3 +267,25 @@ class GenerationSummary(Shape):
     )  # fmt: skip
 
     by_model: list[ModelSummary]
+
+
+class Trace(Shape):
+    """What is known of one trace: at most 1,000 spans, 100 events and 100 calls of language models."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "trace_id": SPAN_EXAMPLE["trace_id"],
+                "spans": [
+                    {**SPAN_EXAMPLE, **_SEEN, "duration_ms": 245.0, "environment": "production", "release": None}
+                ],
+                "events": [{**EVENT_EXAMPLE, **_SEEN, "issue_id": "iss_0000002v"}],
+                "generations": [],
+            }
+        }
+    )
+
+    trace_id: str
+    spans: list[StoredSpan]
+    events: list[StoredEvent]
+    generations: list[Generation]

@@ -84,6 +84,22 @@ def list_generations(
     return found
 
 
+def generations_of_trace(
+    session: Session, projects: Sequence[int], trace_id: str, limit: int
+) -> list[StoredGeneration]:
+    """Those that name this trace, by when they were made."""
+    if not projects:
+        return []
+    query = (
+        f"SELECT {_COLUMNS} FROM generations g WHERE g.trace_id = ? AND g.project IN ? "  # noqa: S608
+        "ORDER BY g.at_ms, g.seq LIMIT ?"
+    )
+    found = [StoredGeneration(*row) for row in rows(session, query, trace_id, list(projects), limit)]
+    for made in found:
+        made.payload = unpack(made.payload)
+    return found
+
+
 def summarize(session: Session, projects: Sequence[int], wanted: Span) -> list[ModelSummary]:
     """By model, the dearest first."""
     if not projects:

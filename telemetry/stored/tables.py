@@ -169,6 +169,7 @@ GENERATIONS = Table(
     Column("payload", LargeBinary, nullable=False),
     Index("ix_generations_project", "project", "seq"),
     Index("ix_generations_model", "project", "at_ms"),
+    Index("ix_generations_trace", "trace_id"),
 )
 
 USAGE = Table(

@@ -161,6 +161,13 @@ def test_an_equal_body_from_one_key_within_a_minute_is_one(reports: Reports, own
     assert issue["count"] == 3
 
 
+def test_a_trace_shows_the_calls_of_models_in_it(reports: Reports) -> None:
+    reports.items([GENERATION, {**GENERATION, "traceId": "another"}])
+    trace = reports.get("/v1/traces/trace-abc-123")
+    assert (trace["spans"], trace["events"]) == ([], [])
+    assert [made["model"] for made in trace["generations"]] == [GENERATION["model"]]
+
+
 def test_generations_are_listed_page_by_page_and_summed_by_model(reports: Reports) -> None:
     def made(number: int, **fields: Any) -> dict[str, Any]:
         return {**GENERATION, "latencyMs": number, "totalCostUsd": 0.5, **fields}

@@ -219,6 +219,15 @@ def test_a_release_that_only_errors_name_is_listed_where_it_was_first_met(
     assert signed_in.get("/releases/truecom?name=web@3", status=404)
 
 
+def test_a_trace_shows_the_calls_of_models_that_name_it(signed_in: Browser, reports: Reports) -> None:
+    made = {"type": "ai_generation", "provider": "openrouter", "model": HOSTILE, "inputTokens": 1200, "traceId": "t 9/x"}
+    reports.items([{**made, "totalCostUsd": 0.5, "status": "error"}])
+    text = signed_in.get("/traces/t%209/x").text
+    assert "AI generations in it" in text
+    assert HOSTILE in text
+    assert "failed" in text
+
+
 def test_generations_are_summed_by_model_and_drawn_over_time(signed_in: Browser, reports: Reports) -> None:
     made = {"type": "ai_generation", "provider": "openrouter", "inputTokens": 1200, "outputTokens": 340,
             "timestamp": "2024-01-13T10:30:00Z"}  # fmt: skip
