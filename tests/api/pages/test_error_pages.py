@@ -220,7 +220,7 @@ def test_a_release_that_only_errors_name_is_listed_where_it_was_first_met(
 
 
 def test_a_trace_shows_the_calls_of_models_that_name_it(signed_in: Browser, reports: Reports) -> None:
-    made = {"type": "ai_generation", "provider": "openrouter", "model": "<b>m</b>", "inputTokens": 1200, "traceId": "t9"}
+    made = {"type": "ai_generation", "provider": "x", "model": "<b>m</b>", "inputTokens": 1200, "traceId": "t9"}
     reports.items([{**made, "totalCostUsd": 0.5, "status": "error"}])
     text = signed_in.get("/traces/t9").text
     assert "AI generations in it" in text
