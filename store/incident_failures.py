@@ -77,15 +77,22 @@ def next_waiting(session: Session, most: int) -> tuple[str, list[Waiting]] | Non
     return organization_id, [Waiting(*row) for row in rows(session, _WAITING, organization_id, most)]
 
 
-def hold_failure(session: Session, organization_id: str, kind: str, id_: str, member: str) -> IncidentFailure:
-    """Its row, made where there is none, nobody else's until this transaction ends. Hold them in the order of (kind,
-    id), before any incident."""
-    run(session, _HOLD, organization_id, kind, id_, member, of=organization_id)
+def hold_failures(
+    session: Session, organization_id: str, failures: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str], IncidentFailure]:
+    """The rows of (kind, id, member), by kind and id, made where there are none: nobody else's until this transaction
+    ends. All at once, and before any incident."""
+    made = [(organization_id, *each) for each in sorted(failures)]
+    run_many(session, _HOLD, made, of=organization_id)
+    ids = sorted({id_ for _, id_, _ in failures})
     wanted = select(IncidentFailure).where(
-        IncidentFailure.organization_id == organization_id, IncidentFailure.kind == kind, IncidentFailure.id == id_
+        IncidentFailure.organization_id == organization_id,
+        IncidentFailure.kind.in_({kind for kind, _, _ in failures}),
+        IncidentFailure.id.in_(ids),
     )
-    held = wanted.with_for_update().execution_options(populate_existing=True)
-    return session.scalars(held).one()
+    held = wanted.order_by(IncidentFailure.kind, IncidentFailure.id).with_for_update()
+    found = session.scalars(held.execution_options(populate_existing=True))
+    return {(row.kind, row.id): row for row in found}
 
 
 def failures_of_member(session: Session, incident_id: str, member: str) -> list[Any]:

@@ -80,6 +80,16 @@ def newest_members(
     return list(session.scalars(wanted.order_by(*order).limit(limit)))
 
 
+def members_named(
+    session: Session, incident_ids: Collection[str], names: Collection[str]
+) -> dict[tuple[str, str, str], IncidentMember]:
+    """What is a member of any of these incidents under any of these names, by (incident, kind, name)."""
+    wanted = select(IncidentMember).where(
+        IncidentMember.incident_id.in_(incident_ids), IncidentMember.member.in_(names)
+    )
+    return {(each.incident_id, each.kind, each.member): each for each in session.scalars(wanted)}
+
+
 def sessions_within(session: Session, incident_id: str, projects: Collection[int]) -> tuple[int, int]:
     """(how many of its sessions are of these projects, how many of others or of none)."""
     of_it = select(func.count()).select_from(IncidentMember).where(

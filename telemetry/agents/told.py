@@ -24,7 +24,7 @@ from telemetry.agents.checked import CheckFacts, RunFacts, signature_of_rule, si
 from telemetry.agents.failures import Signature, cluster_of
 from telemetry.agents.uniting import Placing, place_all
 
-AT_ONCE = 50
+AT_ONCE = 20
 """In one transaction: slots wait for it."""
 MOST_PASSES = 100
 OF_FAILURES = ("consecutive_failures", "failure_rate")
@@ -56,7 +56,7 @@ class Uniting:
             return False
         organization_id, waiting = found
         with self._database.read(organization_id) as session:
-            placings = [_looked_at(session, each) for each in waiting]
+            placings = _Look(session, waiting).placings()
         self._reached("read")
         with self._database.write(organization_id, Urgency.HOUSEKEEPING) as session:
             place_all(session, organization_id, placings, self._database.now_ms(session))
@@ -65,58 +65,83 @@ class Uniting:
         return True
 
 
-def _looked_at(session: Session, waiting: Waiting) -> Placing:
-    placing = Placing(kind=waiting.kind, id=waiting.id, member=waiting.member, cluster=None, told=waiting.told)
-    return _of_run(session, placing) if waiting.kind == RUN else _of_alert(session, placing)
+class _Look:
+    """Runs and alerts of one organization as they are, with what they are of, each read once."""
 
+    def __init__(self, session: Session, waiting: Sequence[Waiting]) -> None:
+        self._session = session
+        self._waiting = waiting
+        ids = [each.id for each in waiting]
+        self._alerts = {alert.id: alert for alert in session.scalars(select(Alert).where(Alert.id.in_(ids)))}
+        raised_by = {run_id for alert in self._alerts.values() for run_id in alert.run_ids}
+        wanted = select(Run).where(Run.id.in_({*ids, *raised_by}), Run.status == RunStatus.FAILED.value)
+        self._runs = {run.id: run for run in session.scalars(wanted)}
+        checks = {run.check_id for run in self._runs.values()} | {alert.check_id for alert in self._alerts.values()}
+        self._checks = {check.id: check for check in session.scalars(select(Check).where(Check.id.in_(checks)))}
+        self._versions = {
+            (row.check_id, row.version): row
+            for row in session.scalars(
+                select(CheckVersion).where(
+                    CheckVersion.check_id.in_(checks),
+                    CheckVersion.version.in_({run.check_version for run in self._runs.values()}),
+                )
+            )
+        }
 
-def _of_run(session: Session, placing: Placing) -> Placing:
-    """Only scheduled runs that a site has failed, outside of maintenance, are failures."""
-    run = session.get(Run, placing.id)
-    if run is None or not _is_failure(run):
-        return placing
-    return _placed(placing, signature_of_stored(session, run), run.at_ms, run.completed_ms or run.at_ms)
+    def placings(self) -> list[Placing]:
+        return [self._placing(each) for each in self._waiting]
 
+    def _placing(self, waiting: Waiting) -> Placing:
+        placing = Placing(kind=waiting.kind, id=waiting.id, member=waiting.member, cluster=None, told=waiting.told)
+        return self._of_run(placing) if waiting.kind == RUN else self._of_alert(placing)
 
-def _of_alert(session: Session, placing: Placing) -> Placing:
-    alert = session.get(Alert, placing.id)
-    if alert is None or alert.retracted or alert.group_key:
-        return placing
-    signature = _signature_of_alert(session, alert)
-    if signature is None:
-        return placing
-    placing.resolved_ms = alert.resolved_ms
-    alone = msgspec.structs.replace(signature, label="")
-    placed = _placed(placing, alone, alert.triggered_ms, alert.triggered_ms)
-    placed.cluster = cluster_of(signature)
-    return placed
+    def _of_run(self, placing: Placing) -> Placing:
+        """Only scheduled runs that a site has failed, outside of maintenance, are failures."""
+        run = self._runs.get(placing.id)
+        if run is None or run.trigger != Trigger.SCHEDULE.value or run.maintenance:
+            return placing
+        signature = self._signature(run)
+        placing.label = signature.label
+        return _placed(placing, signature, run.at_ms, run.completed_ms or run.at_ms)
 
+    def _of_alert(self, placing: Placing) -> Placing:
+        alert = self._alerts.get(placing.id)
+        signature = None if alert is None or alert.retracted or alert.group_key else self._signature_of(alert)
+        if alert is None or signature is None:
+            return placing
+        placing.resolved_ms = alert.resolved_ms
+        return _placed(placing, signature, alert.triggered_ms, alert.triggered_ms)
 
-def _placed(placing: Placing, signature: Signature, first_ms: int, last_ms: int) -> Placing:
-    placing.cluster, placing.label = cluster_of(signature), signature.label
-    placing.first_ms, placing.last_ms = first_ms, last_ms
-    return placing
+    def _signature_of(self, alert: Alert) -> Signature | None:
+        """Of the first of its runs that failed, if it is about failures; else of its rule."""
+        rule = self._session.get(AlertRule, alert.rule_id)
+        runs = [self._runs[run_id] for run_id in alert.run_ids if run_id in self._runs]
+        if runs and (rule is None or rule.type in OF_FAILURES):
+            return self._signature(min(runs, key=lambda run: (run.at_ms, run.id)))
+        check = self._checks.get(alert.check_id)
+        return None if check is None or rule is None else signature_of_rule(_facts(check, check.definition), rule.type)
 
-
-def _signature_of_alert(session: Session, alert: Alert) -> Signature | None:
-    """Of the first of its runs that failed, if it is about failures; else of its rule."""
-    rule = session.get(AlertRule, alert.rule_id)
-    about_failures = rule is None or rule.type in OF_FAILURES
-    wanted = select(Run).where(Run.id.in_(alert.run_ids), Run.status == RunStatus.FAILED.value)
-    runs: Sequence[Run] = session.scalars(wanted).all() if about_failures and alert.run_ids else ()
-    if runs:
-        return signature_of_stored(session, min(runs, key=lambda run: (run.at_ms, run.id)))
-    check = session.get(Check, alert.check_id)
-    return None if check is None or rule is None else signature_of_rule(_facts(check, check.definition), rule.type)
+    def _signature(self, run: Run) -> Signature:
+        version, check = self._versions.get((run.check_id, run.check_version)), self._checks.get(run.check_id)
+        return _signature(run, version, check)
 
 
 def signature_of_stored(session: Session, run: Run) -> Signature:
     """What a run that failed was, as it is stored."""
-    version = session.get(CheckVersion, (run.check_id, run.check_version))
-    check = session.get(Check, run.check_id)
+    return _signature(
+        run, session.get(CheckVersion, (run.check_id, run.check_version)), session.get(Check, run.check_id)
+    )
+
+
+def _signature(run: Run, version: CheckVersion | None, check: Check | None) -> Signature:
     definition = (version.definition if version is not None else None) or (check.definition if check else {})
     facts = CheckFacts(run.check_id, "", run.check_id, definition) if check is None else _facts(check, definition)
     return signature_of_run(facts, _run_facts(run))
+
+
+def _placed(placing: Placing, signature: Signature, first_ms: int, last_ms: int) -> Placing:
+    placing.cluster, placing.first_ms, placing.last_ms = cluster_of(signature), first_ms, last_ms
+    return placing
 
 
 def _facts(check: Check, definition: dict[str, object]) -> CheckFacts:
@@ -132,8 +157,3 @@ def _run_facts(run: Run) -> RunFacts:
         run.error_code or "", run.error_message or "", run.started_ms or run.at_ms, detail.steps, detail.assertions,
         detail.response,
     )  # fmt: skip
-
-
-def _is_failure(run: Run) -> bool:
-    judged = run.trigger == Trigger.SCHEDULE.value and not run.maintenance
-    return judged and run.status == RunStatus.FAILED.value

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy.orm import Session
 
-from store.incident_failures import SESSION, failures_of_member, hold_failure
+from store.incident_failures import SESSION, failures_of_member, hold_failures
 from store.incident_tables import Incident, IncidentFailure, IncidentMember
 from store.incidents import (
     FIXED,
@@ -20,6 +20,7 @@ from store.incidents import (
     add_change,
     delete_empty,
     hold_incidents,
+    members_named,
     span_of_members,
 )
 from telemetry.agents.failures import Cluster, label_of, rank
@@ -61,10 +62,8 @@ def place_all(
     session: Session, organization_id: str, placings: Sequence[Placing], now_ms: int
 ) -> dict[str, str | None]:
     """The same of several, by their ids."""
-    ordered = sorted(placings, key=lambda each: (each.kind, each.id))
-    held = [
-        (each, hold_failure(session, organization_id, each.kind, each.id, each.member)) for each in ordered
-    ]  # fmt: skip
+    rows = hold_failures(session, organization_id, [(each.kind, each.id, each.member) for each in placings])
+    held = [(each, rows[each.kind, each.id]) for each in sorted(placings, key=lambda each: (each.kind, each.id))]
     due = [(each, row) for each, row in held if _counts(each, row)]
     titles = {each.cluster.key: each.cluster.title for each, row in due if each.cluster and not _stays(each, row)}
     ids = {id_ for each, row in due for id_ in (row.incident_id, each.pinned_to) if id_ is not None}
@@ -72,8 +71,10 @@ def place_all(
     for incident in incidents:
         if not incident.label:
             add_change(session, incident, "opened", now_ms)
+    board = _Board(session, incidents, {each.member for each, _ in due}, now_ms)
     for each, row in due:
-        _move(session, each, row, _wanted(each, row, incidents), incidents, now_ms)
+        board.move(each, row)
+    session.flush()
     gone = delete_empty(session, incidents)
     return {each.id: None if row.incident_id in gone else row.incident_id for each, row in held}
 
@@ -88,82 +89,90 @@ def _stays(placing: Placing, row: IncidentFailure) -> bool:
     return row.pinned and not placing.unpinned and placing.pinned_to is None
 
 
-def _wanted(placing: Placing, row: IncidentFailure, incidents: Sequence[Incident]) -> Incident | None:
-    pinned_to = row.incident_id if _stays(placing, row) else placing.pinned_to
-    if pinned_to is not None:
-        found = next((incident for incident in incidents if incident.id == pinned_to), None)
-        if found is None and not _stays(placing, row):
-            raise NoSuchIncidentError(pinned_to)
-        return found
-    cluster = placing.cluster
-    return None if cluster is None else next(one for one in incidents if one.cluster_key == cluster.key)
+class _Board:
+    """Incidents that are held, and their members."""
 
+    def __init__(self, session: Session, incidents: Sequence[Incident], names: set[str], now_ms: int) -> None:
+        self._session = session
+        self._now_ms = now_ms
+        self._by_id = {incident.id: incident for incident in incidents}
+        self._by_key = {incident.cluster_key: incident for incident in incidents}
+        self._members = members_named(session, list(self._by_id), names)
 
-def _move(
-    session: Session, placing: Placing, row: IncidentFailure, to: Incident | None, incidents: Sequence[Incident],
-    now_ms: int,
-) -> None:  # fmt: skip
-    pinned = to is not None and (placing.pinned_to is not None or _stays(placing, row))
-    former = next((incident for incident in incidents if incident.id == row.incident_id), None)
-    known_until_ms = row.last_ms if former is to else 0
-    if former is not None and former is not to:
-        row.incident_id = None
-        session.flush()
-        _leave(session, former, placing)
-    row.waiting, row.upto_seq, row.pinned = -abs(row.waiting), placing.upto_seq, pinned
-    row.label, row.first_ms, row.last_ms = placing.label, placing.first_ms, placing.last_ms
-    row.incident_id = None if to is None else to.id
-    if to is not None:
-        _join(session, to, placing, fresh=former is not to)
-        if to.fixed_ms is not None and placing.last_ms > max(to.fixed_ms, known_until_ms):
-            to.status, to.fixed_ms = OPEN, None
-            add_change(session, to, "came_back", now_ms, was=FIXED, became=OPEN, note=f"{placing.kind} {placing.id}")
-    elif placing.kind != SESSION:
-        session.delete(row)  # of a session it is remembered how much of it is known
-    session.flush()
+    def move(self, placing: Placing, row: IncidentFailure) -> None:
+        """Have a failure be part of what it is part of now, and of nothing else."""
+        to, former = self._wanted(placing, row), self._by_id.get(row.incident_id or "")
+        pinned = to is not None and (placing.pinned_to is not None or _stays(placing, row))
+        known_until_ms = row.last_ms if former is to else 0
+        row.incident_id = None if to is None else to.id
+        if former is not None and former is not to:
+            self._leave(former, placing)
+        row.waiting, row.upto_seq, row.pinned = -abs(row.waiting), placing.upto_seq, pinned
+        row.label, row.first_ms, row.last_ms = placing.label, placing.first_ms, placing.last_ms
+        if to is not None:
+            self._join(to, placing, fresh=former is not to)
+            if to.fixed_ms is not None and placing.last_ms > max(to.fixed_ms, known_until_ms):
+                self._come_back(to, placing)
+        elif placing.kind != SESSION:
+            self._session.delete(row)  # of a session it is remembered how much of it is known
 
+    def _wanted(self, placing: Placing, row: IncidentFailure) -> Incident | None:
+        if _stays(placing, row):
+            return self._by_id.get(row.incident_id or "")
+        if placing.pinned_to is not None:
+            found = self._by_id.get(placing.pinned_to)
+            if found is None:
+                raise NoSuchIncidentError(placing.pinned_to)
+            return found
+        return None if placing.cluster is None else self._by_key[placing.cluster.key]
 
-def _join(session: Session, incident: Incident, placing: Placing, *, fresh: bool) -> None:
-    kind = MEMBER_KINDS[placing.kind]
-    member = session.get(IncidentMember, (incident.id, kind, placing.member))
-    if member is None:
-        member = IncidentMember(
-            organization_id=incident.organization_id, incident_id=incident.id, kind=kind, member=placing.member,
-            project=placing.project, label=placing.label, count=0, first_ms=placing.first_ms, last_ms=placing.last_ms,
-            newest=placing.id,
-        )  # fmt: skip
-        session.add(member)
-        _tally(incident, placing.label, 1)
-    member.count += fresh
-    incident.count += fresh
-    alone = member.count == 1
-    if (placing.last_ms, placing.id) > (member.last_ms, member.newest):
-        member.newest = placing.id
-    member.first_ms = placing.first_ms if alone else min(member.first_ms, placing.first_ms)
-    member.last_ms = placing.last_ms if alone else max(member.last_ms, placing.last_ms)
-    member.project, member.resolved_ms = placing.project, placing.resolved_ms
-    _relabel(incident, member, placing.label if alone else min(member.label, placing.label, key=rank))
-    incident.first_ms = min(incident.first_ms or placing.first_ms, placing.first_ms)
-    incident.last_ms = max(incident.last_ms, placing.last_ms)
-    session.flush()
+    def _come_back(self, incident: Incident, placing: Placing) -> None:
+        incident.status, incident.fixed_ms = OPEN, None
+        because = f"{placing.kind} {placing.id}"
+        add_change(self._session, incident, "came_back", self._now_ms, was=FIXED, became=OPEN, note=because)
 
+    def _join(self, incident: Incident, placing: Placing, *, fresh: bool) -> None:
+        place = (incident.id, MEMBER_KINDS[placing.kind], placing.member)
+        member = self._members.get(place)
+        if member is None:
+            member = IncidentMember(
+                organization_id=incident.organization_id, incident_id=incident.id, kind=place[1],
+                member=placing.member, project=placing.project, label=placing.label, count=0,
+                first_ms=placing.first_ms, last_ms=placing.last_ms, newest=placing.id,
+            )  # fmt: skip
+            self._session.add(member)
+            self._members[place] = member
+            _tally(incident, placing.label, 1)
+        member.count += fresh
+        incident.count += fresh
+        alone = member.count == 1
+        if (placing.last_ms, placing.id) > (member.last_ms, member.newest):
+            member.newest = placing.id
+        member.first_ms = placing.first_ms if alone else min(member.first_ms, placing.first_ms)
+        member.last_ms = placing.last_ms if alone else max(member.last_ms, placing.last_ms)
+        member.project, member.resolved_ms = placing.project, placing.resolved_ms
+        _relabel(incident, member, placing.label if alone else min(member.label, placing.label, key=rank))
+        incident.first_ms = min(incident.first_ms or placing.first_ms, placing.first_ms)
+        incident.last_ms = max(incident.last_ms, placing.last_ms)
 
-def _leave(session: Session, incident: Incident, placing: Placing) -> None:
-    kind = MEMBER_KINDS[placing.kind]
-    member = session.get(IncidentMember, (incident.id, kind, placing.member))
-    incident.count -= 1
-    if member is not None:
-        member.count -= 1
-        left = failures_of_member(session, incident.id, placing.member) if member.count else []
-        if left:
-            _relabel(incident, member, min((label for label, *_ in left), key=rank))
-            member.first_ms = min(first_ms for _, first_ms, _, _ in left)
-            member.last_ms, member.newest = max((last_ms, id_) for _, _, last_ms, id_ in left)
-        if not member.count:
-            _tally(incident, member.label, -1)
-            session.delete(member)
-    session.flush()
-    incident.first_ms, incident.last_ms = span_of_members(session, incident.id)
+    def _leave(self, incident: Incident, placing: Placing) -> None:
+        place = (incident.id, MEMBER_KINDS[placing.kind], placing.member)
+        member = self._members.get(place)
+        incident.count -= 1
+        self._session.flush()  # what follows is read from the rows
+        if member is not None:
+            member.count -= 1
+            left = failures_of_member(self._session, incident.id, placing.member) if member.count else []
+            if left:
+                _relabel(incident, member, min((label for label, *_ in left), key=rank))
+                member.first_ms = min(first_ms for _, first_ms, _, _ in left)
+                member.last_ms, member.newest = max((last_ms, id_) for _, _, last_ms, id_ in left)
+            if not member.count:
+                _tally(incident, member.label, -1)
+                del self._members[place]
+                self._session.delete(member)
+        self._session.flush()
+        incident.first_ms, incident.last_ms = span_of_members(self._session, incident.id)
 
 
 def _relabel(incident: Incident, member: IncidentMember, label: str) -> None:

@@ -27,6 +27,7 @@ from api.resources import RESOURCES
 from store.notifications import enqueue
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
+from telemetry.agents.told import Uniting
 from tests.alerts.alerting import add_rule, record_one, run_of
 from tests.api.conftest import Client
 from tests.api.journeys import SEED as JOURNEY
@@ -87,7 +88,11 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     reports.events(event("e1", trace_id="t1"))
     record_one(database, run_of(organization, monitor, 1, "-", location="us-east"))
     on_events = owner("POST", "/v1/alerts/rules", {"name": "r", "project": "truecom"}).get_json()["id"]
+    Uniting(database).work()
+    incident = owner("GET", "/api/incidents").get_json()["incidents"][0]["id"]
     return {
+        "incident_id": incident,
+        "regression_run_id": owner("POST", f"/api/incidents/{incident}/regression-runs").get_json()["id"],
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,
         "channel_id": channel,
@@ -124,7 +129,7 @@ def operations() -> list[str]:
         operation.operationId
         for routes in RESOURCES
         for item in routes.blueprint.paths.values()
-        for operation in (item.get, item.post, item.put, item.delete)
+        for operation in (item.get, item.post, item.put, item.patch, item.delete)
         if operation is not None
     ]
 
