@@ -162,6 +162,8 @@
   for (const here of document.querySelectorAll("nav [aria-current]")) {
     here.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone a menu is wider than the page
   }
+  const sent = document.querySelector("[data-reload]"); // a page that answers a form: to load it again is to ask, not to send
+  if (sent) history.replaceState(null, "", sent.dataset.reload);
   const menus = () => document.querySelectorAll("details.menu[open]");
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from structlog.testing import capture_logs
 
 from api import fixes as fixes_api
 from api.services import Services, install
@@ -30,7 +29,7 @@ from tests.api.people import Crowd
 from tests.conftest import Clock
 from tests.store.auditing import actions, events
 from tests.telemetry.agents.fixes import GOOD, answering, command, make_repository
-from tests.telemetry.agents.test_incidents import BOOM, LOOP, failed
+from tests.telemetry.agents.test_incidents import LOOP, failed
 from tests.telemetry.reporting import make_project
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -247,14 +246,14 @@ def test_with_nobody_to_ask_the_fallback_is_answered_at_once(shop: Shop) -> None
 def test_one_at_a_time(shop: Shop, tmp_path: Path) -> None:
     assert shop.ask()["status"] == "running"
     assert shop.ask(status=409)["error"]["code"] == "conflict"
-    fixing = shop.fixing(runner=_Says(Proposal(["a"], GOOD)))
+    fixing = shop.fixing(runner=Says(Proposal(["a"], GOOD)))
     assert fixing.step()
     assert not fixing.step()
     assert shop.fix()["status"] == "proposed"
     assert shop.ask()["status"] == "running"
 
 
-class _Says:
+class Says:
     def __init__(self, proposal: Proposal) -> None:
         self.proposal = proposal
         self.asked = 0
@@ -275,7 +274,7 @@ def test_killed_in_the_middle_it_is_taken_again_and_then_given_up(shop: Shop, cl
             raise _KilledError
 
     shop.ask()
-    runner = _Says(Proposal(["a"], GOOD))
+    runner = Says(Proposal(["a"], GOOD))
     with pytest.raises(_KilledError):
         shop.fixing(runner=runner, reached=die).step()
     assert not shop.fixing(runner=runner, owner="other").step(), "somebody may still be at it"
@@ -302,13 +301,13 @@ def test_a_server_that_stops_leaves_it_to_the_next(shop: Shop, tmp_path: Path) -
     begun.open("rb").close()
     fixing.stop()
     assert shop.fix()["status"] == "running"
-    assert shop.fixing(runner=_Says(Proposal(["a"], GOOD)), owner="next").step()
+    assert shop.fixing(runner=Says(Proposal(["a"], GOOD)), owner="next").step()
     assert shop.fix()["status"] == "proposed"
 
 
 @sqlite_only
 def test_who_waits_is_answered_when_it_ends(shop: Shop) -> None:
-    fixing = shop.fixing(runner=_Says(Proposal(["a"], GOOD)))
+    fixing = shop.fixing(runner=Says(Proposal(["a"], GOOD)))
     asked = threading.Event()
     shop.database.wakeups.subscribe("fixes", asked.set)
 
@@ -373,54 +372,6 @@ def test_only_so_many_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch, cloc
     with shop.database.read(EVERY_ORGANIZATION) as session:
         assert len(session.scalars(select(IncidentFix)).all()) == 2
     assert shop.fix()["id"] == newest
-
-
-@sqlite_only
-def test_an_incident_without_a_project_takes_the_only_repository(shop: Shop) -> None:
-    shop.incident = failed(shop.owner, BOOM, "trace_9")
-    assert shop.ask()["project_id"] == shop.project
-
-
-@sqlite_only
-def test_a_token_is_nowhere_to_be_read(shop: Shop) -> None:
-    token = "ghp_Kanarienvogel0123456789"
-    with capture_logs() as logs:
-        put = {"repository": "https://127.0.0.1:9/shop.git", "repository_token": token}
-        answer = shop.owner("PUT", "/v1/projects/shop", put)
-        assert (answer.status_code, answer.get_json()["repository_token"]) == (200, "********")
-        shop.ask()
-        shop.fixing(runner=_Says(Proposal(["a"], GOOD))).step()
-    made = shop.fix()
-    assert made["reason"].startswith("the repository can't be read: 127.0.0.1 is not a public address")
-    told = [answer.get_data(as_text=True), str(logs), str(made)]
-    told += [shop.owner("GET", path).get_data(as_text=True) for path in ("/v1/projects", "/v1/audit-log")]
-    with shop.database.read(EVERY_ORGANIZATION) as session:
-        told.append(repr(session.connection().exec_driver_sql("SELECT * FROM projects").fetchall()))
-    assert not any(token in text for text in told)
-    kept = shop.owner("PUT", "/v1/projects/shop", {"repository_token": "********", "name": "N"}).get_json()
-    assert kept["repository_token"] == "********"
-    moved = shop.owner("PUT", "/v1/projects/shop", {"repository": "https://evil.example/x"}).get_json()
-    assert moved["repository_token"] is None, "it was given for another address"
-
-
-@sqlite_only
-@pytest.mark.parametrize(
-    ("repository", "reason"),
-    [
-        ("file:///etc", "no other protocol"), ("ssh://git@host/x", "no other protocol"), ("ext::sh -c id", "protocol"),
-        ("git@host:x.git", "no other protocol"), ("http://host/x.git", "no other protocol"),
-        ("https://u:p@host/x.git", "must hold no name and no password"), ("https://host/x?y=1", "end with its path"),
-        ("https://", "then a host"), ("/etc", "must lie in the folder"), ("../outside", "must lie in the folder"),
-        ("out", "must lie in the folder"), (".", "must lie in the folder"), ("none", "is not a git repository"),
-        ("--upload-pack=x", "is not a git repository"), ("shop\n", "control characters"), ("", "at least 1 character"),
-    ],
-)  # fmt: skip
-def test_what_is_no_repository_is_refused_with_the_reason(shop: Shop, repository: str, reason: str) -> None:
-    make_repository(shop.folder / "outside")
-    (shop.folder / "repositories/out").symlink_to(shop.folder / "outside")
-    answer = shop.owner("PUT", "/v1/projects/shop", {"repository": repository})
-    assert answer.status_code == 400
-    assert reason in answer.get_data(as_text=True)
 
 
 @sqlite_only

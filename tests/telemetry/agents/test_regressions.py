@@ -200,6 +200,20 @@ def test_killed_in_the_middle_it_is_judged_by_whoever_is_next_and_once(case: Cas
     assert actions(case.database, past=past) == ["incident.regression_judged"]
 
 
+def test_two_that_judge_at_the_same_time_write_one_verdict(case: Case) -> None:
+    change(case.owner, case.incident, {"status": "fixed"})
+    case.after(WELL)
+    case.start()
+    past = len(events(case.database))
+
+    def meanwhile(reached: str) -> None:
+        if reached == "judged":
+            Regressing(case.database).work()
+
+    Regressing(case.database, reached=meanwhile).work()
+    assert actions(case.database, past=past) == ["incident.regression_judged"]
+
+
 def test_one_at_a_time_and_by_whom_it_may_be(
     case: Case, client_of: Callable[..., Client], make_organization: Callable[[str], str]
 ) -> None:

@@ -46,6 +46,7 @@ class Host:
                 if host.elsewhere is not None:
                     self.send_response(302)
                     self.send_header("Location", host.elsewhere + self.path)
+                    self.send_header("Content-Length", "0")
                     self.end_headers()
                     return
                 path, _, query = self.path.partition("?")
