@@ -44,7 +44,9 @@ def server(app: Flask, database: Database, keyring: Keyring, settings: Settings)
 def test_what_the_page_says_is_recorded_and_found(server: Server, owner: Client, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("the page's commands are curl's, which is not here")
-    _, begin, append, upload, end, otel, look = blocks("sh")
+    _, begin, append, upload, end, otel, look, demo = blocks("sh")
+    named = re.findall(r"examples/[\w/.]+", demo)
+    assert [path for path in named if not (Path(__file__).parents[2] / path).is_file()] == []
     (tmp_path / "calendar.png").write_bytes(PNG)
     ours = {"TRACER_URL": server.url, "TRACER_API_KEY": owner.key, "KEY": make_project(owner).key}
     [begun], [appended], [kept], [ended] = (

@@ -64,9 +64,8 @@ class Reported:
         })  # fmt: skip
         said = {"project": "stage", "release": "web@2", "commit": mark, "url": f"https://wiki.example/{mark}"}
         assert self.owner("POST", "/v1/releases", said).status_code == 201
-        rule = self.owner("POST", "/v1/alerts/rules", {"name": mark, "project": "stage", "query": mark}).get_json()[
-            "id"
-        ]
+        judged = {"name": mark, "project": "stage", "query": "level:error"}
+        rule = self.owner("POST", "/v1/alerts/rules", judged).get_json()["id"]
         [issue] = project.issues()
         self.addresses = [
             "/issues", f"/issues/{issue['id']}", f"/traces/{trace_id}", "/query", "/releases",
