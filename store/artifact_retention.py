@@ -10,6 +10,7 @@ from model.settings import Settings
 from model.times import DAY_MS
 from store.artifact_files import ArtifactFiles
 from store.artifact_quota import ArtifactQuota
+from store.retention_passes import InPasses
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import rows, run
 from store.write_lock import Urgency
@@ -26,7 +27,7 @@ _DRIFT = (
 )
 
 
-class ArtifactRetention:
+class ArtifactRetention(InPasses):
     """One pass after another. One thread at a time; any number of processes may do it, to no harm."""
 
     def __init__(self, database: Database, settings: Settings, files: ArtifactFiles, quota: ArtifactQuota) -> None:
@@ -34,15 +35,6 @@ class ArtifactRetention:
         self._settings = settings
         self._files = files
         self._quota = quota
-        self._pass: Iterator[None] | None = None
-
-    def step(self) -> bool:
-        """Remove a little. True: there may be more; pause, then call again. False: the pass is over."""
-        current, self._pass = self._pass or self._everything(), None
-        for _ in current:
-            self._pass = current
-            return True
-        return False
 
     def _everything(self) -> Iterator[None]:
         yield from self._too_old()

@@ -18,6 +18,7 @@ from store.news import news_steps
 from store.retention_alerting import TOLD_KEPT_MS, AlertingHorizons, alerting_steps
 from store.retention_batches import batch_steps
 from store.retention_incidents import incident_steps
+from store.retention_passes import InPasses
 from store.retention_size import runs_over_budget
 from store.retention_walk import Deleting, check_chunks
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -58,29 +59,14 @@ class Horizons:
         )
 
 
-class Retention:
-    """One pass after another over everything that grows old. One thread at a time; a job drives it:
-
-    while retention.step():
-        pause()                     50 ms, say: others write meanwhile
-    """
+class Retention(InPasses):
+    """Over everything that grows old: a step deletes one batch, 500 rows or fewer, in one write."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
         self._deleting = Deleting(database)
-        self._pass: Iterator[int] | None = None
         self._passing_gone_ms = 0
-
-    def step(self) -> bool:
-        """Delete one batch, 500 rows or fewer, in one write of some 5 ms. True: there may be more; pause, then call
-        again. False: the pass is over, nothing that is too old was left; the next call begins a new one."""
-        current, self._pass = self._pass or self._everything(), None
-        deleted = next(current, None)  # whatever it raises ends the pass: the next call begins a new one
-        if deleted is None:
-            return False
-        self._pass = current
-        return True
 
     def _everything(self) -> Iterator[int]:
         with self._database.read(EVERY_ORGANIZATION) as session:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from model.settings import Settings
 from model.times import DAY_MS
 from store.project_tables import Project
+from store.retention_passes import InPasses
 from store.retention_size import used_bytes
 from store.retention_walk import Deleting
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -56,7 +57,7 @@ class _Kept:
         return _EVERY if self.since_ms is None else _BEFORE[table](session, self.since_ms)
 
 
-class TelemetryRetention:
+class TelemetryRetention(InPasses):
     """One pass after another, as store.retention.Retention does it: call `step` with a pause after each."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
@@ -65,15 +66,6 @@ class TelemetryRetention:
         self._store = database.telemetry
         self._settings = settings
         self._deleting = Deleting(self._store)
-        self._pass: Iterator[int] | None = None
-
-    def step(self) -> bool:
-        """Delete one batch. False: the pass is over; the next call begins a new one."""
-        current, self._pass = self._pass or self._everything(), None
-        if next(current, None) is None:
-            return False
-        self._pass = current
-        return True
 
     def _everything(self) -> Iterator[int]:
         with self._store.read(EVERY_ORGANIZATION) as session:

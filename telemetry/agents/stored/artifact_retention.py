@@ -9,6 +9,7 @@ from typing import Any
 
 from model.times import DAY_MS
 from store.artifact_quota import ArtifactQuota
+from store.retention_passes import InPasses
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import rows
 from store.write_lock import Urgency
@@ -22,22 +23,13 @@ _PLACE = "SELECT id, organization_id, session FROM agent_artifacts WHERE id > ? 
 _SESSIONS = "SELECT number FROM agent_sessions WHERE organization_id = ? AND number IN ?"
 
 
-class AgentArtifactRetention:
+class AgentArtifactRetention(InPasses):
     """One pass after another. One thread at a time; any number of processes may do it, to no harm."""
 
     def __init__(self, database: Database, quota: ArtifactQuota) -> None:
         """`database`: the main store."""
         self._database = database
         self._quota = quota
-        self._pass: Iterator[None] | None = None
-
-    def step(self) -> bool:
-        """Remove a little. True: there may be more; pause, then call again. False: the pass is over."""
-        current, self._pass = self._pass or self._everything(), None
-        for _ in current:
-            self._pass = current
-            return True
-        return False
 
     def _everything(self) -> Iterator[None]:
         yield from self._never_came()
