@@ -38,9 +38,14 @@ def seen_incident(session: Session, seen: Seen, incident_id: str, *, to_change: 
     return found
 
 
+def owner_of(session: Session, found: Incident) -> str | None:
+    """Who has it, as people know them; None for nobody, and for a member who is gone."""
+    owner = None if found.owner_id is None else member_known_as(session, found.owner_id)
+    return None if owner is None else owner[1]
+
+
 def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:
     """An incident as it is answered."""
-    owner = None if found.owner_id is None else member_known_as(session, found.owner_id)
     sessions = newest_members(session, found.id, SESSION, MOST_MEMBERS, seen.open)
     regression = newest_regressions(session, [found.id]).get(found.id)
     return {
@@ -48,7 +53,7 @@ def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, A
         "title": found.title,
         "label": found.label,
         "status": found.status,
-        "owner": None if owner is None else owner[1],
+        "owner": owner_of(session, found),
         "session_ids": [each.member for each in sessions],
         "checks": [
             {

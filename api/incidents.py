@@ -13,7 +13,7 @@ from api.access import Scope, caller
 from api.agent_access import Seen
 from api.envelope import json_response
 from api.errors import Invalid
-from api.incident_access import incident_shape, seen_incident, whole_incident
+from api.incident_access import incident_shape, owner_of, seen_incident, whole_incident
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareError
 from api.schemas.incidents import IncidentPage, IncidentQuery, IncidentUpdate, OneIncident
@@ -74,12 +74,12 @@ def change_incident(path: IncidentPath, body: IncidentUpdate) -> Response:
     seen, state = Seen(), services()
     with state.database.write(seen.organization_id, Urgency.PEOPLE) as session:
         found = seen_incident(session, seen, path.incident_id, to_change=True)
-        was = None if found.owner_id is None else member_known_as(session, found.owner_id)
+        was = owner_of(session, found)
         handled = Handled(status=UNSET if body.status is None else body.status, note=body.note or "")
         if "owner" in body.model_fields_set:
             handled.owner = None if body.owner is None else _member(session, body.owner)
         handle_incident(
-            session, found, handled, by=caller().name, was_owner=was[1] if was is not None else None,
+            session, found, handled, by=caller().name, was_owner=was,
             now_ms=state.database.now_ms(session),
         )  # fmt: skip
         shown = whole_incident(session, seen, found)

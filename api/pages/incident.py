@@ -14,13 +14,13 @@ from api.agent_access import Seen
 from api.errors import Conflict, Invalid
 from api.fix_shape import fix_shape, regression_shape
 from api.fixes import ask_for_fix
-from api.incident_access import seen_incident
+from api.incident_access import owner_of, seen_incident
 from api.incidents import IncidentPath, change_incident
 from api.pages.agents import STATES, run_path
 from api.pages.diff_view import diff_view
 from api.pages.forms import beside
 from api.pages.gate import page
-from api.pages.incidents import CSS, HERE, owner_of
+from api.pages.incidents import CSS, HERE
 from api.pages.rendering import go_to, render
 from api.regressions import start_regression
 from api.schemas.fixes import FixQuery, FixRequest, RegressionRequest

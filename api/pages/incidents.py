@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api.access import Scope
 from api.agent_access import Seen
 from api.errors import Invalid
+from api.incident_access import owner_of
 from api.pages.gate import page
 from api.pages.rendering import render
 from api.pages.reported import address, chosen_project
@@ -19,7 +20,6 @@ from api.services import services
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import Incident
 from store.incidents import STATUSES, IncidentFilter, count_members, list_incidents
-from store.members import member_known_as
 from telemetry.agents.detectors.registry import LABELS
 
 pages = Blueprint("incident_pages", __name__)
@@ -36,7 +36,7 @@ class Card:
     """An incident on the board. `of`: what it happened to, in words."""
 
     incident: Incident
-    owner: str
+    owner: str | None
     of: str
 
 
@@ -82,12 +82,6 @@ def _card(session: Session, seen: Seen, incident: Incident) -> Card:
     counts = count_members(session, incident.id, seen.open)
     said = [f"{counts[kind]:,} {words[counts[kind] != 1]}" for kind, words in _WORDS.items() if counts.get(kind)]
     return Card(incident, owner_of(session, incident), listed(said))
-
-
-def owner_of(session: Session, incident: Incident) -> str:
-    """As people know them; "" for nobody."""
-    owner = None if incident.owner_id is None else member_known_as(session, incident.owner_id)
-    return "" if owner is None else owner[1]
 
 
 def _heading(columns: Sequence[tuple[str, Sequence[Card], bool]]) -> str:
