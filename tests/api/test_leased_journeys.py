@@ -125,7 +125,7 @@ def test_what_a_batch_asks_comes_with_its_runs_alone_and_again_with_a_lost_answe
     browser: Browser, owner: Client
 ) -> None:
     made = make(owner, tags=["smoke"])
-    owner.data("POST", f"/v1/journeys/{made['id']}/run", status=202)
+    by_hand = owner.data("POST", f"/v1/journeys/{made['id']}/run", status=202)
     asked = owner.data(
         "POST",
         "/v1/journeys/run-tag/smoke",
@@ -137,10 +137,9 @@ def test_what_a_batch_asks_comes_with_its_runs_alone_and_again_with_a_lost_answe
         with_overrides = {run_id: run["overrides"] for run_id, run in runs.items() if run.get("overrides")}
         assert len(runs) == 2
         assert with_overrides == {
-            asked["runs"][0]["run_id"]: {
-                "variables": {"PASSWORD": "pw"}, "base_url": "https://pr-17.example.com",
-            }
-        }  # fmt: skip
+            asked["runs"][0]["run_id"]: {"variables": {"PASSWORD": "pw"}, "base_url": "https://pr-17.example.com"},
+            by_hand["run_id"]: {"picture_of_each_step": True},
+        }
 
 
 def test_a_probe_without_a_browser_is_leased_no_journey(browser: Browser, owner: Client) -> None:
