@@ -215,6 +215,6 @@ def _form(
         typed=typed,
         picker=choice,
         standing=_standing(window, now_ms) if window is not None else None,
-        wrong=beside(wrong, _FIELDS),
+        wrong=beside(wrong, _FIELDS, spans=("duration",)),
         now_ms=now_ms,
     )

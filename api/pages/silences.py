@@ -99,7 +99,7 @@ def _page(
         lasts=_LASTS,
         picker=choice,
         typed=request.form,
-        wrong=beside(wrong, _FIELDS),
+        wrong=beside(wrong, _FIELDS, spans=("for",)),
         done=done,
         now_ms=now_ms,
     )
