@@ -116,8 +116,10 @@ def test_413_is_what_is_too_large(owner: Client, run: Any) -> None:
 def test_415_is_a_type_that_is_not_taken_or_is_forged(owner: Client, run: Any) -> None:
     said(send(owner, b"<html>", "image/png"), 415, "unsupported_media_type")
     said(send(owner, b"<html>", "text/html"), 415, "unsupported_media_type")
-    for path in ("/api/traces", "/api/traces/trace_1/artifacts"):
-        said(owner("POST", path, data=b"x", content_type="text/plain"), 415, "unsupported_media_type")
+    for path in ("/api/traces", "/api/traces/trace_1/artifacts", "/api/traces/trace_1/events"):
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            answer = owner("POST", path, data=b"{}", content_type=kind)
+            said(answer, 415, "unsupported_media_type")
 
 
 @sqlite_only
