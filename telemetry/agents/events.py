@@ -11,6 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from model.times import parse_iso
+from telemetry.agents.endings import COMPLETED, FAILED
+from telemetry.agents.facts import read_fact
 from telemetry.payloads import pack
 
 TYPES: Final = (
@@ -27,7 +29,6 @@ _LONGEST_TIME = 40
 _QUOTE = b'"'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELDS = ("seq", "type", "timestamp", "idempotency_key", "step", "payload")
-_ENDED = {"failed": "failed", "error": "failed", "failure": "failed", "completed": "completed"}
 
 
 class RefusedError(ValueError):
@@ -82,7 +83,7 @@ def read_agent_event(item: Any, sent: bytes) -> AgentEvent:
         step=None if item.get("step") is None else _integer(item, "step", 0, _LARGEST_STEP),
         digest=b"",
         kept=pack(payload),
-        ends=_ENDED.get(str(payload.get("status", "completed")).lower(), "completed") if kind == "end" else None,
+        ends=_ended_as(payload) if kind == "end" else None,
     )
     whole = msgspec.json.encode(
         [event.seq, event.type, event.timestamp, event.idempotency_key, event.step, payload], order="deterministic"
@@ -91,6 +92,10 @@ def read_agent_event(item: Any, sent: bytes) -> AgentEvent:
         _refuse_doubled_keys(sent)  # some key, or an escaped quote, is not in what was read
     event.digest = hashlib.sha256(whole).digest()[:16]
     return event
+
+
+def _ended_as(payload: dict[str, Any]) -> str:
+    return FAILED if read_fact(0, None, "end", 0, payload).failed else COMPLETED
 
 
 def _refuse_doubled_keys(sent: bytes) -> None:

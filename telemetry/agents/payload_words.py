@@ -218,7 +218,7 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
         return named
     if isinstance(result, dict) and (result.get("error") or result.get("isError") is True):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
-    if any(_says_failed(layer) for layer in layers[:3]):
+    if any(says_failed(layer) for layer in layers[:3]):
         found = first(layers, _ALSO_SAID)
         return _words(("" if result is UNSET else result) if found is None else found)
     if isinstance(result, str) and _LOOKS_FAILED.match(result):
@@ -226,7 +226,8 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
     return None
 
 
-def _says_failed(layer: dict[str, Any]) -> bool:
+def says_failed(layer: dict[str, Any]) -> bool:
+    """`is_error: true`, `ok: false`, `exit_code: 1`, `status: "failed"`."""
     if _OUTCOMES.isdisjoint(layer):
         return False
     if any(layer.get(name) is True for name in _YES_FAILED) or any(layer.get(name) is False for name in _NO_FAILED):

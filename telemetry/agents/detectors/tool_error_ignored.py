@@ -66,7 +66,7 @@ def _takes_notice(call: Call, fact: Fact) -> bool:
         return True
     if fact.type == "tool_call":
         return fact.tool == call.name
-    if fact.type == "end" and (fact.status in ("failed", "error", "failure") or fact.error is not None):
+    if fact.type == "end" and (fact.failed or fact.error is not None):
         return True
     if fact.type in ("message", "llm_call", "log", "end"):
         own = (call.error or "")[:_OWN_WORDS]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.statements import rows, run, run_many
 from store.wakeups import wake
+from telemetry.agents.endings import worse
 from telemetry.agents.events import AgentEvent, RefusedError
 from telemetry.agents.stored.sessions import hold_organization
 
@@ -126,7 +127,7 @@ def _store(
         session,
         "UPDATE agent_sessions SET last_seq = ?, last_ms = ?, status = ?, events = events + ? "
         "WHERE organization_id = ? AND number = ?",
-        fresh[-1].seq, now_ms, ends[-1] if ends else place.status, len(fresh), organization_id, place.number,
+        fresh[-1].seq, now_ms, worse(place.status, ends), len(fresh), organization_id, place.number,
     )  # fmt: skip
     run(
         session, "UPDATE agent_heads SET stream_seq = ? WHERE organization_id = ?",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 from telemetry.agents.events import MOST_EVENTS, RefusedError, read_agent_event
+from telemetry.agents.facts import read_fact
 from telemetry.agents.stored.appending import ORDER, append_events
 from telemetry.agents.stored.replaying import events_of_session
 from telemetry.agents.stored.sessions import NewSession, begin_session, get_session
@@ -186,13 +187,76 @@ def test_events_are_read_by_seq_whatever_clients_clocks_say(owner: Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("payload", "status"), [({}, "completed"), ({"status": "failed"}, "failed"), ({"status": "ERROR"}, "failed")]
+    ("payload", "status"),
+    [
+        *[
+            ({"status": said}, "failed")
+            for said in (
+                "failed",
+                "ERROR",
+                "failure",
+                "timeout",
+                "timed_out",
+                "Timed out",
+                "aborted",
+                "cancelled",
+                "canceled",
+                "crashed",
+                "errored",
+                "max_steps",
+            )
+        ],
+        *[
+            (said, "failed")
+            for said in (
+                {"error": "boom"},
+                {"error": {"type": "Timeout"}},
+                {"error": True},
+                {"success": False},
+                {"outcome": "error"},
+                {"reason": "max_turns"},
+                {"exit_code": 3},
+            )
+        ],
+        *[
+            (said, "completed")
+            for said in (
+                {},
+                {"status": "completed"},
+                {"status": "ok", "error": "a retry was needed"},
+                {"error": None},
+                {"error": ""},
+                {"status": None, "result": "no errors"},
+                {"reason": "stop"},
+                {"status": "done"},
+            )
+        ],
+    ],
 )
 def test_the_end_says_how_a_run_ended(owner: Client, payload: dict[str, Any], status: str) -> None:
     begin(owner)
     append(owner, [event(1), event(2, "end", payload=payload)])
     [found] = owner("GET", "/api/sessions").get_json()["sessions"]
     assert (found["status"], found["last_seq"]) == (status, 2)
+    assert read_fact(2, None, "end", 0, payload).failed == (status == "failed"), "detectors go by the same"
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [
+        (["completed", "completed"], "completed"), (["completed", "failed"], "failed"),
+        (["failed", "completed"], "failed"), (["failed", "completed", "completed"], "failed"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_run_of_which_a_turn_failed_has_failed(owner: Client, ends: list[str], status: str, at_once: bool) -> None:
+    begin(owner)
+    sent = [event(place + 1, "end", payload={"status": said}) for place, said in enumerate(ends)]
+    for batch in [sent] if at_once else [[each] for each in sent]:
+        append(owner, [*batch, event(batch[-1]["seq"], idempotency_key="late")])
+    append(owner, event(10, "message"), status=201)
+    [found] = owner("GET", "/api/sessions").get_json()["sessions"]
+    assert (found["status"], found["last_seq"]) == (status, 10)
 
 
 def test_many_writers_leave_one_order(database: Database, organization: str) -> None:

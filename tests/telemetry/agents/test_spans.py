@@ -211,6 +211,25 @@ def test_a_conversation_is_one_run_over_its_traces(sending: Sending) -> None:
     ]  # fmt: skip
 
 
+def test_a_turn_that_failed_stays_so_when_the_next_goes_well(sending: Sending) -> None:
+    def analysed() -> dict[str, Any]:
+        found: dict[str, Any] = sending.reports.owner(
+            "POST", f"/api/traces/{sending.sessions()[0]['id']}/analyze"
+        ).get_json()
+        return found
+
+    named = {"gen_ai__conversation__id": "talk"}
+    sending.send(sending.chat(**named), sending.tool("pay", error="card declined"), sending.agent(error="declined"))
+    before = analysed()
+    assert [each["label"] for each in before["detectors"]] == ["unhandled_error"]
+    later = TRACE[::-1]
+    sending.send(sending.chat(trace_id=later, **named), sending.agent(trace_id=later))
+    after = analysed()
+    assert sending.sessions()[0]["status"] == "failed"
+    assert (after["detectors"], after["incident_id"]) == (before["detectors"], before["incident_id"])
+    assert sending.reports.owner("GET", f"/api/incidents/{after['incident_id']}").status_code == 200
+
+
 def test_what_is_no_agents_is_no_run(sending: Sending) -> None:
     sending.send(sending.span("GET /"), sending.span("embed", gen_ai__operation__name="embeddings"))
     assert sending.sessions() == []
