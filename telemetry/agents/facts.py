@@ -27,9 +27,9 @@ class Fact(msgspec.Struct, gc=False):
     """An event. `step`: its own, else its `seq`. `asked`, `outcome`: equal for equal arguments and for equal answers
     (None: nothing was recorded; arguments that the trace says it leaves out, `captured: false`, equal no others).
     `barren`: the answer says that there is nothing. `error`: in words, None without one. `handled`: whether somebody
-    dealt with the error, as far as it says. `offered`: names of tools. `failed`: that the run, or a turn of it, ended so.
-    `reason`: why a generation or the run ended. `limit`: tokens that the model takes, `tokens` all, `sent` those that
-    went in; 0 where it is not said."""
+    dealt with the error, as far as it says. `offered`: names of tools. `failed`: that the run, or a turn of it, ended
+    so. `reason`: why a generation or the run ended. `limit`: tokens that the model takes, `tokens` all, `sent` those
+    that went in; 0 where it is not said."""
 
     seq: int
     step: int

@@ -85,6 +85,12 @@ def get_session(session: Session, organization_id: str, session_id: str) -> Agen
     return _session(found[0]) if found else None
 
 
+def session_numbered(session: Session, organization_id: str, number: int) -> AgentSession | None:
+    query = f"SELECT {_COLUMNS} FROM agent_sessions WHERE organization_id = ? AND number = ?"  # noqa: S608 - our own columns
+    found = rows(session, query, organization_id, number)
+    return _session(found[0]) if found else None
+
+
 def workspaces_with(session: Session, session_id: str) -> list[str]:
     """The organizations that have a run of this id: each names its own."""
     query = "SELECT organization_id FROM agent_sessions WHERE id = ? ORDER BY organization_id"
