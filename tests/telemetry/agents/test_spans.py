@@ -81,7 +81,11 @@ class Sending:
         assert (answer.status_code, answer.get_json()) == (200, {})
 
     def sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.reports.owner("GET", "/api/sessions").get_json()["sessions"]
+        """Each with its metadata."""
+        listed = self.reports.owner("GET", "/api/sessions").get_json()["sessions"]
+        found: list[dict[str, Any]] = []
+        for each in listed:
+            found += self.reports.owner("GET", f"/api/sessions?session_id={each['id']}").get_json()["sessions"]
         return found
 
     def events(self, place: int = 0) -> list[tuple[str, Any]]:
