@@ -234,6 +234,56 @@ def test_a_turn_that_failed_stays_so_when_the_next_goes_well(sending: Sending) -
     assert sending.reports.owner("GET", f"/api/incidents/{after['incident_id']}").status_code == 200
 
 
+def asked_for(call_id: str, **arguments: Any) -> dict[str, Any]:
+    called = {"type": "tool_call", "id": call_id, "name": "search", "arguments": arguments}
+    return {"role": "assistant", "parts": [called], "finish_reason": "tool_call"}
+
+
+def answered(call_id: str, result: Any) -> dict[str, Any]:
+    return {"role": "tool", "parts": [{"type": "tool_call_response", "id": call_id, "response": result}]}
+
+
+def chats(sending: Sending, times: int) -> list[dict[str, Any]]:
+    """A model that asks for the same again and again, and is told all that was said before, as the conventions say."""
+    said: list[dict[str, Any]] = [QUESTION]
+    spans = []
+    for number in range(times):
+        call = asked_for(f"call_{number}", day="Monday")
+        spans.append(
+            sending.chat(
+                gen_ai__input__messages=json.dumps(said), gen_ai__output__messages=json.dumps([call]), at=(
+                    NOW_MS + 100 * number, NOW_MS + 100 * number + 10)
+            )
+        )  # fmt: skip
+        said = [*said, call, answered(f"call_{number}", "no rooms")]
+    return spans
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_tools_that_stand_in_captured_messages_are_told_once_each(sending: Sending, at_once: bool) -> None:
+    spans = chats(sending, 5)
+    for request in [spans] if at_once else [[span] for span in spans]:
+        sending.send(*request)
+    run = sending.sessions()[0]["id"]
+    kinds = [each["type"] for each in replayed(sending.reports.owner, run)]
+    assert (kinds.count("tool_call"), kinds.count("tool_result")) == (5, 4)
+    found = sending.reports.owner("POST", f"/api/traces/{run}/analyze").get_json()
+    assert [each["label"] for each in found["detectors"]][:1] == ["tool_loop"]
+
+
+def test_the_span_of_a_tool_completes_what_messages_say_of_it(sending: Sending) -> None:
+    first, second = chats(sending, 2)
+    ran = sending.tool("search", at=(NOW_MS + 20, NOW_MS + 30), gen_ai__tool__call__id="call_0")
+    sending.send(first, ran, second)
+    told = [each for each in replayed(sending.reports.owner, sending.sessions()[0]["id"]) if "tool" in each["type"]]
+    assert [each["type"] for each in told] == ["tool_call", "tool_result", "tool_call"]
+    asked, answer, _ = (each["payload"] for each in told)
+    assert (asked["tool"], asked["arguments"], "captured" in asked) == ("search", {"day": "Monday"}, False)
+    assert (answer["tool"], answer["result"], answer["status"], answer["tool_call_id"]) == (
+        "search", "no rooms", "ok", "call_0",
+    )  # fmt: skip
+
+
 def test_what_is_no_agents_is_no_run(sending: Sending) -> None:
     sending.send(sending.span("GET /"), sending.span("embed", gen_ai__operation__name="embeddings"))
     assert sending.sessions() == []
