@@ -26,10 +26,10 @@ _LEVEL = words.Names("level", "severity")
 class Fact(msgspec.Struct, gc=False):
     """An event. `step`: its own, else its `seq`. `asked`, `outcome`: equal for equal arguments and for equal answers
     (None: nothing was recorded; arguments that the trace says it leaves out, `captured: false`, equal no others).
-    `barren`: the answer says that there is nothing. `error`: in words, None without one. `handled`: whether somebody
-    dealt with the error, as far as it says. `offered`: names of tools. `failed`: that the run, or a turn of it, ended
-    so. `reason`: why a generation or the run ended. `limit`: tokens that the model takes, `tokens` all, `sent` those
-    that went in; 0 where it is not said."""
+    `barren`: the answer says that there is nothing. `error`: in words, None without one; `guessed`: from what the
+    answer looks like. `handled`: whether somebody dealt with the error, as far as it says. `offered`: names of tools.
+    `failed`: that the run, or a turn of it, ended so. `reason`: why a generation or the run ended. `limit`: tokens that
+    the model takes, `tokens` all, `sent` those that went in; 0 where it is not said."""
 
     seq: int
     step: int
@@ -43,6 +43,7 @@ class Fact(msgspec.Struct, gc=False):
     barren: bool = False
     said: str = ""
     error: str | None = None
+    guessed: bool = False
     handled: bool | None = None
     status: str = ""
     failed: bool = False
@@ -137,6 +138,9 @@ def _end(fact: Fact, layers: words.Layers) -> None:
 
 
 def _is_told(fact: Fact, result: Any) -> None:
+    if fact.error is None:
+        fact.error = words.guessed_error_of(result)
+        fact.guessed = fact.error is not None
     if result is not UNSET:
         fact.outcome, fact.barren = words.key_of(result), words.is_empty(result)
 
