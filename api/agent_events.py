@@ -73,7 +73,8 @@ def append_agent_events(path: SessionPath) -> Response:
     pages=True,
 )
 def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
-    """Read the events of a run by `seq`."""
+    """Read the events of a run by `seq`. Where there are no more for now, `next_after_seq` is null: whoever waits for
+    what comes asks again after the `seq` of the last event that they have, or listens to `/api/stream`."""
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         number = seen.session(session, path.agent_session_id).number

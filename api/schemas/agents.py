@@ -185,4 +185,6 @@ class Replay(Shape):
     )
 
     events: list[AgentEvent]
-    next_after_seq: Annotated[int | None, Field(description="Pass as `after_seq`; null at the end")]
+    next_after_seq: Annotated[
+        int | None, Field(description="Pass as `after_seq`; null where there are no more for now")
+    ]
