@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 from model.ids import looks_like_id
 from model.times import iso, parse_iso
 
 MAX_NAME = 200
 _LOCATION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+_PROJECT = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
 _TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 MAX_TEXT = 10_000
 STORED = {"read": "from the store"}
@@ -83,6 +84,17 @@ def _check_id(text: str) -> str:
     return text
 
 
+def _as_text(value: Any) -> Any:
+    """A project's number is a number in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _project(text: str) -> str:
+    if not _PROJECT.fullmatch(text):
+        raise ValueError("must be a project: its number, slug or id")
+    return text
+
+
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
@@ -91,3 +103,5 @@ TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(print
 Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]
 Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
 CheckId = Annotated[str, StringConstraints(max_length=60), AfterValidator(_check_id)]
+ProjectName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_project)]
+"""A project, by whatever people call it: its number, slug or id."""
