@@ -37,7 +37,7 @@ class IssuePath(PathModel):
 @routes.get("/v1/issues", needs=Scope.READ, answers=IssuePage, pages=True)
 def list_of_issues(query: IssueQuery) -> Response:
     """List issues, those with the newest events first. Pages by `cursor` show what there was when the first was asked
-    for, each issue once."""
+    for, each issue once. One of the 60 questions a minute that each token may ask, as `/v1/query` has it."""
     terms, place = terms_of(query.q), _place(query.cursor)
     projects, store = queried(query.project), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
@@ -50,7 +50,10 @@ def list_of_issues(query: IssueQuery) -> Response:
 
 @routes.get("/v1/issues/<issue_id>", needs=Scope.READ, answers=IssueDetail)
 def show_issue(path: IssuePath) -> Response:
-    """Get an issue with the checks that it breaks; one that was merged, by the issue that stands for it."""
+    """Get an issue with the checks that it breaks; one that was merged, by the issue that stands for it.
+
+    One of the 60 questions a minute that each token may ask, as `/v1/query` has it.
+    """
     projects, number = queried(), issue_number(path.issue_id)
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         issue = None if number is None else get_issue(session, projects.numbers, number)

@@ -10,7 +10,7 @@ from api.access import OWN
 from api.dialects import PROTOBUF
 from api.envelope import JSON, json_response
 from api.errors import Malformed, UnsupportedMedia
-from api.reporting import now_ms, quota_spent, reporter, sdk_body
+from api.reporting import REPORTERS_REFUSALS, now_ms, quota_spent, reporter, sdk_body
 from api.routes import Routes
 from api.schemas.bare import RpcStatus
 from api.schemas.reporting import OtlpBody, OtlpTaken
@@ -29,22 +29,29 @@ if TYPE_CHECKING:
 
 routes = Routes("OpenTelemetry", "Traces over OTLP/HTTP: protobuf or JSON, plain or gzip.", RpcStatus)
 _ERRORS = (400, 401, 403, 413, 415, 429)
+_MEANS = {**REPORTERS_REFUSALS, 415: f"The body is declared neither as {PROTOBUF} nor as {JSON}"}
 
 
-@routes.post("/v1/otlp/v1/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS)
+@routes.post("/v1/otlp/v1/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS, means=_MEANS)
 def take_otlp_traces() -> Response:
     """Send traces over OTLP. 200 means that they are on disk.
 
-    `OTEL_EXPORTER_OTLP_ENDPOINT=…/v1/otlp`, and `OTEL_EXPORTER_OTLP_HEADERS=x-open-sentry-key=PUBLIC_KEY`. An
+    `OTEL_EXPORTER_OTLP_ENDPOINT=…/v1/otlp`, and `OTEL_EXPORTER_OTLP_HEADERS=x-open-sentry-key=PUBLIC_KEY`. The body
+    is `application/x-protobuf` or `application/json`, anything else is 415; at most 5 MiB, also once inflated
+    (`Content-Encoding: gzip`), a larger one is 413. Each span is judged by itself: `partialSuccess` says how many were
+    not stored, and why. An
     exception that a span recorded becomes an event, in the release that the resource's `service.version` names. Spans
     of agents (`gen_ai.*`) are told as runs too: `/api/sessions`.
     """
     return _taken()
 
 
-@routes.post("/v1/otlp/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS)
+@routes.post("/v1/otlp/traces", needs=OWN, answers=OtlpTaken, accepts=OtlpBody, errors=_ERRORS, means=_MEANS)
 def take_otlp_traces_by_alias() -> Response:
-    """Send traces over OTLP, by the address that seed 000 gives."""
+    """Send traces over OTLP, by the address that seed 000 gives.
+
+    The same as `/v1/otlp/v1/traces`: `application/x-protobuf` or `application/json`, at most 5 MiB.
+    """
     return _taken()
 
 

@@ -21,10 +21,19 @@ from telemetry.stored.source_map_rows import keep_map
 
 MOST_BYTES = 50 << 20
 _MOST_CHARACTERS = 200
+_MEANS = {400: "A field is missing or wrong, or the file is no source map", 413: "The file is larger than 50 MiB"}
 routes = Routes("Source maps", "What makes stack traces of minified code readable.", BareError)
 
 
-@routes.post("/v1/sourcemaps", needs=Scope.INGEST, answers=SourceMap, status=201, errors=(400, 413), form=SourceMapForm)
+@routes.post(
+    "/v1/sourcemaps",
+    needs=Scope.INGEST,
+    answers=SourceMap,
+    status=201,
+    errors=(400, 413),
+    form=SourceMapForm,
+    means=_MEANS,
+)
 def upload_source_map() -> Response:
     """Upload a source map: a form (multipart/form-data) with `project`, `release`, `url` and the file `sourcemap`.
 

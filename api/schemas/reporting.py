@@ -71,7 +71,13 @@ class SpansBody(BaseModel):
     ]
 
 
-Reason = Annotated[str, Field(description="`invalid: <field>`, `quota`, `too_old` or `too_large`")]
+Reason = Annotated[
+    str,
+    Field(
+        description="`invalid: <field>`; `quota`: the month's is spent; `too_old`: by its time, more than two years "
+        "(730 days) before it arrived; `too_large`: more than 256 KiB by itself"
+    ),
+]
 
 
 class DroppedEvent(Shape):
