@@ -137,10 +137,12 @@ class OtlpBody(BaseModel):
 
 
 class PartialSuccess(Shape):
-    """What was not stored."""
+    """What was not stored. It is there only when something was not, and is not to be sent again."""
 
-    rejectedSpans: str  # noqa: N815
-    errorMessage: str  # noqa: N815
+    rejectedSpans: Annotated[  # noqa: N815
+        str, Field(description="How many spans; `0` when only exceptions in them made no events")
+    ]
+    errorMessage: Annotated[str, Field(description="Why, such as `2 spans not stored: 1 too_old, 1 quota`")]  # noqa: N815
 
 
 class OtlpTaken(Shape):
