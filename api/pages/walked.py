@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from api.pages.words import milliseconds
+from api.pages.words import file_size, milliseconds
 from journeys.registry import STEP_TYPES
 from model.evidence import PageFigures, StepResult
 from model.finished import Detail
@@ -107,6 +107,4 @@ def _figures(ttfb_ms: float | None, page: PageFigures) -> Iterator[tuple[str, st
 
 
 def _file(artifact: Artifact) -> KeptFile:
-    size = artifact.size_bytes
-    shown = f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1e3))} kB"
-    return KeptFile(_FILES[artifact.type], artifact.id, shown)
+    return KeptFile(_FILES[artifact.type], artifact.id, file_size(artifact.size_bytes))

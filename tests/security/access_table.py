@@ -264,6 +264,7 @@ POST    /v1/otlp/traces                                 proof
 POST    /v1/otlp/v1/traces                              proof
 POST    /v1/ingest                                      proof
 POST    /v1/sourcemaps                                  ingest
+GET     /v1/sourcemaps                                  read
 POST    /v1/releases                                    ingest
 GET     /v1/releases                                    read
 GET     /v1/releases/impact                             read
