@@ -23,6 +23,7 @@ from store.audit import Target, note
 from store.sessions import EVERY_ORGANIZATION
 from store.wakeups import wake
 from store.write_lock import Urgency
+from telemetry.joining import join_alerts_of
 from telemetry.stored.issues import NotMergedError, Place, get_issue, list_issues, merge, set_status
 from telemetry.stored.storing import TOPIC
 
@@ -64,7 +65,11 @@ def show_issue(path: IssuePath) -> Response:
 
 @routes.put("/v1/issues/<issue_id>", needs=Scope.WRITE, answers=Issue, errors=(409,))
 def change_issue(path: IssuePath, body: IssueChange) -> Response:
-    """Decide about an issue: `status`, or that it is the same as another (`merge_into`), which then stands for both."""
+    """Decide about an issue: `status`, or that it is the same as another (`merge_into`), which then stands for both.
+
+    Of alerts that a rule on events has open for both, the one of the merged issue is resolved with that reason, and the
+    other goes on; one that is open for the merged issue alone goes on for both.
+    """
     projects = visible()
     before, after = _change(path.issue_id, body, projects)
     differ = [name for name in ("id", "status") if before[name] != after[name]]
@@ -74,7 +79,10 @@ def change_issue(path: IssuePath, body: IssueChange) -> Response:
             if "id" in differ
             else {"resolved": "resolved", "ignored": "ignored"}.get(after["status"], "opened")
         )
-        with services().database.write(caller().organization_id, Urgency.PEOPLE) as session:
+        database = services().database
+        with database.write(caller().organization_id, Urgency.PEOPLE) as session:
+            if "id" in differ:
+                join_alerts_of(session, before["id"], after, database.now_ms(session))
             note(
                 session, caller().organization_id, f"issue.{verb}",
                 Target("issue", str(before["id"]), str(before["title"])[:200]),

@@ -17,10 +17,12 @@ from api.schemas.releases import SourceMap, SourceMapForm, SourceMapPage, Source
 from api.services import services
 from model.times import iso
 from store.sessions import EVERY_ORGANIZATION
+from store.wakeups import wake
 from store.write_lock import Urgency
 from telemetry.source_maps import BadSourceMapError, map_url, parse
 from telemetry.stored.regrouping import regroup
 from telemetry.stored.source_map_rows import StoredMap, keep_map, list_maps
+from telemetry.stored.storing import TOPIC
 
 MOST_BYTES = 50 << 20
 _MOST_CHARACTERS = 200
@@ -68,7 +70,8 @@ def upload_source_map() -> Response:
     store = services().database.telemetry
     with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         kept = keep_map(session, number, release, script, content, store.now_ms(session))
-        regroup(session, number, release, services().source_maps.mapper(number, session))
+        if regroup(session, number, release, services().source_maps.mapper(number, session)):
+            wake(session, TOPIC)  # alerts that are open of what is one now are joined
     return json_response(_shape(kept, projects), 201)
 
 

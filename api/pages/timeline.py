@@ -24,6 +24,7 @@ _HAPPENED = {
     "resolved": ("up", "Resolved"),
     "reopened": (_ABOUT_THE_CHECK, "Open again"),
     "retracted": ("up", "Withdrawn"),
+    "merged": (_ABOUT_THE_CHECK, "Issues merged"),
 }
 _REMINDER = "nobody has acknowledged it yet"
 _TOLD = {
