@@ -182,6 +182,8 @@ def test_a_run_shows_what_was_reported_of_it_beside_its_phases(
         assert part in seen.text, part
     [issue] = reports.issues()
     assert any(link.startswith(f"/issues/{issue['id']}?event=") for link in hrefs(seen))
+    assert "/releases/truecom?name=orders%407" in hrefs(seen)
+    assert "orders@7" in signed_in.get("/releases/truecom?name=orders%407").text
 
 
 def test_a_release_shows_checks_before_and_after(
