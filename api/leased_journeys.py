@@ -35,5 +35,9 @@ def asked_of_runs(session: Session, keyring: Keyring, batches: Sequence[Claimed]
     """By run id, what was asked of it beyond its definition."""
     by_ci = [planned[0] for claimed in batches for planned in claimed.runs if planned[4] == Trigger.CI.value]
     asked = overrides_of(session, keyring, by_ci) if by_ci else {}
-    tried = (planned[0] for claimed in batches for planned in claimed.runs if is_draft(planned[1]))
-    return asked | {run_id: RunOverrides(body_bytes=TRIED_BODY_BYTES) for run_id in tried}
+    for claimed in batches:
+        for run_id, check_id, *_, trigger in claimed.runs:
+            if trigger == Trigger.MANUAL.value:
+                shown = TRIED_BODY_BYTES if is_draft(check_id) else 0
+                asked[run_id] = RunOverrides(body_bytes=shown, picture_of_each_step=True)
+    return asked

@@ -24,6 +24,7 @@ _EVIDENCE_S = 15.0
 _AFTER_DEADLINE_S = 3.0
 """… but no longer than this after the journey's deadline: at 5 s the pool kills."""
 _LEAST_S = 0.5
+_PASSING_S = 1.0
 _STOP_S = 0.5
 
 Report = Callable[[StepResult], None]
@@ -31,7 +32,8 @@ Report = Callable[[StepResult], None]
 
 @dataclass(slots=True)
 class Run:
-    """One run on its way. `pictures_ms`: what pictures cost, which is no part of how long the site took."""
+    """One run on its way. `picture_of_each_step`: not only of the last and of those that ask for one. `pictures_ms`:
+    what pictures cost, which is no part of how long the site took."""
 
     definition: JourneyCheck
     session: Session
@@ -39,6 +41,7 @@ class Run:
     groups: Groups
     report: Report
     deadline: float
+    picture_of_each_step: bool = False
     results: list[StepResult] = field(default_factory=list)
     failure: Failure | None = None
     duration_ms: float = 0.0
@@ -62,6 +65,16 @@ class Run:
             return await self.keeper.picture(step, self.evidence_s / 2)
         finally:
             self.pictures_ms += ms_since(began)
+
+    async def passing_look(self, step: int) -> str | None:
+        """The same of a step that asked for none. It costs time that the journey has for its steps: so it is a short
+        look, and the last one where a page can't be looked at."""
+        began = time.perf_counter()
+        picture = await self.keeper.picture(step, min(self.evidence_s, _PASSING_S))
+        self.pictures_ms += (took_ms := ms_since(began))
+        if picture is None or took_ms > _PASSING_S * 1000 / 2:
+            self.picture_of_each_step = False
+        return picture
 
     async def last_look(self, step: int) -> str | None:
         """The same, and what the browser measured of the page that the journey ends on."""

@@ -57,7 +57,8 @@ async def walk(
         except (BrowserCrashedError, Error, OSError, TimeoutError) as error:
             reason = str(error).partition("\n")[0][:300] or f"it was not ready within {timeout_s:g} s"
             return _ours(ErrorCode.BROWSER_CRASHED, f"no page could be opened in the browser: {reason}")
-        run = Run(definition, session, Keeper(session, folder), Groups(session.context), report, deadline)
+        each = overrides is not None and overrides.picture_of_each_step
+        run = Run(definition, session, Keeper(session, folder), Groups(session.context), report, deadline, each)
         ready_s = _now() - asked
         await _all_steps(run)
         if run.failure is not None and _site_had_no_chance(run.failure, ready_s, timeout_s):

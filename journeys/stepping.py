@@ -44,7 +44,10 @@ async def one_step(run: Run, index: int, step: Step, *, last: bool) -> None:
     run.failure = failure
     screenshot = None
     if failure is None and not last:
-        screenshot = await run.picture(index) if step.type == "screenshot" else None
+        if step.type == "screenshot":
+            screenshot = await run.picture(index)
+        elif run.picture_of_each_step and walk.pages.documents:
+            screenshot = await run.passing_look(index)
     elif failure is None or failure.code != ErrorCode.BROWSER_CRASHED:
         screenshot = await run.last_look(index)
     words = None if failure is None else session.secrets.text(failure.words)

@@ -3,24 +3,52 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationInfo,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from model.ids import looks_like_id
 from model.times import iso, parse_iso
 
 MAX_NAME = 200
-_LOCATION = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
-_PROJECT = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
 _TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 MAX_TEXT = 10_000
 STORED = {"read": "from the store"}
 """The context in which definitions that were accepted once are read: names are not judged again, so a stricter rule for
 them never stops the judging of a check that has long been there."""
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A text that a pattern describes to programs and `words` to people: `Annotated[str, Shaped(r"^[a-z]+$", "must be
+    small letters")]`."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, text: str) -> str:
+        if re.fullmatch(self.pattern.removeprefix("^").removesuffix("$"), text, re.ASCII) is None:
+            raise ValueError(self.words)
+        return text
 
 
 def printable(text: str) -> str:
@@ -48,12 +76,6 @@ def one_line(text: str) -> str:
 
 def _name(text: str, info: ValidationInfo) -> str:
     return text if info.context is STORED else one_line(text)
-
-
-def _location(name: str) -> str:
-    if not _LOCATION.fullmatch(name):
-        raise ValueError("must be 1 to 64 small letters, digits and hyphens, such as eu-west")
-    return name
 
 
 def _time_zone(name: str) -> str:
@@ -89,19 +111,20 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _project(text: str) -> str:
-    if not _PROJECT.fullmatch(text):
-        raise ValueError("must be a project: its number, slug or id")
-    return text
-
-
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
-LocationName = Annotated[str, AfterValidator(_location), Field(json_schema_extra={"pattern": f"^{_LOCATION.pattern}$"})]
+LocationName = Annotated[
+    str, Shaped(r"^[a-z0-9-]{1,64}$", "must be 1 to 64 small letters, digits and hyphens, such as eu-west")
+]
+WebAddress = Annotated[Text, Shaped(r"^https?://\S+$", "must be a web address that begins with https:// or http://")]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(printable), AfterValidator(_time_zone)]
 Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]
 Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
 CheckId = Annotated[str, StringConstraints(max_length=60), AfterValidator(_check_id)]
-ProjectName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_project)]
+ProjectName = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Shaped(r"^[a-z0-9_-]{1,64}$", "must be a project: its number, slug or id"),
+]
 """A project, by whatever people call it: its number, slug or id."""

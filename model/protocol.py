@@ -68,11 +68,12 @@ class RunOverrides(msgspec.Struct, omit_defaults=True):
     """What somebody asked of one run beyond its definition (journeys, `run-tag`): variables that come before the
     journey's own, and another origin for every URL of its `base_url`. Secrets: in memory only, never on disk.
     `body_bytes`: so much of the answer's body is wanted back, whether the run passed or not; a probe that does not
-    know this field sends it of failed runs, as ever."""
+    know this field sends it of failed runs, as ever. `picture_of_each_step`: of a journey that somebody waits for."""
 
     variables: dict[str, str] = {}
     base_url: str | None = None
     body_bytes: int = 0
+    picture_of_each_step: bool = False
 
 
 class LeasedRun(msgspec.Struct, omit_defaults=True):

@@ -143,6 +143,8 @@ def _sentence(details: ErrorDetails) -> str:
     context: dict[str, Any] = details.get("ctx", {})
     if details["type"] == "value_error":
         return str(context.get("error"))
+    if details["type"] == "string_too_short" and context["min_length"] == 1:
+        return "must not be empty"
     known = _SENTENCES.get(details["type"])
     if known is None:
         return details["msg"]

@@ -13,7 +13,7 @@ from model.ids import new_id
 from model.secrets import MASK
 from store.alert_tables import AlertChannel, AlertRule
 from store.audit import Target, note
-from store.counting import count_rows
+from store.counting import one_page
 from store.keyring import Cell, Keyring
 from store.notifications import due_now
 from store.statements import rows
@@ -180,7 +180,7 @@ def list_channels(
     if channel_type is not None:
         statement = statement.where(AlertChannel.type == channel_type)
     newest_first = statement.order_by(AlertChannel.created_ms.desc(), AlertChannel.id.desc())
-    return list(session.scalars(newest_first.offset(offset).limit(limit))), count_rows(session, statement)
+    return one_page(session, newest_first, (offset, limit))
 
 
 def existing_channel_ids(session: Session, channel_ids: Collection[str]) -> set[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from store.alert_tables import OF_PROJECTS, AlertRule
 from store.alerting_feed import alerting_changed
-from store.counting import count_rows
+from store.counting import one_page
 from store.statements import from_json, rows
 
 
@@ -71,9 +71,7 @@ def list_rules(
         wanted = wanted.where(AlertRule.type == rule_type)
     if enabled is not None:
         wanted = wanted.where(AlertRule.enabled.is_(enabled))
-    offset, limit = page
-    ordered = wanted.order_by(AlertRule.created_ms.desc(), AlertRule.id.desc()).offset(offset).limit(limit)
-    return list(session.scalars(ordered)), count_rows(session, wanted)
+    return one_page(session, wanted.order_by(AlertRule.created_ms.desc(), AlertRule.id.desc()), page)
 
 
 def rules_in_force(session: Session) -> Sequence[AlertRule]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from store.alert_tables import Alert, AlertEvent, Decision
 from store.checks import has_tag, lock_checks
-from store.counting import count_rows
+from store.counting import one_page
 from store.statements import from_json, rows, run
 from store.tables import Check
 
@@ -88,11 +88,9 @@ def list_alerts(
     if wanted.tag is not None:
         tagged = select(Check.id).where(has_tag(session, wanted.tag))
         conditions.append(Alert.check_id.in_(tagged))
-    found = select(Alert).where(*conditions)
-    offset, limit = page
     urgency = (Alert.status != "triggered", _SEVERITY) if worst_first else ()
-    ordered = found.order_by(*urgency, Alert.triggered_ms.desc(), Alert.id.desc()).offset(offset).limit(limit)
-    return list(session.scalars(ordered)), count_rows(session, found)
+    ordered = select(Alert).where(*conditions).order_by(*urgency, Alert.triggered_ms.desc(), Alert.id.desc())
+    return one_page(session, ordered, page)
 
 
 def open_alerts(

@@ -13,7 +13,7 @@ from model.ids import new_id
 from model.keys import API_KEY, hint_of, new_key
 from model.people import Role
 from store.audit import UNAUDITED
-from store.counting import count_rows
+from store.counting import one_page
 from store.keyring import Keyring
 from store.people_tables import Membership
 from store.tables import ApiKey
@@ -85,8 +85,7 @@ def touch_api_key(session: Session, key_id: str, now_ms: int) -> None:
 def list_api_keys(session: Session, *, offset: int = 0, limit: int = 20) -> tuple[list[ApiKey], int]:
     """Keys that are not revoked, newest first, and how many there are (counted to 10,001)."""
     statement = select(ApiKey).where(ApiKey.revoked_ms.is_(None))
-    rows = session.scalars(statement.order_by(ApiKey.created_ms.desc(), ApiKey.id.desc()).offset(offset).limit(limit))
-    return list(rows), count_rows(session, statement)
+    return one_page(session, statement.order_by(ApiKey.created_ms.desc(), ApiKey.id.desc()), (offset, limit))
 
 
 def get_api_key(session: Session, key_id: str) -> ApiKey | None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from store.audit import Target, note
 from store.audit_chain import Sign, faults
 from store.audit_tables import AuditEvent, AuditHead
-from store.counting import count_rows
+from store.counting import one_page
 from store.tables import Organization
 
 MOST_FAULTS = 20
@@ -57,9 +57,7 @@ def list_events(
         statement = statement.where(AuditEvent.at_ms >= wanted.from_ms)
     if wanted.to_ms is not None:
         statement = statement.where(AuditEvent.at_ms < wanted.to_ms)
-    offset, limit = page
-    newest_first = statement.order_by(AuditEvent.number.desc()).offset(offset).limit(limit)
-    return list(session.scalars(newest_first)), count_rows(session, statement)
+    return one_page(session, statement.order_by(AuditEvent.number.desc()), page)
 
 
 def begin_logs(session: Session) -> None:

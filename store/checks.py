@@ -18,7 +18,7 @@ from model.material import material_change
 from model.schedule import Schedule, schedule_of
 from store.changes import append_change
 from store.check_secrets import cell_of, masked, refuse_to_show, secrets_of
-from store.counting import count_rows
+from store.counting import one_page
 from store.heartbeat_rows import add_heartbeat, rearm_heartbeat
 from store.keyring import Keyring
 from store.tables import Check, CheckVersion, Heartbeat
@@ -146,9 +146,7 @@ def list_checks(
         statement = statement.where(has_tag(session, tag))
     if name is not None:
         statement = statement.where(Check.name.icontains(name, autoescape=True))
-    offset, limit = page
-    newest_first = statement.order_by(Check.created_ms.desc(), Check.id.desc())
-    return list(session.scalars(newest_first.offset(offset).limit(limit))), count_rows(session, statement)
+    return one_page(session, statement.order_by(Check.created_ms.desc(), Check.id.desc()), page)
 
 
 def count_checks(session: Session, kinds: Collection[str] = ("network", "heartbeat")) -> int:

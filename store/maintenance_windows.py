@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from store.alert_tables import MaintenanceWindow
 from store.alerting_feed import alerting_changed
-from store.counting import count_rows
+from store.counting import one_page
 from store.statements import rows, run
 
 _ANY = "SELECT 1 FROM maintenance_windows WHERE organization_id = ? AND deleted_ms IS NULL LIMIT 1"
@@ -77,9 +77,7 @@ def get_window(session: Session, window_id: str, *, lock: bool = False) -> Maint
 def list_windows(session: Session, *, page: tuple[int, int] = (0, 20)) -> tuple[list[MaintenanceWindow], int]:
     """Windows that are not deleted, newest first, `page` = (offset, how many); and how many there are."""
     wanted = select(MaintenanceWindow).where(MaintenanceWindow.deleted_ms.is_(None))
-    offset, limit = page
-    ordered = wanted.order_by(MaintenanceWindow.created_ms.desc(), MaintenanceWindow.id.desc())
-    return list(session.scalars(ordered.offset(offset).limit(limit))), count_rows(session, wanted)
+    return one_page(session, wanted.order_by(MaintenanceWindow.created_ms.desc(), MaintenanceWindow.id.desc()), page)
 
 
 def windows_not_over(session: Session, organization_id: str, now_ms: int) -> Sequence[MaintenanceWindow]:

@@ -9,7 +9,7 @@ from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from store.alert_tables import AlertChannel, Notice
-from store.counting import count_rows
+from store.counting import one_page
 from store.tables import Organization
 
 
@@ -62,8 +62,7 @@ def list_notices(
         statement = statement.where(Notice.resolved_ms.is_(None) if is_open else Notice.resolved_ms.is_not(None))
     if kind is not None:
         statement = statement.where(Notice.kind == kind)
-    found = session.scalars(statement.order_by(Notice.at_ms.desc(), Notice.id.desc()).offset(offset).limit(limit))
-    return list(found), count_rows(session, statement)
+    return one_page(session, statement.order_by(Notice.at_ms.desc(), Notice.id.desc()), (offset, limit))
 
 
 def organization_ids(session: Session) -> list[str]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from store.alert_tables import Notification
 from store.audit import Target, note
-from store.counting import count_rows
+from store.counting import one_page
 from store.notifications import OUTBOX_TOPIC
 from store.wakeups import wake
 
@@ -23,9 +23,7 @@ def list_notifications(
         wanted = wanted.where(Notification.channel_id == channel_id)
     if alert_id is not None:
         wanted = wanted.where(Notification.alert_id == alert_id)
-    offset, limit = page
-    ordered = wanted.order_by(Notification.created_ms.desc(), Notification.id.desc()).offset(offset).limit(limit)
-    return list(session.scalars(ordered)), count_rows(session, wanted)
+    return one_page(session, wanted.order_by(Notification.created_ms.desc(), Notification.id.desc()), page)
 
 
 def get_notification(session: Session, notification_id: str, *, lock: bool = False) -> Notification | None:

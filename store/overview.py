@@ -7,6 +7,7 @@ thousand checks. Hours are read for the checks that are shown only. Nothing here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -87,8 +88,8 @@ def standings(session: Session, organization_id: str, now_ms: int, rests: Rests)
     for check_id, name, kind_of, kind, status, located, tagged in rows(
         session, _CHECKS, organization_id, of=organization_id
     ):
-        tags = tuple(_decoded(tagged) or ())
-        locations = _HEARTBEAT if kind == "heartbeat" else tuple(_decoded(located))
+        tags = _listed(tagged)
+        locations = _HEARTBEAT if kind == "heartbeat" else _listed(located)
         of_it = states.get(check_id, _NONE)
         verdicts = [
             Verdict(row[2] == _FAILED, row[3], row[5] or 0) for place, row in of_it.items() if place in locations
@@ -120,6 +121,17 @@ def _states(session: Session, organization_id: str) -> dict[str, dict[str, Any]]
     for row in rows(session, _STATES, organization_id, of=organization_id):
         states.setdefault(row[0], {})[row[1]] = row
     return states
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    """A JSON column that holds a list, or nothing."""
+    return _list_in(value) if isinstance(value, str) else tuple(value or ())
+
+
+@lru_cache(maxsize=4_096)
+def _list_in(text: str) -> tuple[str, ...]:
+    """A thousand checks have few different lists of locations and tags."""
+    return tuple(_decode(text) or ())
 
 
 def _decoded(value: Any) -> Any:

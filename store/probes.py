@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from model.keys import PROBE_KEY, hint_of, new_key
 from store.changes import append_change
-from store.counting import count_rows
+from store.counting import one_page
 from store.keyring import Keyring
 from store.tables import Probe, ProbeInstance
 
@@ -87,8 +87,9 @@ def get_probe(session: Session, probe_id: str) -> Probe | None:
 def list_probes(session: Session, now_ms: int, *, offset: int = 0, limit: int = 20) -> tuple[list[ProbeState], int]:
     """Probes newest first with what is known of their instances, and how many probes there are (to 10,001)."""
     statement = select(Probe).where(Probe.deleted_ms.is_(None))
-    found = session.scalars(statement.order_by(Probe.created_ms.desc(), Probe.id.desc()).offset(offset).limit(limit))
-    return states_of(session, found.all(), now_ms), count_rows(session, statement)
+    newest_first = statement.order_by(Probe.created_ms.desc(), Probe.id.desc())
+    found, total = one_page(session, newest_first, (offset, limit))
+    return states_of(session, found, now_ms), total
 
 
 def states_of(session: Session, probes: Sequence[Probe], now_ms: int) -> list[ProbeState]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from store.alert_tables import Silence
 from store.alerting_feed import alerting_changed
-from store.counting import count_rows
+from store.counting import one_page
 
 
 def create_silence(
@@ -55,6 +55,4 @@ def list_silences(
     wanted = select(Silence)
     if status is not None:
         wanted = wanted.where(Silence.ends_ms > now_ms if status == "active" else Silence.ends_ms <= now_ms)
-    offset, limit = page
-    ordered = wanted.order_by(Silence.starts_ms.desc(), Silence.id.desc()).offset(offset).limit(limit)
-    return list(session.scalars(ordered)), count_rows(session, wanted)
+    return one_page(session, wanted.order_by(Silence.starts_ms.desc(), Silence.id.desc()), page)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, defer
 from model.health import Health, Verdict, health
 from model.ids import new_id
 from model.outcome import RunStatus
-from store.counting import count_rows
+from store.counting import one_page
 from store.status_tables import StatusPage
 from store.tables import Check, LocationState
 
@@ -82,10 +82,8 @@ def page_of_slug(session: Session, slug: str) -> StatusPage | None:
 
 def list_pages(session: Session, *, page: tuple[int, int] = (0, 20)) -> tuple[list[StatusPage], int]:
     """Pages, newest first, their logos unread; `page` = (offset, how many); and how many there are."""
-    wanted = select(StatusPage)
-    offset, limit = page
-    ordered = wanted.order_by(StatusPage.created_ms.desc(), StatusPage.id.desc()).options(defer(StatusPage.logo))
-    return list(session.scalars(ordered.offset(offset).limit(limit))), count_rows(session, wanted)
+    newest_first = select(StatusPage).order_by(StatusPage.created_ms.desc(), StatusPage.id.desc())
+    return one_page(session, newest_first.options(defer(StatusPage.logo)), page)
 
 
 Rests = Callable[[str, Sequence[str]], bool]

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
-from store.counting import count_rows
+from store.counting import one_page
 from store.status_tables import StatusIncident, StatusPage, StatusUpdate
 
 RESOLVED = "resolved"
@@ -106,12 +106,11 @@ def list_updates(
 ) -> tuple[list[tuple[StatusUpdate, StatusIncident]], int]:
     """A page's updates with their incidents, newest first; `page` = (offset, how many); and how many there are."""
     wanted = select(StatusUpdate).where(StatusUpdate.page_id == page_id)
-    offset, limit = page
-    ordered = wanted.order_by(StatusUpdate.at_ms.desc(), StatusUpdate.id.desc()).offset(offset).limit(limit)
-    updates = list(session.scalars(ordered))
+    newest_first = wanted.order_by(StatusUpdate.at_ms.desc(), StatusUpdate.id.desc())
+    updates, total = one_page(session, newest_first, page)
     asked = select(StatusIncident).where(StatusIncident.id.in_([update.incident_id for update in updates]))
     incidents = {incident.id: incident for incident in session.scalars(asked)}
-    return [(update, incidents[update.incident_id]) for update in updates], count_rows(session, wanted)
+    return [(update, incidents[update.incident_id]) for update in updates], total
 
 
 def _settle(session: Session, incident: StatusIncident) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from model.ids import new_id
-from store.counting import count_rows
+from store.counting import one_page
 from store.journey_tables import OrganizationVariable
 from store.keyring import Cell, Keyring
 
@@ -68,10 +68,8 @@ def delete_variable(session: Session, row: OrganizationVariable) -> None:
 
 def list_variables(session: Session, *, page: tuple[int, int]) -> tuple[list[OrganizationVariable], int]:
     """Variables, newest first, `page` = (offset, how many); and how many there are."""
-    wanted = select(OrganizationVariable)
-    offset, limit = page
-    ordered = wanted.order_by(OrganizationVariable.created_ms.desc(), OrganizationVariable.id.desc())
-    return list(session.scalars(ordered.offset(offset).limit(limit))), count_rows(session, wanted)
+    newest_first = (OrganizationVariable.created_ms.desc(), OrganizationVariable.id.desc())
+    return one_page(session, select(OrganizationVariable).order_by(*newest_first), page)
 
 
 def variable_names(session: Session) -> set[str]:

@@ -18,7 +18,7 @@ from api.pages.check_picker import covers, finding, looked_for, named_in, picker
 from api.pages.forms import beside, page_number
 from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
-from api.pages.rule_forms import ABOUT, blank, body_of, fields_of, forms_of, names_of, shown, typed
+from api.pages.rule_forms import ABOUT, blank, body_of, fields_of, forms_of, names_of, shown, spans_of, typed
 from api.services import services
 from model.times import DAY_MS
 from store.alert_channels import list_channels
@@ -182,7 +182,7 @@ def form_page(
         gone=gone,
         picker=choice,
         warnings=warnings_of(ground, rule_of(rule).definition) if rule is not None and not wrong else [],
-        wrong=beside(wrong, names_of(kind)),
+        wrong=beside(wrong, names_of(kind), spans=spans_of(kind)),
         try_on=request.form.get("try_on", ""),
         days=request.form.get("days", "7"),
         tried=tried,

@@ -13,6 +13,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from api.errors import Forbidden, Invalid
+from api.pages.spans import of_spans
 from api.services import services
 from model.fields import MAX_NAME, printable
 from model.validation import field_errors
@@ -104,9 +105,11 @@ def page_number() -> int:
     return int(given)
 
 
-def beside(wrong: Mapping[str, Sequence[str]] | None, names: Iterable[str], prefix: str = "") -> dict[str, str]:
+def beside(
+    wrong: Mapping[str, Sequence[str]] | None, names: Iterable[str], prefix: str = "", *, spans: Iterable[str] = ()
+) -> dict[str, str]:
     """What is wrong by the form's field, said once each: what is wrong inside a field stands beside it, and what no
-    field is about under "". `prefix`: where REST has these fields."""
+    field is about under "". `prefix`: where REST has these fields. `spans`: fields that are typed as such."""
     known, found = set(names), dict[str, str]()
     for path, messages in (wrong or {}).items():
         name, _, inner = path.removeprefix(prefix).partition(".")
@@ -116,4 +119,4 @@ def beside(wrong: Mapping[str, Sequence[str]] | None, names: Iterable[str], pref
             found.setdefault(name, f"(entry {int(inner) + 1}) {messages[0]}")
         else:
             found.setdefault(name, messages[0])
-    return found
+    return found | {name: of_spans(found[name]) for name in spans if name in found}

@@ -144,18 +144,21 @@ class Draft:
         rows = {row.get("name", "").strip(): place for place, row in enumerate(self.variables)}
         found: dict[str, str] = {}
         for path, messages in wrong.items():
-            parts = path.split(".")
+            parts, message = path.split("."), messages[0]
             if parts[0] == "steps" and len(parts) > 2:
                 kind = self.steps[int(parts[1])].get("type", "") if int(parts[1]) < len(self.steps) else ""
-                inner = parts[2] if parts[2] in {known.name for known in step_fields(kind)} else "type"
+                known = {each.name: each for each in step_fields(kind)}
+                inner = parts[2] if parts[2] in known else "type"
                 name = f"steps.{parts[1]}.{inner}"
+                message = known[inner].said(message) if inner in known else message
             elif parts[0] == "variables" and len(parts) == 2 and parts[1] in rows:
                 name = f"variables.{rows[parts[1]]}.name"
             elif parts[0] in FIELDS:
                 name = parts[0]
+                message = FIELDS[name].said(message)
             else:
                 name = path
-            found.setdefault(name, messages[0])
+            found.setdefault(name, message)
         return found
 
     def as_yaml(self) -> str:

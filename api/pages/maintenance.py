@@ -18,6 +18,7 @@ from api.errors import Invalid
 from api.pages.check_picker import finding, looked_for, named_in, picker
 from api.pages.forms import beside
 from api.pages.gate import page, visitor
+from api.pages.moments import zone_of
 from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
 from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
 from api.pages.rendering import go_to, render
@@ -45,7 +46,7 @@ _LOCAL = "%Y-%m-%dT%H:%M"
 @page(Scope.READ)
 def maintenance_page() -> Response:
     """A month, and the list."""
-    zone = _zone(request.args.get("zone", "UTC"))
+    zone = zone_of(request.args.get("zone", "UTC"))
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
         now_ms = state.database.now_ms(session)
@@ -82,7 +83,7 @@ def maintenance_page() -> Response:
 def new_window() -> Response:
     """A new window's form, on the day that the address names."""
     day = request.args.get("day", "")
-    typed = {"kind": "once", "timezone": _zone(request.args.get("zone", "UTC")).key, "duration": "1 h"}
+    typed = {"kind": "once", "timezone": zone_of(request.args.get("zone", "UTC")).key, "duration": "1 h"}
     try:
         begin = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local to the zone beside it
     except ValueError:
@@ -135,14 +136,6 @@ def delete_here(window_id: str) -> Response:
     return go_to(f"{_HERE}?done=deleted")
 
 
-def _zone(name: str) -> ZoneInfo:
-    """Invalid."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError, OSError):
-        raise Invalid({"timezone": [f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin"]}) from None
-
-
 def _address(month: str, zone: ZoneInfo) -> str:
     return f"{_HERE}?" + urlencode({"month": month, **({} if zone.key == "UTC" else {"zone": zone.key})})
 
@@ -186,7 +179,7 @@ def _body() -> dict[str, Any]:
     if typed["kind"] == "cron":
         cron, lasts = typed["cron"], seconds_of(typed["duration"])
         return {**body, "cron": cron, "duration": lasts, "timezone": typed["timezone"] or "UTC"}
-    zone = _zone(typed["timezone"])
+    zone = zone_of(typed["timezone"])
     return body | {name: _instant(name, typed[name], zone) for name in ("starts_at", "ends_at")}
 
 
@@ -219,6 +212,6 @@ def _form(
         picker=choice,
         projects=projects,
         standing=_standing(window, now_ms) if window is not None else None,
-        wrong=beside(wrong, _FIELDS),
+        wrong=beside(wrong, _FIELDS, spans=("duration",)),
         now_ms=now_ms,
     )

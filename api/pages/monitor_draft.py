@@ -161,7 +161,7 @@ class MonitorDraft:
                 name = f"assertions.{parts[1]}.{inner}"
             else:
                 name = next((name for name in (path, ".".join(parts[:2]), parts[0]) if name in known), path)
-            found.setdefault(name, messages[0])
+            found.setdefault(name, known[name].said(messages[0]) if name in known else messages[0])
         return found
 
     def _shown(self) -> dict[str, Any] | None:

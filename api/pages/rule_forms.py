@@ -150,6 +150,11 @@ def names_of(kind: str) -> list[str]:
     return [*COMMON, *(field.name for field in fields_of(kind))]
 
 
+def spans_of(kind: str) -> list[str]:
+    """Those that are typed as stretches of time."""
+    return ["reminder_interval", *(field.name for field in fields_of(kind) if field.kind == "span")]
+
+
 def _is_meant(kind: str, name: str) -> bool:
     """Whether a field belongs to the set that was chosen."""
     sets: Sequence[Sequence[str]] = RULES[kind].forms

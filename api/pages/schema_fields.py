@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from api.pages.spans import seconds_of, span_text
+from api.pages.spans import of_spans, seconds_of, span_text
 from journeys.registry import STEP_TYPES
 
 COMMON = ("name", "timeout", "frame")
@@ -66,6 +66,10 @@ class Field:
             except (ValueError, RecursionError):
                 raise NotReadError("is not JSON") from None
         return text.replace("\r\n", "\n")
+
+    def said(self, message: str) -> str:
+        """What validation says of the value, in the words of the form."""
+        return of_spans(message) if self.kind == "span" else message
 
     def write(self, value: Any) -> str:
         """The text for a document's value."""

@@ -105,7 +105,7 @@ def _page(
         picker=choice,
         projects=projects,
         typed=request.form,
-        wrong=beside(wrong, _FIELDS),
+        wrong=beside(wrong, _FIELDS, spans=("for",)),
         done=done,
         now_ms=now_ms,
     )

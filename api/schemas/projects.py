@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 
 from api.routes import BodyModel
 from api.schemas.envelope import Shape, Time
-from model.fields import Name, one_line
+from model.fields import Name, Shaped, one_line
 
 _EXAMPLE: dict[str, Any] = {
     "id": 12,
@@ -43,11 +43,17 @@ def _no_id(slug: str) -> str:
 Slug = Annotated[
     str,
     AfterValidator(_no_id),
-    StringConstraints(max_length=64, pattern=r"^([a-z][a-z0-9_-]*|[0-9]+[a-z_-][a-z0-9_-]*)$"),
+    StringConstraints(max_length=64),
+    Shaped(
+        r"^([a-z][a-z0-9_-]*|[0-9]+[a-z_-][a-z0-9_-]*)$",
+        "must be small letters, digits, - and _, such as shop-web, and not digits only",
+    ),
     Field(description="Lower case letters, digits, - and _; not digits only"),
 ]
 Repository = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(one_line)]
-RepositoryToken = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,500}$")]
+RepositoryToken = Annotated[
+    str, Shaped(r"^[\x21-\x7e]{1,500}$", "must be at most 500 letters, digits and signs, with no space among them")
+]
 Quota = Annotated[int, Field(ge=0, le=10**15)]
 
 

@@ -43,7 +43,7 @@ class WindowDefinition(Strict):
             raise FieldsError(missing)
         if self.starts_at is not None and self.ends_at is not None:
             if parse_iso(self.ends_at) <= parse_iso(self.starts_at):
-                raise FieldsError({"ends_at": "must be after starts_at"})
+                raise FieldsError({"ends_at": "must be after the start"})
             if self.timezone != "UTC":
                 raise FieldsError({"timezone": "is that of cron: starts_at and ends_at say their own"})
         return self

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.routes import QueryModel
 from api.schemas.envelope import Shape, Time
 from api.schemas.telemetry import Cursor, Issue, Limit, Named, NextCursor
-from model.fields import Instant, Text
+from model.fields import Instant, Shaped, Text, WebAddress
 
 
 class Release(Shape):
@@ -134,10 +134,14 @@ class ReleaseRequest(BaseModel):
     )  # fmt: skip
 
     project: Named
-    release: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    release: Annotated[
+        str,
+        Field(min_length=1, max_length=200),
+        Shaped(r"^[^\x00-\x1f\x7f]+$", "must be one line, with no control characters in it"),
+    ]
     commit: Annotated[Text | None, Field(max_length=200)] = None
     deployed_at: Instant | None = None
-    url: Annotated[Text | None, Field(max_length=2000, pattern="^https?://", description="Where to read of it")] = None
+    url: Annotated[WebAddress | None, Field(max_length=2000, description="Where to read of it")] = None
 
 
 class SourceMap(Shape):

@@ -22,7 +22,7 @@ from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.partial import change_of
 from model.colours import Colour
 from model.definition import Strict
-from model.fields import CheckId, Name, Text
+from model.fields import CheckId, Name, Shaped, Text
 from model.pictures import KINDS, MAX_BYTES, BadPictureError, picture_type
 from model.validation import FieldsError
 
@@ -30,7 +30,7 @@ MOST_GROUPS, MOST_COMPONENTS = 50, 300
 _SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 Slug = Annotated[
     str,
-    StringConstraints(pattern=_SLUG),
+    Shaped(_SLUG, "must be 1 to 64 small letters, digits and hyphens, such as shop-eu, with no hyphen at its ends"),
     Field(description="its address is /status/ and this: small letters, digits and hyphens, 64 at most"),
 ]
 UpdateStatus = Literal["investigating", "identified", "monitoring", "resolved"]

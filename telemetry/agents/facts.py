@@ -16,6 +16,8 @@ _MOST_SAID = 600
 _MODEL = words.Names("model", "model_name", "gen_ai.request.model")
 _HANDLED = words.Names("handled", "recovered")
 _UNHANDLED = words.Names("unhandled", "uncaught", "fatal")
+_DONE = frozenset({"goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done"})
+_REMAINS = frozenset({"remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks"})
 _STATUS = words.Names("status", "outcome")
 _LEVEL = words.Names("level", "severity")
 
@@ -138,14 +140,10 @@ def _is_told(fact: Fact, result: Any) -> None:
 
 def _is_unfinished(layers: words.Layers) -> bool:
     """Whether it says itself that something remains to be done."""
-    for name in ("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done"):
-        if layers[0].get(name) is False:
-            return True
-    for name in ("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks"):
-        found = layers[0].get(name)
-        if found and isinstance(found, list | dict | int):
-            return True
-    return False
+    said = layers[0]
+    if any(said[name] is False for name in _DONE.intersection(said)):
+        return True
+    return any(said[name] and isinstance(said[name], list | dict | int) for name in _REMAINS.intersection(said))
 
 
 def _says(fact: Fact, layers: words.Layers) -> None:

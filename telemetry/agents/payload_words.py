@@ -103,9 +103,10 @@ def layers_of(payload: Any) -> list[dict[str, Any]]:
 
 
 def _within(layer: dict[str, Any]) -> list[dict[str, Any]]:
-    if _WITHIN.known.isdisjoint(layer):
-        return []
-    return [inner for name in _WITHIN if isinstance(inner := layer.get(name), dict)]
+    held = [name for name in _WITHIN.known.intersection(layer) if isinstance(layer[name], dict)]
+    if len(held) > 1:
+        held.sort(key=_WITHIN.index)
+    return [layer[name] for name in held]
 
 
 def key_of(value: Any) -> bytes:

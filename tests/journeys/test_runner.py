@@ -6,9 +6,13 @@ import io
 import zipfile
 
 import msgspec
+import pytest
 
+from journeys.evidence import screenshots
+from journeys.walk import Walk
 from model.evidence import StepResult
 from model.outcome import RunStatus
+from model.protocol import RunOverrides
 from tests.journeys.conftest import Walker
 from tests.journeys.site import Answer, Asked, Site
 
@@ -50,6 +54,34 @@ def test_the_login_of_the_public_reference_passes_and_leaves_evidence(walker: Wa
     assert site.paths() == ["/login", "/in", "/dashboard"]
     assert outcome.response is not None
     assert (outcome.response["status_code"], outcome.response["remote_ip"]) == (200, "127.0.0.1")
+
+
+def test_a_run_that_somebody_waits_for_keeps_a_picture_of_each_step(walker: Walker, site: Site) -> None:
+    asked = RunOverrides(picture_of_each_step=True)
+    outcome = walker.walk(*login_site(site), variables={"PASSWORD": "test123"}, overrides=asked)
+    assert outcome.status is RunStatus.SUCCESS
+    pictures = {evidence.sha256 for evidence in outcome.artifacts if evidence.type == "screenshot"}
+    assert {step.screenshot for step in outcome.steps} == pictures
+    assert outcome.steps[0].screenshot != outcome.steps[4].screenshot, "the page as it was then"
+    assert all(walker.bytes_of(evidence) for evidence in outcome.artifacts)
+
+
+def test_a_page_that_can_t_be_pictured_costs_a_run_one_short_look(
+    walker: Walker, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its time for its steps."""
+    looks: list[float] = []
+
+    async def nothing(_: Walk, timeout_s: float) -> bytes:
+        looks.append(timeout_s)
+        raise TimeoutError
+
+    monkeypatch.setattr(screenshots, "picture", nothing)
+    asked = RunOverrides(picture_of_each_step=True)
+    outcome = walker.walk(*login_site(site), variables={"PASSWORD": "test123"}, overrides=asked)
+    assert outcome.status is RunStatus.SUCCESS
+    at_the_first, at_the_end = looks
+    assert at_the_first <= 1 < at_the_end
 
 
 def test_a_run_measures_the_page_it_ends_on(walker: Walker, site: Site) -> None:

@@ -20,7 +20,7 @@ class Thing(BaseModel):
 @pytest.mark.parametrize(
     ("given", "fields"),
     [
-        ({"text": ""}, {"text": ["must have at least 1 character"]}),
+        ({"text": ""}, {"text": ["must not be empty"]}),
         ({"text": "ab"}, {"text": ["must have at most 1 character"]}),
         ({"several": ""}, {"several": ["must have at least 11 characters"]}),
         ({"entries": []}, {"entries": ["must have at least 1 entry"]}),

@@ -185,6 +185,8 @@ POST    /v1/journeys                                    write
 GET     /v1/journeys/<journey_id>                       read
 PUT     /v1/journeys/<journey_id>                       write
 DELETE  /v1/journeys/<journey_id>                       write
+POST    /v1/journeys/try                                write
+GET     /v1/journeys/try/<journey_draft_id>               write
 POST    /v1/journeys/<journey_id>/run                   run
 GET     /v1/journeys/<journey_id>/runs                  read
 GET     /v1/journeys/<journey_id>/why                   read

@@ -81,7 +81,7 @@ def test_a_rule_of_every_type_is_made_and_changed_by_its_form(
         ({"threshold": "often"}, "must be a whole number"),
         ({"threshold": ""}, None),
         ({"name": ""}, "Name"),
-        ({"reminder_interval": "soon"}, "whole number"),
+        ({"reminder_interval": "soon"}, "stretch of time"),
         ({"covers": "some", "checks": "mon_gone123456"}, "there is no monitor"),
         ({"channels": "chan_gone123456"}, "there is no channel"),
     ],
@@ -354,11 +354,11 @@ def test_maintenance_is_planned_shown_in_its_month_changed_and_deleted(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"ends_at": "2024-01-20T21:00"}, "must be after starts_at"),
+        ({"ends_at": "2024-01-20T21:00"}, "must be after the start"),
         ({"starts_at": "soon"}, "must be a date and a time"),
         ({"timezone": "Mars/Base"}, "is not an IANA time zone"),
         ({"kind": "cron", "cron": "often", "duration": "1 h"}, "five fields"),
-        ({"kind": "cron", "cron": "0 3 * * *", "duration": ""}, "whole number"),
+        ({"kind": "cron", "cron": "0 3 * * *", "duration": ""}, "stretch of time"),
         ({"covers": "some"}, "name monitors"),
     ],
 )

@@ -75,7 +75,13 @@ def test_what_does_not_fit_stands_beside_its_field_and_nothing_typed_is_lost(
     assert "is no check here" in text
     given["row_check"] = ["Shop", "Checkout", "Shop"]
     text = signed_in.send(f"{HERE}/new", f"{HERE}/new", **given).get_data(as_text=True)
-    for said in ("Address must match", "Title must have at least", "must be a colour", 'value="Kept"', 'value="red"'):
+    for said in (
+        "Address must be 1 to 64 small letters",
+        "Title must not be empty",
+        "must be a colour",
+        'value="Kept"',
+        'value="red"',
+    ):
         assert said in text, said
     given = form(row_check=["Shop", "Shop"], row_name=["", ""], row_group=["A", "B"])
     assert "is on the page already" in signed_in.send(f"{HERE}/new", f"{HERE}/new", **given).get_data(as_text=True)

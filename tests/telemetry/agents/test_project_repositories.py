@@ -50,7 +50,7 @@ def test_a_token_is_nowhere_to_be_read(shop: Shop) -> None:
         ("https://u:p@host/x.git", "must hold no name and no password"), ("https://host/x?y=1", "end with its path"),
         ("https://", "then a host"), ("/etc", "must lie in the folder"), ("../outside", "must lie in the folder"),
         ("out", "must lie in the folder"), (".", "must lie in the folder"), ("none", "is not a git repository"),
-        ("--upload-pack=x", "is not a git repository"), ("shop\n", "control characters"), ("", "at least 1 character"),
+        ("--upload-pack=x", "is not a git repository"), ("shop\n", "control characters"), ("", "must not be empty"),
     ],
 )  # fmt: skip
 def test_what_is_no_repository_is_refused_with_the_reason(shop: Shop, repository: str, reason: str) -> None:
