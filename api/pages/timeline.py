@@ -30,7 +30,7 @@ _REMINDER = "nobody has acknowledged it yet"
 _TOLD = {
     "triggered": "the alert",
     "acknowledged": "the acknowledgement",
-    "resolved": "the recovery",
+    "resolved": "that it is over",
     "reminder": _REMINDER,
 }
 _TOGETHER_MS = 5_000
