@@ -74,7 +74,7 @@ def try_journey(query: JourneyTryQuery, body: dict[str, Any]) -> Response:
 
 
 @routes.get("/v1/journeys/try/<journey_draft_id>", needs=Scope.WRITE, answers=JourneyTryAnswer)
-def show_try(path: JourneyDraftPath) -> Response:
+def show_journey_try(path: JourneyDraftPath) -> Response:
     """Get a draft of a journey that was tried out, for an hour."""
     return _draft(tried(path.journey_draft_id, of=JOURNEY))
 

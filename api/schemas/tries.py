@@ -143,7 +143,7 @@ class JourneyTryAnswer(Answer[JourneyTry]):
                     "duration_ms": 5911,
                     "degraded": False,
                     "metrics": {"dns_ms": None, "connect_ms": None, "tls_ms": None, "ttfb_ms": 90, "download_ms": None},
-                    "error": {"code": "step_failed", "message": "step 2 click `#buy`: no element fits"},
+                    "error": {"code": "step_failed", "message": "step 2 click: no element fits"},
                     "probe_id": "prb_01hm5k3v2a",
                     "steps": [
                         {"index": 0, "type": "goto", "name": None, "status": "success", "duration_ms": 812,

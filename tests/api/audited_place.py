@@ -85,7 +85,9 @@ class Place:
     def journey_draft(self) -> str:
         """A journey that is being tried out."""
         self.online()
-        return str(self.owner.data("POST", "/v1/journeys/try?wait=0", JOURNEY, status=202)["id"])
+        return str(
+            self.owner.data("POST", "/v1/journeys/try?wait=0", {**JOURNEY, "locations": ["local"]}, status=202)["id"]
+        )
 
     def page(self) -> str:
         """A public status page with nothing on it."""
