@@ -19,6 +19,7 @@ ITEMS, EVENTS, TRACES = "/v1/ingest", "/v1/events", "/v1/traces"
 OTLP = "/v1/otlp/"
 SOURCE_MAPS = "/v1/sourcemaps"
 AGENTS = "/api/"
+PROBE_RESULTS = "/v1/probe/results"
 PROTOBUF = "application/x-protobuf"
 _BARE = (
     EVENTS, TRACES, OTLP.rstrip("/"), SOURCE_MAPS, "/v1/releases", "/v1/query", "/v1/issues", "/v1/projects",
@@ -30,7 +31,7 @@ FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
 _FROM_AGENTS = re.compile(r"/api/traces(?:/[^/]+/events)?")
 MAX_BODY_BYTES = 1 << 20
 _LIMITS: Mapping[str, int] = {
-    ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20,
+    ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20, PROBE_RESULTS: 8 << 20,
 }  # fmt: skip
 """A source map may have 50 MiB; around it stand the form's fields."""
 _FILE_BYTES = (100 << 20) + (512 << 10)
