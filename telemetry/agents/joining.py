@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from store.incident_failures import SESSION
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
-from telemetry.agents.analysis import CONVINCING, Analysis, critical_of
+from telemetry.agents.analysis import Analysis, critical_of
 from telemetry.agents.facts import Fact
 from telemetry.agents.failures import cluster_of, seqs_of, signature_of, suspects_of
 from telemetry.agents.recordings import recording_of
@@ -25,11 +25,11 @@ class Joining:
         self._database, self._organization_id, self._urgency = database, organization_id, urgency
 
     def join(self, run: AgentSession, found: Analysis, facts: Sequence[Fact], upto_seq: int) -> str | None:
-        """The incident that its failure is part of; None where nothing was found, or no more than guessed. One where a
-        server has put it stays."""
+        """The incident that its failure is part of; None where nothing was found. One where a server has put it
+        stays."""
         placing = _placing(run, upto_seq)
         critical = critical_of(found.detectors)
-        if critical is not None and critical.confidence >= CONVINCING:
+        if critical is not None:
             suspects = suspects_of(recording_of(facts), critical)
             with self._database.telemetry.read(EVERY_ORGANIZATION) as session:
                 payloads = payloads_of(session, self._organization_id, run.number, seqs_of(suspects))

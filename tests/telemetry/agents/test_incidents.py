@@ -18,7 +18,7 @@ from tests.api.people import Crowd
 from tests.conftest import Clock
 from tests.store.auditing import actions, events
 from tests.telemetry.agents.incidents import SHOP, add_journey, record_runs, walk
-from tests.telemetry.agents.recorded import Said, asks, calls, ends, fails, goes_wrong, says, told
+from tests.telemetry.agents.recorded import Said, asks, calls, ends, fails, goes_wrong, told
 from tests.telemetry.agents.running import append, event
 from tests.telemetry.agents.test_json_web_tokens import SECRET, signed
 from tests.telemetry.agents.test_stored_analyses import record
@@ -110,15 +110,6 @@ def test_a_run_joins_moves_and_leaves_as_its_analysis_says(owner: Client) -> Non
     assert owner("GET", "/api/traces/trace_2/analysis").get_json()["incident_id"] == first
     assert owner("GET", f"{LIST}/{second}").status_code == 404, "nothing is left of it"
     assert owner("GET", f"{LIST}/{first}").get_json()["count"] == 2
-
-
-def test_what_is_only_guessed_makes_no_incident(owner: Client) -> None:
-    for name, result in (("guessed", "Error: disk full"), ("said", {"error": "disk full"})):
-        said = [asks(), calls("read"), told("read", result), says("All is well."), ends()]
-        incident = failed(owner, said, name)
-        found = owner("GET", f"/api/traces/{name}/analysis").get_json()["detectors"]
-        assert [each["label"] for each in found] == ["tool_error_ignored"]
-        assert (incident is None) == (name == "guessed")
 
 
 def test_an_analysis_that_finds_nothing_any_more_leaves(owner: Client) -> None:
