@@ -54,7 +54,8 @@ VERDICTS = {"fixed": "up", "not_fixed": "down", "inconclusive": "unknown"}
 OUTCOMES = {
     "again": ("down", "shows it"),
     "clear": ("up", "went well"),
-    "otherwise": ("degraded", "failed otherwise"),
+    "elsewhere": ("unknown", "went well, but never came there"),
+    "otherwise": ("degraded", "went wrong otherwise"),
     "unknown": ("unknown", "not measured"),
 }
 """Of a session or a run, its mark and what it says about the incident."""
