@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from api.access import Scope, caller
 from api.agent_access import Seen
-from api.errors import Conflict, Invalid
+from api.errors import Conflict, Invalid, NotFound
+from api.fix_projects import repositories_for
 from api.fix_shape import fix_shape, regression_shape
 from api.fixes import ask_for_fix
 from api.incident_access import owner_of, seen_incident
@@ -59,7 +60,7 @@ OUTCOMES = {
     "unknown": ("unknown", "not measured"),
 }
 """Of a session or a run, its mark and what it says about the incident."""
-_FIELDS = ("status", "owner", "note")
+_FIELDS = ("status", "owner", "note", "project_id")
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,17 @@ def change_incident_here(incident_id: str) -> Response:
 @page(Scope.WRITE)
 def ask_for_fix_here(incident_id: str) -> Response:
     """A fix, which is shown once it is there."""
+    path = _path(incident_id)
+    given = {"project_id": named} if (named := request.form.get("project_id", "")) else {}
     try:
-        ask_for_fix(_path(incident_id), FixQuery(wait=0), FixRequest())
-    except (Conflict, Invalid) as error:
+        ask_for_fix(path, FixQuery(wait=0), FixRequest.model_validate(given))
+    except ValidationError as error:
+        return _one(incident_id, field_errors(error), 422)
+    except NotFound:
+        return _one(incident_id, {"project_id": ["is none of this workspace any more: choose another"]}, 422)
+    except Invalid as error:
+        return _one(incident_id, error.fields, error.status)
+    except Conflict as error:
         return _one(incident_id, {"": [error.message]}, error.status)
     return go_to(f"{HERE}/{incident_id}?done=fix#fix")
 
@@ -140,6 +149,7 @@ def _one(
             "counts": count_members(session, found.id, seen.open),
             "names": check_names(session, [each.member for each in checks]),
             "alerts": [(each, get_alert(session, each.member)) for each in alerts],
+            "repositories": repositories_for(session, seen, found),
             "changes": changes_of(session, found.id),
             "fix": (fix := fix_shape(newest_fixes(session, [found.id]).get(found.id))),
             "diff": diff_view(fix["diff"]) if fix is not None and fix["diff"] else None,
@@ -162,6 +172,7 @@ def _one(
         run_path=run_path,
         ms=parse_iso,
         typed=request.form,
+        asks=bool(state.settings.fix_words),
         wrong=beside(wrong, _FIELDS),
         done=done,
         now_ms=now_ms,

@@ -15,6 +15,8 @@ from store.incidents import add_change
 from store.wakeups import wake
 from telemetry.agents.plans import plan_for
 
+NOBODY_TO_ASK = "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`diff`: what applies cleanly to the repository at `revision`, with its `plan`; None for a fallback, and `reason`
