@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Annotated
 
 from flask import Response
+from pydantic import Field
 
 from api.access import Scope, caller
 from api.agent_access import Seen
@@ -34,6 +36,10 @@ MOST_WAITING = 2
 """Requests that wait in this process: others are answered at once, since waiting takes a thread."""
 _waiters = threading.BoundedSemaphore(MOST_WAITING)
 routes = Routes("Fixes", "What to do about an incident: a plan, and a diff where there is one.", BareError)
+
+
+class FixPath(IncidentPath):
+    fix_id: Annotated[str, Field(pattern=r"^fix_[0-9a-z]{6,36}$", description="The fix's id")]
 
 
 @routes.post(
@@ -69,6 +75,21 @@ def ask_for_fix(path: IncidentPath, query: FixQuery, body: FixRequest) -> Respon
         fix_id = fix.id
     done = _ended(seen.organization_id, fix_id, query.wait)
     return json_response(fix_shape(done), 202 if done.status == RUNNING else 200)
+
+
+@routes.get(
+    "/api/incidents/<incident_id>/fixes/<fix_id>", needs=Scope.READ, answers=Fix, errors=(403,), tokens=True, pages=True
+)
+def show_fix(path: FixPath) -> Response:
+    """Get one of an incident's fixes, earlier ones too, with its plan and its diff."""
+    seen = Seen()
+    with services().database.read(seen.organization_id) as session:
+        incident = seen_incident(session, seen, path.incident_id)
+        row = get_fix(session, path.fix_id)
+        shown = fix_shape(row) if row is not None and row.incident_id == incident.id else None
+    if shown is None:
+        raise no_such("fix", path.fix_id)
+    return json_response(shown)
 
 
 def _ended(organization_id: str, fix_id: str, wait_s: float) -> IncidentFix:

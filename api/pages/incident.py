@@ -18,7 +18,7 @@ from api.fixes import ask_for_fix
 from api.incident_access import owner_of, seen_incident
 from api.incidents import IncidentPath, change_incident
 from api.pages.agents import STATES, run_path
-from api.pages.diff_view import diff_view
+from api.pages.diff_view import MOST_LINES, DiffView, diff_view
 from api.pages.forms import beside
 from api.pages.gate import page
 from api.pages.incidents import CSS, HERE
@@ -31,7 +31,8 @@ from model.times import parse_iso
 from model.validation import field_errors
 from store.alerts import get_alert
 from store.check_choices import check_names
-from store.fixes import newest_fixes
+from store.fix_tables import IncidentFix
+from store.fixes import fixes_of
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import IncidentMember
 from store.incidents import STATUSES, changes_of, count_members, newest_members
@@ -45,6 +46,8 @@ from telemetry.agents.stored.sessions import get_session
 pages = Blueprint("incident_page", __name__)
 MOST_MEMBERS = 20
 _MOST_PEOPLE = 200
+_MOST_EARLIER = 300
+"""Lines of a diff that was proposed before the newest fix."""
 _DONE = {
     "saved": "It is saved, and stands in the history.",
     "fix": "A fix was asked for: it is shown here as soon as it is there.",
@@ -151,8 +154,7 @@ def _one(
             "alerts": [(each, get_alert(session, each.member)) for each in alerts],
             "repositories": repositories_for(session, seen, found),
             "changes": changes_of(session, found.id),
-            "fix": (fix := fix_shape(newest_fixes(session, [found.id]).get(found.id))),
-            "diff": diff_view(fix["diff"]) if fix is not None and fix["diff"] else None,
+            "fixes": _fixes(fixes_of(session, found.id)),
             "regression": None
             if (proof := newest_regressions(session, [found.id]).get(found.id)) is None
             else regression_shape(seen, proof),
@@ -178,6 +180,16 @@ def _one(
         now_ms=now_ms,
         **shown,
     )
+
+
+def _fixes(rows: Sequence[IncidentFix]) -> list[tuple[dict[str, Any], DiffView | None]]:
+    """Those that may be seen with their diffs, the newest first; of an earlier diff its beginning."""
+    shapes = [shape for row in rows if (shape := fix_shape(row)) is not None]
+    most = (MOST_LINES, *(_MOST_EARLIER for _ in shapes[1:]))
+    return [
+        (shape, diff_view(shape["diff"], lines) if shape["diff"] else None)
+        for shape, lines in zip(shapes, most, strict=False)
+    ]
 
 
 def _runs(seen: Seen, members: Sequence[IncidentMember]) -> list[AgentRun]:

@@ -38,6 +38,12 @@ FIX: dict[str, Any] = {
     "diff": "--- a/agent.py\n+++ b/agent.py\n@@ -8 +8 @@\n-LIMIT = None\n+LIMIT = 2\n",
     "revision": "7edc9a88d0055e47b0015b63663c43f6faf16ecd",
 }
+EARLIER_FIX: dict[str, Any] = {
+    **_STATE,
+    "id": "fix_01hm6aqh20z1g8qzwtkn09",
+    "status": "fallback",
+    "reason": "no diff was proposed",
+}
 _SESSION: dict[str, Any] = {
     "session_id": "trace_curl_1", "agent": "scheduler", "status": "completed", "labels": ["tool_loop"],
     "critical_step": 4, "outcome": "again",

@@ -161,6 +161,26 @@ def test_a_diff_that_was_proposed_is_drawn(
     assert "abababababab" in seen.text
 
 
+def test_earlier_fixes_are_folded_below_the_newest_with_their_diffs(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock
+) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    signed_in.send(path, f"{path}/fix")
+    assert "earlier" not in signed_in.get(path).text
+    with database.write(organization, Urgency.PEOPLE) as session:
+        [fix] = session.scalars(select(IncidentFix))
+        many = "".join(f"+{number}\n" for number in range(400))
+        fix.status, fix.diff = "proposed", f"--- a/x.py\n+++ b/x.py\n@@ -1 +1,401 @@\n-old\n+new\n{many}"
+        known = fix.id
+    clock.advance(1_000)
+    signed_in.send(path, f"{path}/fix")
+    text = signed_in.get(path).text
+    newest, _, folded = text.partition("1 earlier")
+    assert "Fallback" in newest.partition("Is it over")[0]
+    for part in ("Proposed", "x.py", "new", "more lines", f"/fixes/{known}"):
+        assert part in folded, part
+
+
 def test_a_proof_is_asked_for_once_at_a_time(signed_in: Browser, owner: Client) -> None:
     path = f"{HERE}/{fail(owner)}"
     assert signed_in.send(path, f"{path}/regression").status_code == 303

@@ -16,6 +16,7 @@ from flask import Flask
 from api import fixes as fixes_api
 from api.services import Services, install
 from model.settings import Settings
+from store.fixes import KEPT
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from telemetry.agents.detectors.registry import LABELS, PLANS
@@ -29,7 +30,7 @@ from tests.api.people import Crowd
 from tests.conftest import Clock
 from tests.store.auditing import actions, events
 from tests.telemetry.agents.fixes import GOOD, answering, command, make_repository
-from tests.telemetry.agents.test_incidents import LOOP, failed
+from tests.telemetry.agents.test_incidents import BOOM, LOOP, failed
 from tests.telemetry.reporting import make_project
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -381,3 +382,39 @@ def test_the_sample_command_makes_a_real_diff(shop: Shop) -> None:
     made = shop.made(f"{sys.executable} {sample} {file} shop/agent.py")
     assert made["status"] == "proposed", made
     assert "+MOST_EQUAL_CALLS = 2" in made["diff"]
+
+
+def test_a_diff_is_not_lost_when_a_later_try_fails(shop: Shop, clock: Clock, client_of: Callable[..., Client]) -> None:
+    def attempt(runner: Any) -> dict[str, Any]:
+        clock.advance(1_000)
+        shop.ask()
+        assert shop.fixing(runner=runner).step()
+        return shop.fix()
+
+    first = attempt(Says(Proposal(["Limit it."], GOOD)))
+    assert first["status"] == "proposed"
+    second = attempt(Says(Proposal(["?"], None)))
+    whole = shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()
+    assert (whole["fix"]["id"], whole["fix"]["diff"]) == (second["id"], None)
+    [earlier] = whole["earlier_fixes"]
+    assert (earlier["id"], earlier["status"], "diff" in earlier) == (first["id"], "proposed", False)
+    path = f"/api/incidents/{shop.incident}/fixes"
+    assert shop.owner("GET", f"{path}/{first['id']}").get_json() == first
+    assert shop.owner("GET", f"{path}/fix_0000000000").status_code == 404
+    other = failed(shop.owner, BOOM, "trace_2")
+    assert shop.owner("GET", f"/api/incidents/{other}/fixes/{first['id']}").status_code == 404
+    for _ in range(KEPT):
+        attempt(Says(Proposal(["?"], None)))
+    assert shop.owner("GET", f"{path}/{first['id']}").get_json() == first, "however many tries fail after it"
+    assert shop.owner("GET", f"{path}/{second['id']}").status_code == 404, "it is one of too many"
+
+
+@sqlite_only
+def test_a_fix_of_a_project_that_a_key_is_not_for_is_not_shown(shop: Shop) -> None:
+    shop.made(f"{sys.executable} -c pass")
+    fix = shop.fix()
+    failed(shop.owner, LOOP, "b", project_id=make_project(shop.owner, "other").project["slug"])
+    key = shop.owner.data("POST", "/v1/api-keys", {"name": "K", "scopes": ["read"], "projects": ["other"]}, status=201)
+    theirs = Client(shop.owner.client, key["key"])
+    assert theirs("GET", f"/api/incidents/{shop.incident}/fixes/{fix['id']}").status_code == 404
+    assert theirs("GET", f"/api/incidents/{shop.incident}").get_json()["earlier_fixes"] == []
