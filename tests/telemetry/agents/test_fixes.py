@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,7 @@ from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from telemetry.agents.detectors.registry import LABELS, PLANS
 from telemetry.agents.fixing import work
-from telemetry.agents.fixing.programs import Programs
-from telemetry.agents.fixing.runners import CommandRunner, Proposal, RunnerError
+from telemetry.agents.fixing.runners import Proposal
 from telemetry.agents.fixing.work import LEASE_MS, Fixing
 from telemetry.agents.plans import plan_for
 from tests.api.client import Client
@@ -167,44 +168,6 @@ def test_no_shell_reads_the_command(shop: Shop, tmp_path: Path) -> None:
     assert not (tmp_path / "touched").exists()
 
 
-@pytest.mark.parametrize("ends", [True, False])
-def test_whatever_it_started_ends_with_it(tmp_path: Path, *, ends: bool) -> None:
-    fifo = tmp_path / "held"
-    os.mkfifo(fifo)
-    child = f"import time; f = open({str(fifo)!r}, 'w'); f.write('x'); f.flush(); time.sleep(600)"
-    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    # It waits until the child has the pipe open for writing.
-    body += f"open({str(tmp_path / 'go')!r}, 'w')\n"
-    body += f"while not os.path.exists({str(tmp_path / 'read')!r}): time.sleep(0.01)\n"
-    body += "print(json.dumps({'plan': ['a'], 'diff': None}))\n" if ends else NEVER
-    runner = CommandRunner(command(tmp_path / "c", body).split(), 5, Programs())
-    read: list[bytes] = []
-
-    def hold() -> None:
-        with fifo.open("rb") as pipe:
-            read.append(pipe.read(1))
-            (tmp_path / "read").touch()
-            read.append(pipe.read())  # to the end: when nobody holds it any more
-
-    holding = threading.Thread(target=hold)
-    holding.start()
-    if ends:
-        assert runner.propose({}) == Proposal(["a"], None)
-    else:
-        with pytest.raises(RunnerError, match="did not end within 5 s"):
-            runner.propose({})
-    holding.join(10)
-    assert read == [b"x", b""], "the child is gone"
-
-
-def test_who_leaves_its_group_and_holds_its_pipes_keeps_nobody(tmp_path: Path) -> None:
-    child = "import os, time; os.setsid(); open('go', 'w').close(); time.sleep(60)"
-    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    body += "while not os.path.exists('go'): time.sleep(0.01)\nprint(json.dumps({'plan': ['a'], 'diff': None}))\n"
-    runner = CommandRunner(command(tmp_path / "c", body).split(), 20, Programs())
-    assert runner.propose({}) == Proposal(["a"], None)
-
-
 @sqlite_only
 @pytest.mark.parametrize(
     ("diff", "reason"),
@@ -218,6 +181,29 @@ def test_a_diff_that_can_not_be_taken_is_a_fallback(shop: Shop, tmp_path: Path, 
     made = shop.made(answering(tmp_path / "c", diff))
     assert (made["status"], made["diff"], made["plan"]) == ("fallback", None, plan_for("tool_loop", title(shop)))
     assert made["reason"].startswith(reason)
+
+
+@sqlite_only
+def test_git_reaches_no_address_that_the_operator_has_not_allowed(shop: Shop, tmp_path: Path) -> None:
+    arrived: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def turn_away() -> None:
+            with suppress(OSError):  # it is closed at the end
+                while True:
+                    caller, address = listener.accept()
+                    arrived.append(address)
+                    caller.close()
+
+        turning = threading.Thread(target=turn_away, daemon=True)
+        turning.start()
+        inner = f"https://127.0.0.1:{listener.getsockname()[1]}/shop.git"
+        assert shop.owner("PUT", "/v1/projects/shop", {"repository": inner}).status_code == 200
+        made = shop.made(answering(tmp_path / "c", GOOD), allow_nets=["192.168.0.0/16"])
+        listener.shutdown(socket.SHUT_RDWR)
+        turning.join(10)
+    assert (made["status"], "TRACER_ALLOW_NETS" in made["reason"]) == ("fallback", True), made["reason"]
+    assert arrived == []
 
 
 def title(shop: Shop) -> str:
