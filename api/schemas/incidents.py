@@ -99,7 +99,7 @@ class IncidentChange(Shape):
 
     at: Time
     kind: Literal["opened", "came_back", "status", "owner", "note", "fix", "regression"]
-    by: Annotated[str | None, Field(description="Null: Tracer itself")]
+    by: Annotated[str | None, Field(description="Of a fix or regression run who asked for it; null: Tracer itself")]
     from_: Annotated[str | None, Field(alias="from")]
     to: str | None
     note: str

@@ -77,7 +77,7 @@ class Regressing:
             evidence = msgspec.to_builtins(before), msgspec.to_builtins(after)
             end_regression(session, row, verdict, reason, evidence, now_ms)
             incident.touched_ms = now_ms
-            add_change(session, incident, "regression", now_ms, became=verdict, note=reason)
+            add_change(session, incident, "regression", now_ms, by=row.asked_by, became=verdict, note=reason)
             target = Target("incident", incident.id, incident.title)
             said = {"regression_run_id": row.id, "verdict": verdict, "reason": reason}
             note(session, organization_id, "incident.regression_judged", target, after=said)

@@ -97,7 +97,7 @@ def test_a_diff_that_applies_is_proposed_and_told_everywhere(shop: Shop, tmp_pat
     assert actions(shop.database, past=past) == ["incident.fix_requested", "incident.fix_proposed"]
     assert [event.actor_name for event in events(shop.database, past=past)] == ["test", "Tracer"]
     history = shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()["history"]
-    assert (history[-1]["kind"], history[-1]["to"], history[-1]["by"]) == ("fix", "proposed", None)
+    assert (history[-1]["kind"], history[-1]["to"], history[-1]["by"]) == ("fix", "proposed", "test")
     [listed] = shop.owner("GET", "/api/incidents").get_json()["incidents"]
     assert (listed["fix"]["status"], "diff" in listed["fix"]) == ("proposed", False)
 

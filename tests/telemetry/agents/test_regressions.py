@@ -87,9 +87,8 @@ def test_fixed_once_its_agent_went_well_since(case: Case) -> None:
     assert found["since"] == "2024-01-15T10:30:01.000Z"
     assert actions(case.database, past=past) == ["incident.regression_started", "incident.regression_judged"]
     whole = case.owner("GET", f"/api/incidents/{case.incident}").get_json()
-    assert (whole["status"], whole["history"][-1]["kind"], whole["history"][-1]["to"]) == (
-        "fixed", "regression", "fixed",
-    )  # fmt: skip
+    last = whole["history"][-1]
+    assert (whole["status"], last["kind"], last["to"], last["by"]) == ("fixed", "regression", "fixed", "test")
 
 
 def test_not_fixed_once_it_shows_again(case: Case) -> None:
