@@ -99,6 +99,20 @@ def test_agents_and_journeys_that_met_the_same_are_one(
     ]
 
 
+def test_the_same_failing_call_is_one_incident_however_it_is_recorded(owner: Client) -> None:
+    ways = [{}, {"duration_ms": 3, "trace_id": "t"}, {"arguments": {}}, {"arguments": None}]
+    found = {
+        failed(
+            owner,
+            [asks(), ("tool_call", {"tool": "pay", **way}), fails("pay", "card declined"), ends("failed")],
+            f"t{n}",
+        )
+        for n, way in enumerate(ways)
+    }
+    assert len(found) == 1
+    assert listed(owner) == list(found)
+
+
 def test_a_run_joins_moves_and_leaves_as_its_analysis_says(owner: Client) -> None:
     assert failed(owner, WELL, "trace_0") is None
     assert listed(owner) == []
