@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Annotated
 
 from flask import Response
-from sqlalchemy.orm import Session
+from pydantic import Field
 
 from api.access import Scope, caller
-from api.agent_access import Seen, project_named
+from api.agent_access import Seen
 from api.envelope import json_response
-from api.errors import Conflict, Invalid, no_such
+from api.errors import Conflict, no_such
+from api.fix_projects import project_with_repository, repositories_for
 from api.fix_shape import fix_shape
 from api.incident_access import seen_incident
 from api.incidents import IncidentPath
@@ -26,19 +28,18 @@ from api.services import services
 from store.audit import Target, note
 from store.fix_tables import IncidentFix
 from store.fixes import RUNNING, TOPIC, NewFix, add_fix, get_fix, running_fix
-from store.incident_failures import SESSION
-from store.incident_tables import Incident
-from store.incidents import newest_members
-from store.project_tables import Project
 from store.wakeups import wake
 from store.write_lock import Urgency
-from telemetry.agents.fixing.outcomes import Outcome, settle
+from telemetry.agents.fixing.outcomes import NOBODY_TO_ASK, Outcome, settle
 
 MOST_WAITING = 2
 """Requests that wait in this process: others are answered at once, since waiting takes a thread."""
-_MOST_MEMBERS = 100
 _waiters = threading.BoundedSemaphore(MOST_WAITING)
 routes = Routes("Fixes", "What to do about an incident: a plan, and a diff where there is one.", BareError)
+
+
+class FixPath(IncidentPath):
+    fix_id: Annotated[str, Field(pattern=r"^fix_[0-9a-z]{6,36}$", description="The fix's id")]
 
 
 @routes.post(
@@ -53,20 +54,22 @@ def ask_for_fix(path: IncidentPath, query: FixQuery, body: FixRequest) -> Respon
     409 while another is being made.
     """
     seen, state = Seen(), services()
-    named = None if body.project_id is None else project_named(body.project_id)
+    named = None if body.project_id is None else project_with_repository(seen, body.project_id)
     with state.database.write(seen.organization_id, Urgency.PEOPLE) as session:
         incident = seen_incident(session, seen, path.incident_id, to_change=True)
         if running_fix(session, incident.id) is not None:
             raise Conflict("A fix of this incident is being made: `fix` of the incident shows it")
-        project = _project(session, seen, incident, named)
+        usual = repositories_for(session, seen, incident)
+        project = named or usual.usual
         now_ms = state.database.now_ms(session)
         fix = add_fix(session, incident, NewFix(None if project is None else project.id, caller().name), now_ms)
         target = Target("incident", incident.id, incident.title)
         asked = {"fix_id": fix.id, "project_id": fix.project_id}
         note(session, seen.organization_id, "incident.fix_requested", target, after=asked)
-        missing = _missing(project)
-        if missing is not None:
-            settle(session, incident, fix, Outcome(reason=missing), now_ms)
+        if not state.settings.fix_words:
+            settle(session, incident, fix, Outcome(reason=NOBODY_TO_ASK), now_ms)
+        elif project is None:
+            settle(session, incident, fix, Outcome(reason=usual.missing), now_ms)
         incident.touched_ms = now_ms
         wake(session, TOPIC)
         fix_id = fix.id
@@ -74,29 +77,19 @@ def ask_for_fix(path: IncidentPath, query: FixQuery, body: FixRequest) -> Respon
     return json_response(fix_shape(done), 202 if done.status == RUNNING else 200)
 
 
-def _missing(project: Project | None) -> str | None:
-    """Why nobody can be asked."""
-    if not services().settings.fix_words:
-        return "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
-    if project is None:
-        return "no project of this incident has a repository"
-    return None
-
-
-def _project(session: Session, seen: Seen, incident: Incident, named: int | None) -> Project | None:
-    """Whose repository: the one that is named; else that of the session that failed last and has one; else the only one
-    of the workspace, if the caller may see all of it."""
-    if named is not None:
-        project = seen.projects[named]
-        if project.repository is None:
-            raise Invalid({"project_id": ["has no repository: set one with PUT /v1/projects/:id"]})
-        return project
-    for member in newest_members(session, incident.id, SESSION, _MOST_MEMBERS, seen.open):
-        found = None if member.project is None else seen.projects.get(member.project)
-        if found is not None and found.repository is not None:
-            return found
-    having = [each for each in seen.projects.values() if each.repository is not None and caller().may_see(each.id)]
-    return having[0] if len(having) == 1 else None
+@routes.get(
+    "/api/incidents/<incident_id>/fixes/<fix_id>", needs=Scope.READ, answers=Fix, errors=(403,), tokens=True, pages=True
+)
+def show_fix(path: FixPath) -> Response:
+    """Get one of an incident's fixes, earlier ones too, with its plan and its diff."""
+    seen = Seen()
+    with services().database.read(seen.organization_id) as session:
+        incident = seen_incident(session, seen, path.incident_id)
+        row = get_fix(session, path.fix_id)
+        shown = fix_shape(row) if row is not None and row.incident_id == incident.id else None
+    if shown is None:
+        raise no_such("fix", path.fix_id)
+    return json_response(shown)
 
 
 def _ended(organization_id: str, fix_id: str, wait_s: float) -> IncidentFix:

@@ -16,7 +16,7 @@ from api.errors import Forbidden, no_such
 from api.fix_shape import fix_shape, fix_state, regression_shape
 from api.schemas.incidents import MOST_MEMBERS
 from model.times import iso
-from store.fixes import newest_fixes
+from store.fixes import fixes_of, newest_fixes
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import Incident, IncidentChange
 from store.incidents import changes_of, get_incident, newest_members, sessions_within
@@ -78,10 +78,12 @@ def incident_shape(session: Session, seen: Seen, found: Incident) -> dict[str, A
 
 
 def whole_incident(session: Session, seen: Seen, found: Incident) -> dict[str, Any]:
-    """One alone: with the plan and diff of its newest fix, and its history."""
+    """One alone: with the plan and diff of its newest fix, how the earlier ones went, and its history."""
+    fixes = fixes_of(session, found.id)
     return {
         **incident_shape(session, seen, found),
-        "fix": fix_shape(newest_fixes(session, [found.id]).get(found.id)),
+        "fix": fix_shape(fixes[0] if fixes else None),
+        "earlier_fixes": [state for each in fixes[1:] if (state := fix_state(each)) is not None],
         "history": history_shape(changes_of(session, found.id)),
     }
 

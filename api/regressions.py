@@ -55,8 +55,9 @@ def start_regression(path: IncidentPath, body: RegressionRequest) -> Response:
     """Prove whether an incident is fixed.
 
     Its recorded sessions are replayed through the detectors as they are today, against the sessions of the same agents
-    since the fix; its journeys and monitors are run again, which pages nobody. `fixed`: something since went well, and
-    nothing shows it again. The verdict changes no status of the incident. 409 while one is running.
+    since the fix; its journeys and monitors are run again, which pages nobody. `fixed`: something since came past where
+    the incident begins and went well, and nothing shows it again. The verdict changes no status of the incident. 409
+    while one is running.
     """
     seen, state = Seen(), services()
     with state.database.read(seen.organization_id) as session:

@@ -14,7 +14,7 @@ from store.incident_tables import Incident
 
 RUNNING, PROPOSED, FALLBACK = "running", "proposed", "fallback"
 KEPT = 20
-"""Fixes of an incident; older ones go when another is asked for."""
+"""Fixes of an incident; older ones go when another is asked for, but for the newest that was proposed."""
 TOPIC = "fixes"
 """The wake-up that a fix was asked for."""
 
@@ -41,11 +41,19 @@ def add_fix(session: Session, incident: Incident, new: NewFix, now_ms: int) -> I
     )  # fmt: skip
     session.add(row)
     session.flush()
-    every = select(IncidentFix).where(IncidentFix.incident_id == incident.id)
-    for old in session.scalars(every.order_by(IncidentFix.created_ms.desc(), IncidentFix.id.desc()).offset(KEPT)):
-        session.delete(old)
+    found = fixes_of(session, incident.id)
+    proposed = next((each for each in found if each.status == PROPOSED), None)
+    for old in found[KEPT:]:
+        if old is not proposed:
+            session.delete(old)
     session.flush()
     return row
+
+
+def fixes_of(session: Session, incident_id: str) -> list[IncidentFix]:
+    """All that are kept, the newest first."""
+    wanted = select(IncidentFix).where(IncidentFix.incident_id == incident_id)
+    return list(session.scalars(wanted.order_by(IncidentFix.created_ms.desc(), IncidentFix.id.desc())))
 
 
 def get_fix(session: Session, fix_id: str, *, lock: bool = False) -> IncidentFix | None:

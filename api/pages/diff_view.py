@@ -38,12 +38,12 @@ class DiffView:
     left_out: int
 
 
-def diff_view(diff: str) -> DiffView:
+def diff_view(diff: str, most_lines: int = MOST_LINES) -> DiffView:
     """A diff that has been judged (telemetry/agents/fixing/diffs.py); whatever else it is given is shown as remarks."""
     files: list[DiffFile] = []
     lines = diff.rstrip("\n").split("\n")
     before = after = left_before = left_after = 0
-    for line in lines[:MOST_LINES]:
+    for line in lines[:most_lines]:
         if left_before > 0 or left_after > 0 or (line.startswith("\\") and files):
             kind = _KINDS.get(line[:1], "same")
             file = files[-1]
@@ -69,7 +69,7 @@ def diff_view(diff: str) -> DiffView:
             files.append(DiffFile(_path(line)))
         elif line.startswith("+++ ") and files and _path(line) != "/dev/null":
             files[-1].path = _path(line)
-    return DiffView(files, max(0, len(lines) - MOST_LINES))
+    return DiffView(files, max(0, len(lines) - most_lines))
 
 
 def _path(line: str) -> str:

@@ -11,13 +11,14 @@ from pydantic import ValidationError
 
 from api.access import Scope, caller
 from api.agent_access import Seen
-from api.errors import Conflict, Invalid
+from api.errors import Conflict, Invalid, NotFound
+from api.fix_projects import repositories_for
 from api.fix_shape import fix_shape, regression_shape
 from api.fixes import ask_for_fix
 from api.incident_access import owner_of, seen_incident
 from api.incidents import IncidentPath, change_incident
 from api.pages.agents import STATES, run_path
-from api.pages.diff_view import diff_view
+from api.pages.diff_view import MOST_LINES, DiffView, diff_view
 from api.pages.forms import beside
 from api.pages.gate import page
 from api.pages.incidents import CSS, HERE
@@ -30,7 +31,8 @@ from model.times import parse_iso
 from model.validation import field_errors
 from store.alerts import get_alert
 from store.check_choices import check_names
-from store.fixes import newest_fixes
+from store.fix_tables import IncidentFix
+from store.fixes import fixes_of
 from store.incident_failures import ALERT, CHECK, SESSION
 from store.incident_tables import IncidentMember
 from store.incidents import STATUSES, changes_of, count_members, newest_members
@@ -44,6 +46,8 @@ from telemetry.agents.stored.sessions import get_session
 pages = Blueprint("incident_page", __name__)
 MOST_MEMBERS = 20
 _MOST_PEOPLE = 200
+_MOST_EARLIER = 300
+"""Lines of a diff that was proposed before the newest fix."""
 _DONE = {
     "saved": "It is saved, and stands in the history.",
     "fix": "A fix was asked for: it is shown here as soon as it is there.",
@@ -54,11 +58,12 @@ VERDICTS = {"fixed": "up", "not_fixed": "down", "inconclusive": "unknown"}
 OUTCOMES = {
     "again": ("down", "shows it"),
     "clear": ("up", "went well"),
-    "otherwise": ("degraded", "failed otherwise"),
+    "elsewhere": ("unknown", "went well, but never came there"),
+    "otherwise": ("degraded", "went wrong otherwise"),
     "unknown": ("unknown", "not measured"),
 }
 """Of a session or a run, its mark and what it says about the incident."""
-_FIELDS = ("status", "owner", "note")
+_FIELDS = ("status", "owner", "note", "project_id")
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,17 @@ def change_incident_here(incident_id: str) -> Response:
 @page(Scope.WRITE)
 def ask_for_fix_here(incident_id: str) -> Response:
     """A fix, which is shown once it is there."""
+    path = _path(incident_id)
+    given = {"project_id": named} if (named := request.form.get("project_id", "")) else {}
     try:
-        ask_for_fix(_path(incident_id), FixQuery(wait=0), FixRequest())
-    except (Conflict, Invalid) as error:
+        ask_for_fix(path, FixQuery(wait=0), FixRequest.model_validate(given))
+    except ValidationError as error:
+        return _one(incident_id, field_errors(error), 422)
+    except NotFound:
+        return _one(incident_id, {"project_id": ["is none of this workspace any more: choose another"]}, 422)
+    except Invalid as error:
+        return _one(incident_id, error.fields, error.status)
+    except Conflict as error:
         return _one(incident_id, {"": [error.message]}, error.status)
     return go_to(f"{HERE}/{incident_id}?done=fix#fix")
 
@@ -139,9 +152,9 @@ def _one(
             "counts": count_members(session, found.id, seen.open),
             "names": check_names(session, [each.member for each in checks]),
             "alerts": [(each, get_alert(session, each.member)) for each in alerts],
+            "repositories": repositories_for(session, seen, found),
             "changes": changes_of(session, found.id),
-            "fix": (fix := fix_shape(newest_fixes(session, [found.id]).get(found.id))),
-            "diff": diff_view(fix["diff"]) if fix is not None and fix["diff"] else None,
+            "fixes": _fixes(fixes_of(session, found.id)),
             "regression": None
             if (proof := newest_regressions(session, [found.id]).get(found.id)) is None
             else regression_shape(seen, proof),
@@ -161,11 +174,22 @@ def _one(
         run_path=run_path,
         ms=parse_iso,
         typed=request.form,
+        asks=bool(state.settings.fix_words),
         wrong=beside(wrong, _FIELDS),
         done=done,
         now_ms=now_ms,
         **shown,
     )
+
+
+def _fixes(rows: Sequence[IncidentFix]) -> list[tuple[dict[str, Any], DiffView | None]]:
+    """Those that may be seen with their diffs, the newest first; of an earlier diff its beginning."""
+    shapes = [shape for row in rows if (shape := fix_shape(row)) is not None]
+    most = (MOST_LINES, *(_MOST_EARLIER for _ in shapes[1:]))
+    return [
+        (shape, diff_view(shape["diff"], lines) if shape["diff"] else None)
+        for shape, lines in zip(shapes, most, strict=False)
+    ]
 
 
 def _runs(seen: Seen, members: Sequence[IncidentMember]) -> list[AgentRun]:

@@ -16,8 +16,11 @@ LONGEST_WAIT_S = 30
 FixStatus = Literal["running", "proposed", "fallback"]
 Verdict = Literal["fixed", "not_fixed", "inconclusive"]
 Outcome = Annotated[
-    Literal["again", "clear", "otherwise", "unknown"],
-    Field(description="Whether it shows the incident; what failed otherwise, or was not measured, tells nothing"),
+    Literal["again", "clear", "elsewhere", "otherwise", "unknown"],
+    Field(
+        description="Whether it shows the incident: clear came past where it begins and went well; what never came "
+        "there, went wrong otherwise or was not measured tells nothing"
+    ),
 ]
 _STATE: dict[str, Any] = {
     "id": "fix_01hm6aqh20z1g8qzwtkn10",
@@ -35,6 +38,12 @@ FIX: dict[str, Any] = {
     "diff": "--- a/agent.py\n+++ b/agent.py\n@@ -8 +8 @@\n-LIMIT = None\n+LIMIT = 2\n",
     "revision": "7edc9a88d0055e47b0015b63663c43f6faf16ecd",
 }
+EARLIER_FIX: dict[str, Any] = {
+    **_STATE,
+    "id": "fix_01hm6aqh20z1g8qzwtkn09",
+    "status": "fallback",
+    "reason": "no diff was proposed",
+}
 _SESSION: dict[str, Any] = {
     "session_id": "trace_curl_1", "agent": "scheduler", "status": "completed", "labels": ["tool_loop"],
     "critical_step": 4, "outcome": "again",
@@ -47,7 +56,7 @@ REGRESSION: dict[str, Any] = {
     "id": "reg_01hm6aqh20z1g8qzwtkn10",
     "status": "completed",
     "verdict": "fixed",
-    "reason": "It shows no more: 1 run of a check since went well.",
+    "reason": "It shows no more: 1 run of a check since came past where it began, and went well.",
     "since": "2026-04-26T15:00:00.000Z",
     "before": {"sessions": [_SESSION], "runs": []},
     "after": {"sessions": [], "runs": [_RUN]},

@@ -10,7 +10,7 @@ from api.routes import BodyModel, QueryModel
 from api.schemas.agents import Project
 from api.schemas.analyses import Label
 from api.schemas.envelope import Shape, Time
-from api.schemas.fixes import FIX, REGRESSION, Fix, FixState, RegressionRun
+from api.schemas.fixes import EARLIER_FIX, FIX, REGRESSION, Fix, FixState, RegressionRun
 from model.fields import Text
 
 MOST_MEMBERS = 100
@@ -99,20 +99,32 @@ class IncidentChange(Shape):
 
     at: Time
     kind: Literal["opened", "came_back", "status", "owner", "note", "fix", "regression"]
-    by: Annotated[str | None, Field(description="Null: Tracer itself")]
+    by: Annotated[str | None, Field(description="Of a fix or regression run who asked for it; null: Tracer itself")]
     from_: Annotated[str | None, Field(alias="from")]
     to: str | None
     note: str
 
 
 class OneIncident(Incident):
-    """An incident with its history, oldest first, and the plan and diff of its newest fix."""
+    """An incident with its history, oldest first, the plan and diff of its newest fix, and how earlier ones went."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {**_INCIDENT, "fix": FIX, "regression": REGRESSION, "history": [_CHANGE]}}
+        json_schema_extra={
+            "example": {
+                **_INCIDENT,
+                "fix": FIX,
+                "regression": REGRESSION,
+                "earlier_fixes": [EARLIER_FIX],
+                "history": [_CHANGE],
+            }
+        }
     )
 
     fix: Annotated[Fix | None, Field(description="The newest; null: none was asked for")]
+    earlier_fixes: Annotated[
+        list[FixState],
+        Field(description="Those before it, the newest first; …/fixes/{fix} has each with its diff"),
+    ]
     history: list[IncidentChange]
 
 

@@ -133,10 +133,12 @@ def signature_of(label: str, suspects: Iterable[Suspect], payloads: Mapping[int,
 
 
 def step_of(fact: Fact, payload: Any) -> str:
-    """A tool and the shape of its arguments: their names, and what kind each is; of an address, what it leads to."""
+    """A tool and the shape of its arguments: their names, and what kind each is; of an address, what it leads to. What
+    else a call says (ids, clocks, counts) is no part of it, and to have no arguments is the same however it is said."""
     if fact.type != "tool_call":
         return " ".join(filter(None, (fact.type, fact.tool)))[:_MOST_STEP]
-    return f"{fact.tool}({_shape(arguments_in(payload), 0)})"[:_MOST_STEP]
+    arguments = arguments_in(payload)
+    return f"{fact.tool}({'' if arguments is None else _shape(arguments, 0)})"[:_MOST_STEP]
 
 
 def _of_call(call: Call) -> Suspect:

@@ -104,10 +104,14 @@ def in_words(error: str) -> str:
 
 
 def arguments_in(payload: Any) -> Any:
-    """What a call asked, read: its arguments, else all that it says."""
-    layers = words.layers_of(payload)
-    found = words.first(layers, words.ARGUMENTS)
-    return words.decoded(found) if found is not None else payload
+    """What a call asked, read; None where it has no arguments, or none of which anything is recorded. Numbers that
+    stand under the same names, as counts of tokens do, are none."""
+    for layer in words.layers_of(payload):
+        for name in () if words.ARGUMENTS.known.isdisjoint(layer) else words.ARGUMENTS:
+            found = layer.get(name)
+            if isinstance(found, str | dict | list):
+                return words.decoded(found) or None
+    return None
 
 
 def _status_of(layers: words.Layers) -> int:
@@ -139,7 +143,8 @@ def _told_address(text: str) -> str | None:
 
 def _asked_address(asked: Any) -> str | None:
     """What a call was about: under a name that says so, else the first in any of its texts, by the order of names."""
-    arguments = arguments_in(asked)
+    found = arguments_in(asked)
+    arguments = asked if found is None else found
     named = _address_under_a_name(words.layers_of(arguments))
     if named is not None:
         return named

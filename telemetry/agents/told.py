@@ -123,7 +123,7 @@ class _Look:
 
     def _signature(self, run: Run) -> Signature:
         version = self._versions.get((run.check_id, run.check_version))
-        return _signature_of_run(run, self._checks.get(run.check_id), version)
+        return signature_of_run(_as_then(run, self._checks.get(run.check_id), version), _run_facts(run))
 
 
 def _placed(placing: Placing, signature: Signature, first_ms: int, last_ms: int) -> Placing:
@@ -131,16 +131,15 @@ def _placed(placing: Placing, signature: Signature, first_ms: int, last_ms: int)
     return placing
 
 
-def signature_of_stored(session: Session, run: Run) -> Signature:
-    """What a run that failed was, as it is stored."""
+def as_stored(session: Session, run: Run) -> tuple[CheckFacts, RunFacts]:
+    """A run as it is stored, and its check as it was then."""
     version = session.get(CheckVersion, (run.check_id, run.check_version))
-    return _signature_of_run(run, session.get(Check, run.check_id), version)
+    return _as_then(run, session.get(Check, run.check_id), version), _run_facts(run)
 
 
-def _signature_of_run(run: Run, check: Check | None, version: CheckVersion | None) -> Signature:
+def _as_then(run: Run, check: Check | None, version: CheckVersion | None) -> CheckFacts:
     definition = (version.definition if version is not None else None) or (check.definition if check else {})
-    facts = CheckFacts(run.check_id, "", run.check_id, definition) if check is None else _facts(check, definition)
-    return signature_of_run(facts, _run_facts(run))
+    return CheckFacts(run.check_id, "", run.check_id, definition) if check is None else _facts(check, definition)
 
 
 def _facts(check: Check, definition: dict[str, object]) -> CheckFacts:
@@ -154,5 +153,5 @@ def _run_facts(run: Run) -> RunFacts:
         detail = Detail()
     return RunFacts(
         run.error_code or "", run.error_message or "", run.started_ms or run.at_ms, detail.steps, detail.assertions,
-        detail.response,
+        detail.response, failed=run.status != RunStatus.SUCCESS.value,
     )  # fmt: skip

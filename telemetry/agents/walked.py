@@ -1,4 +1,4 @@
-"""A failed run of a journey as a run of an agent: its steps as events, so that the same detectors look at both."""
+"""A run of a journey as a run of an agent: its steps as events, so that the same detectors look at both."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ _HOLE = "{{"
 
 
 class Walked(msgspec.Struct):
-    """`definition`: of the journey as it was then, its secrets masked. `error`: the run's, in words."""
+    """`definition`: of the journey as it was then, its secrets masked. `error`: the run's, in words. `failed`: whether
+    it did."""
 
     definition: Mapping[str, Any]
     steps: Sequence[StepResult]
     error: str
     started_ms: int = 0
+    failed: bool = True
 
 
 class WalkedEvent(msgspec.Struct):
@@ -37,8 +39,8 @@ class WalkedEvent(msgspec.Struct):
 
 
 def events_of_walk(walked: Walked) -> list[WalkedEvent]:
-    """A call and its answer for each step that was begun, the error, the end. Steps count from 1, as people do. Answers
-    differ from each other: that a script asks for the same twice is no loop."""
+    """A call and its answer for each step that was begun, the error if it failed, the end. Steps count from 1, as
+    people do. Answers differ from each other: that a script asks for the same twice is no loop."""
     events: list[WalkedEvent] = []
     at_ms = float(walked.started_ms)
     page: str | None = None
@@ -56,9 +58,9 @@ def events_of_walk(walked: Walked) -> list[WalkedEvent]:
             answer = {"tool": step.type, "error": _words(walked, step)}
         events.append(_event(events, number, "tool_result", at_ms, answer))
     last = steps[-1].index + 1 if steps else 1
-    if not steps or steps[-1].status != "failed":
+    if walked.failed and (not steps or steps[-1].status != "failed"):
         events.append(_event(events, last, "error", at_ms, {"message": _STEP.sub("", walked.error, count=1)}))
-    events.append(_event(events, last, "end", at_ms, {"status": "failed"}))
+    events.append(_event(events, last, "end", at_ms, {"status": "failed" if walked.failed else "completed"}))
     return events
 
 

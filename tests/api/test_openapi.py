@@ -92,6 +92,7 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
     incident = owner("GET", "/api/incidents").get_json()["incidents"][0]["id"]
     return {
         "incident_id": incident,
+        "fix_id": owner("POST", f"/api/incidents/{incident}/fix-agent").get_json()["id"],
         "regression_run_id": owner("POST", f"/api/incidents/{incident}/regression-runs").get_json()["id"],
         "alert_id": owner.data("GET", "/v1/alerts")[0]["id"],
         "monitor_id": monitor,

@@ -257,6 +257,7 @@ GET     /api/incidents                                  read
 GET     /api/incidents/<incident_id>                    read
 PATCH   /api/incidents/<incident_id>                    write
 POST    /api/incidents/<incident_id>/fix-agent          write
+GET     /api/incidents/<incident_id>/fixes/<fix_id>     read
 POST    /api/incidents/<incident_id>/regression-runs    write
 GET     /api/incidents/<incident_id>/regression-runs/<regression_run_id> read
 

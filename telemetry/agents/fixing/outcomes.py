@@ -15,6 +15,8 @@ from store.incidents import add_change
 from store.wakeups import wake
 from telemetry.agents.plans import plan_for
 
+NOBODY_TO_ASK = "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`diff`: what applies cleanly to the repository at `revision`, with its `plan`; None for a fallback, and `reason`
@@ -34,7 +36,7 @@ def settle(session: Session, incident: Incident, fix: IncidentFix, outcome: Outc
     fix.revision, fix.done_ms, fix.owner, fix.until_ms = outcome.revision, now_ms, None, 0
     incident.touched_ms = now_ms
     session.flush()
-    add_change(session, incident, "fix", now_ms, became=fix.status, note=outcome.reason or "")
+    add_change(session, incident, "fix", now_ms, by=fix.asked_by, became=fix.status, note=outcome.reason or "")
     said = {"fix_id": fix.id, "reason": outcome.reason, "revision": outcome.revision}
     target = Target("incident", incident.id, incident.title)
     note(session, incident.organization_id, f"incident.fix_{fix.status}", target, after=said)

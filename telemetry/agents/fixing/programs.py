@@ -1,32 +1,41 @@
-"""Programs that are run for a fix: with limits of time and output, and killed with all of their process group.
+"""Programs that are run for a fix: with limits of time and output, and killed with all that they started.
 
-They get the environment that they are given and nothing of ours, no open file but their three pipes, and a folder.
+Each runs under a process of its own that watches it (supervising.py), so that nothing of it outlives its end, its time
+or this process, however this one ends. It gets the environment that it is given and nothing of ours, no open file but
+its three pipes, and a folder.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import selectors
-import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
 import msgspec
 
+from telemetry.agents.fixing import supervising
+from telemetry.agents.fixing.supervising import LOOKED_S
+
 MOST_MEMORY = 2 << 30
 MOST_FILE = 512 << 20
+_BOUNDS = {"RLIMIT_AS": MOST_MEMORY, "RLIMIT_FSIZE": MOST_FILE, "RLIMIT_CORE": 0}
 _MOST_COMPLAINT = 2_000
 _CHUNK = 65_536
-_LOOKED_S = 0.02
-"""How often it is looked whether it has ended."""
 _LET_GO_S = 2.0
-"""How long what it said may still be read once it has ended: somebody who has left its group may hold the pipe open."""
+"""How long what it said may still be read once it has ended."""
+_LATER_S = 1.0
+"""Who watches it ends it so long after we would have: then we are stuck."""
+_KILLS_S = 10.0
+"""How long who watches it may take to kill it."""
 
 
 class ProgramError(Exception):
@@ -46,7 +55,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """`code`: 0 where all went well, negative for a signal. `complaint`: the last of its standard error."""
+    """`code`: 0 where all went well, 128 and its number for a signal. `complaint`: the last of its standard error."""
 
     code: int
     said: bytes
@@ -58,49 +67,97 @@ class Programs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._groups: set[int] = set()
+        self._lines: set[socket.socket] = set()
+        self._scratch: set[str] = set()
         self.stopped = False
 
     def stop(self) -> None:
         with self._lock:
             self.stopped = True
-            groups = list(self._groups)
-        for group in groups:
-            _kill(group)
+            lines = list(self._lines)
+        for line in lines:
+            _let_go(line)
+
+    @contextmanager
+    def scratch(self, prefix: str) -> Iterator[Path]:
+        """A folder for programs, gone at the end of the block; where this process is killed while one runs, too."""
+        with tempfile.TemporaryDirectory(prefix=prefix) as made:
+            with self._lock:
+                self._scratch.add(made)
+            try:
+                yield Path(made)
+            finally:
+                with self._lock:
+                    self._scratch.discard(made)
 
     def run(self, program: Program) -> Ended:
         """ProgramError."""
-        try:
-            child = subprocess.Popen(  # noqa: S603 - the operator's own command, or git
-                program.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env=dict(program.environment), cwd=program.folder, start_new_session=True,
-            )  # fmt: skip
-        except (OSError, ValueError) as error:
-            raise ProgramError(f"can't be started: {getattr(error, 'strerror', None) or error}") from None
-        with child, _Pipes(child, program) as pipes:
-            try:
-                self._note(child.pid)
-                if program.bounded:
-                    _bound(child.pid)
-                in_time = pipes.carry(time.monotonic() + program.timeout_s)
-            finally:
-                _kill(child.pid)
-                child.wait()
-                with self._lock:
-                    self._groups.discard(child.pid)
-            pipes.carry(time.monotonic() + _LET_GO_S)
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                child = _watcher(theirs)
+            with child, _Pipes(child, program) as pipes:
+                try:
+                    self._begin(ours, program)
+                    in_time = pipes.carry(time.monotonic() + program.timeout_s)
+                finally:
+                    with self._lock:
+                        self._lines.discard(ours)
+                    ended = child.poll() is not None
+                    _let_go(ours)
+                    _wait(child)
+                pipes.carry(time.monotonic() + _LET_GO_S)
+            complaint = _heard(ours) if ended else ""
+        if complaint:
+            raise ProgramError(f"can't be started: {complaint}")
         if pipes.flooded:
             raise ProgramError(f"said more than {program.most // 1024} KiB, and was killed")
         if not in_time:
             raise ProgramError(f"did not end within {program.timeout_s:g} s, and was killed")
         return Ended(child.returncode, bytes(pipes.said), pipes.complaint.decode(errors="replace"))
 
-    def _note(self, group: int) -> None:
+    def _begin(self, line: socket.socket, program: Program) -> None:
         with self._lock:
-            self._groups.add(group)
-            late = self.stopped
+            self._lines.add(line)
+            late, scratch = self.stopped, sorted(self._scratch)
+        asked = {
+            "words": list(program.words), "environment": dict(program.environment), "folder": str(program.folder),
+            "limit_s": program.timeout_s + _LATER_S, "limits": _BOUNDS if program.bounded else {}, "scratch": scratch,
+        }  # fmt: skip
+        with suppress(OSError):  # it is gone: that is seen where it is waited for
+            line.sendall(msgspec.json.encode(asked) + b"\n")
         if late:
-            _kill(group)
+            _let_go(line)
+
+
+def _watcher(line: socket.socket) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-I", "-S", supervising.__file__, str(line.fileno())]
+    return subprocess.Popen(  # noqa: S603 - this Python, with a file of ours
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={}, cwd="/",
+        start_new_session=True, pass_fds=(line.fileno(),),
+    )  # fmt: skip
+
+
+def _let_go(line: socket.socket) -> None:
+    """Who watches kills what it watches."""
+    with suppress(OSError):
+        line.send(b"x")
+
+
+def _wait(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(_KILLS_S)
+    except subprocess.TimeoutExpired:  # the program dies with it; what that started may not
+        child.kill()
+        child.wait()
+
+
+def _heard(line: socket.socket) -> str:
+    """Why it can't be started; "" where it was."""
+    line.setblocking(False)
+    with suppress(OSError):
+        return line.recv(1_000).decode(errors="replace")
+    return ""
 
 
 class _Pipes:
@@ -142,10 +199,10 @@ class _Pipes:
             if time.monotonic() >= deadline_s:
                 return False
             if self._selector.get_map():
-                for key, _ in self._selector.select(_LOOKED_S):
+                for key, _ in self._selector.select(LOOKED_S):
                     key.data(key.fileobj)
             else:
-                time.sleep(_LOOKED_S)
+                time.sleep(LOOKED_S)
         return True
 
     def _give(self, pipe: IO[bytes]) -> None:
@@ -176,17 +233,3 @@ class _Pipes:
     def _close(self, pipe: Any) -> None:
         self._selector.unregister(pipe)
         pipe.close()
-
-
-def _kill(group: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def _bound(pid: int) -> None:
-    """What it starts is bound by the same (prlimit(2); elsewhere than on Linux time alone bounds it)."""
-    if hasattr(resource, "prlimit"):
-        with suppress(OSError):
-            resource.prlimit(pid, resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (MOST_FILE, MOST_FILE))
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))

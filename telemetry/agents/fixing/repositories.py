@@ -11,7 +11,6 @@ import asyncio
 import base64
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,8 +93,8 @@ class Snapshots:
             local = judge_address(repository.address, self._folder)
         except ValueError as error:
             raise RepositoryError(str(error)) from None
-        with tempfile.TemporaryDirectory(prefix="tracer-repository-") as made:
-            snapshot = Snapshot(Path(made), self._programs)
+        with self._programs.scratch("tracer-repository-") as home:
+            snapshot = Snapshot(home, self._programs)
             snapshot.begin()
             if local is not None:
                 snapshot.configure(_of_folder(local))

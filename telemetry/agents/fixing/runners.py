@@ -6,9 +6,7 @@ no environment, an empty folder to work in, no shell.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -50,9 +48,9 @@ class CommandRunner:
 
     def propose(self, incident: dict[str, Any]) -> Proposal:
         asked = msgspec.json.encode(incident)
-        with tempfile.TemporaryDirectory(prefix="tracer-fix-") as folder:
+        with self._programs.scratch("tracer-fix-") as folder:
             program = Program(
-                words=self._words, folder=Path(folder), timeout_s=self._timeout_s, given=asked, most=MOST_OUTPUT
+                words=self._words, folder=folder, timeout_s=self._timeout_s, given=asked, most=MOST_OUTPUT
             )
             try:
                 ended = self._programs.run(program)

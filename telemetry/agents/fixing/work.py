@@ -28,7 +28,7 @@ from store.write_lock import Urgency
 from telemetry.agents.fixing.applying import applied
 from telemetry.agents.fixing.asking import told_of
 from telemetry.agents.fixing.diffs import DiffError
-from telemetry.agents.fixing.outcomes import Outcome, settle
+from telemetry.agents.fixing.outcomes import NOBODY_TO_ASK, Outcome, settle
 from telemetry.agents.fixing.programs import Programs
 from telemetry.agents.fixing.repositories import Repository, RepositoryError, Snapshots
 from telemetry.agents.fixing.runners import CommandRunner, FixAgentRunner, RunnerError
@@ -126,7 +126,7 @@ class Fixing:
         if taken.tries > MOST_TRIES:
             return Outcome(reason="the server was ended while it was at work, each time that it tried")
         if self._runner is None:
-            return Outcome(reason="no command is set that proposes fixes (TRACER_FIX_COMMAND)")
+            return Outcome(reason=NOBODY_TO_ASK)
         repository = self._repository(taken)
         if isinstance(repository, Outcome):
             return repository
@@ -152,7 +152,7 @@ class Fixing:
         with self._database.read(taken.organization_id) as session:
             project = None if taken.project_id is None else get_project(session, taken.project_id)
             if project is None or project.repository is None:
-                return Outcome(reason="no project of this incident has a repository")
+                return Outcome(reason="its project has no repository any more: set one on its page")
             try:
                 return Repository(project.repository, repository_token(self._keyring, project))
             except KeyringError:

@@ -1,16 +1,17 @@
 """What was found before and after a fix, and what that comes to: pure functions of the evidence.
 
-A session or a run of a check shows the incident *again*, is *clear* of it, failed *otherwise* (which says nothing: it
-may never have come to where the incident begins), or is *unknown* (it has not ended, or was not measured).
+A session or a run of a check shows the incident *again*, is *clear* of it (it came past where the incident begins, and
+went well), went well *elsewhere* (it never came there), went wrong *otherwise*, or is *unknown* (it has not ended, or
+was not measured). Of these the first two say something of the incident, and the rest nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
-AGAIN, CLEAR, OTHERWISE, UNKNOWN = "again", "clear", "otherwise", "unknown"
+AGAIN, CLEAR, ELSEWHERE, OTHERWISE, UNKNOWN = "again", "clear", "elsewhere", "otherwise", "unknown"
 FIXED, NOT_FIXED, INCONCLUSIVE = "fixed", "not_fixed", "inconclusive"
 _MOST_NAMED = 5
 
@@ -46,15 +47,20 @@ class Evidence(msgspec.Struct, frozen=True):
     runs: list[RunSeen]
 
 
-def verdict_of(after: Evidence) -> tuple[str, str]:
-    """(the verdict, the reason as a sentence)"""
+def verdict_of(after: Evidence, begins: str = "") -> tuple[str, str]:
+    """(the verdict, the reason as a sentence). `begins`: where the incident does, in words; "" where nothing that is
+    still recorded says so."""
     again = _named(after, AGAIN)
     if again:
         return NOT_FIXED, f"It shows again in {_listed(again)}."
     clear = _named(after, CLEAR)
     if clear:
         return FIXED, f"It shows no more: {_counted(after)}."
-    return INCONCLUSIVE, f"Nothing tells: {_sessions_missing(after)}; {_runs_missing(after)}."
+    untold = f"Nothing tells: {_sessions_missing(after)}; {_runs_missing(after)}."
+    if not any(_named(after, outcome) for outcome in (ELSEWHERE, OTHERWISE)):
+        return INCONCLUSIVE, untold
+    where = f"It begins at {begins}." if begins else "Nothing that is still recorded says where it begins."
+    return INCONCLUSIVE, f"{untold} {where}"
 
 
 def _named(side: Evidence, outcome: str) -> list[str]:
@@ -75,20 +81,23 @@ def _counted(side: Evidence) -> str:
         for count, noun in ((sessions, "session"), (runs, "run of a check" if runs == 1 else "runs of check"))
         if count
     ]
-    return f"{' and '.join(parts)} since went well"
+    return f"{' and '.join(parts)} since came past where it began, and went well"
 
 
 def _sessions_missing(side: Evidence) -> str:
     if not side.sessions:
         return "no session of its agents began since"
-    if any(each.outcome == OTHERWISE for each in side.sessions):
-        return "sessions since failed in another way"
-    return "no session since has ended"
+    said = _untold({each.outcome for each in side.sessions})
+    return f"sessions since {said}" if said else "no session since has ended"
 
 
 def _runs_missing(side: Evidence) -> str:
     if not side.runs:
         return "no journey or monitor is linked that can be run"
-    if any(each.outcome == OTHERWISE for each in side.runs):
-        return "linked checks failed in another way"
-    return "no linked check was measured"
+    said = _untold({each.outcome for each in side.runs})
+    return f"linked checks {said}" if said else "no linked check was measured"
+
+
+def _untold(outcomes: Set[str]) -> str:
+    parts = {ELSEWHERE: "went well but never came to where it begins", OTHERWISE: "went wrong in another way"}
+    return " or ".join(words for outcome, words in parts.items() if outcome in outcomes)

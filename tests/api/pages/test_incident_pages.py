@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
+from api.services import Services, install
+from model.settings import Settings
 from store.fix_tables import IncidentFix
+from store.keyring import Keyring
 from store.sessions import Database
 from store.write_lock import Urgency
 from telemetry.agents.told import Uniting
@@ -18,6 +22,7 @@ from tests.conftest import Clock
 from tests.telemetry.agents.incidents import add_journey, record_runs, walk
 from tests.telemetry.agents.running import append, begin
 from tests.telemetry.agents.running import event as happened
+from tests.telemetry.reporting import make_project
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 HERE = "/incidents"
@@ -156,6 +161,26 @@ def test_a_diff_that_was_proposed_is_drawn(
     assert "abababababab" in seen.text
 
 
+def test_earlier_fixes_are_folded_below_the_newest_with_their_diffs(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Clock
+) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    signed_in.send(path, f"{path}/fix")
+    assert "earlier" not in signed_in.get(path).text
+    with database.write(organization, Urgency.PEOPLE) as session:
+        [fix] = session.scalars(select(IncidentFix))
+        many = "".join(f"+{number}\n" for number in range(400))
+        fix.status, fix.diff = "proposed", f"--- a/x.py\n+++ b/x.py\n@@ -1 +1,401 @@\n-old\n+new\n{many}"
+        known = fix.id
+    clock.advance(1_000)
+    signed_in.send(path, f"{path}/fix")
+    text = signed_in.get(path).text
+    newest, _, folded = text.partition("1 earlier")
+    assert "Fallback" in newest.partition("Is it over")[0]
+    for part in ("Proposed", "x.py", "new", "more lines", f"/fixes/{known}"):
+        assert part in folded, part
+
+
 def test_a_proof_is_asked_for_once_at_a_time(signed_in: Browser, owner: Client) -> None:
     path = f"{HERE}/{fail(owner)}"
     assert signed_in.send(path, f"{path}/regression").status_code == 303
@@ -164,3 +189,62 @@ def test_a_proof_is_asked_for_once_at_a_time(signed_in: Browser, owner: Client) 
     answer = signed_in.post(f"{path}/regression", {"form_token": token})
     assert answer.status_code == 409
     assert "is running" in answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def with_command(app: Flask, database: Database, keyring: Keyring, settings: Settings) -> None:
+    install(app, Services(database, keyring, settings.model_copy(update={"fix_command": "fix"})))
+
+
+def give_repositories(owner: Client, *slugs: str) -> list[str]:
+    """Projects that have one; their ids."""
+    made = [make_project(owner, slug).project["project_id"] for slug in slugs]
+    for slug in slugs:
+        answer = owner("PUT", f"/v1/projects/{slug}", {"repository": f"https://git.example.com/{slug}.git"})
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+    return made
+
+
+@pytest.mark.usefixtures("with_command")
+def test_whose_repository_is_meant_is_chosen_where_several_projects_have_one(
+    signed_in: Browser, owner: Client, clock: Clock
+) -> None:
+    incident = fail(owner)
+    path = f"{HERE}/{incident}"
+    assert "No project has a repository yet" in signed_in.get(path).text
+    bakery, shop = give_repositories(owner, "bakery", "shop")
+    text = signed_in.get(path).text
+    assert "choose a project" in text
+    assert text.index("bakery.git") < text.index("shop.git")
+    values = [one.get("value") for one in signed_in.get(path).all("option")]
+    assert {bakery, shop} <= set(values)
+
+    assert signed_in.send(path, f"{path}/fix").status_code == 303
+    fix = owner("GET", f"/api/incidents/{incident}").get_json()["fix"]
+    assert (fix["status"], "`project_id`" in fix["reason"]) == ("fallback", True), "none was chosen: it says what to do"
+    clock.advance(1_000)
+    assert signed_in.send(path, f"{path}/fix", project_id=shop).status_code == 303
+    fix = owner("GET", f"/api/incidents/{incident}").get_json()["fix"]
+    assert (fix["status"], fix["project_id"]) == ("running", shop)
+
+
+@pytest.mark.usefixtures("with_command")
+def test_the_repository_of_the_run_that_failed_last_stands_first_in_the_choice(
+    signed_in: Browser, owner: Client
+) -> None:
+    _, shop = give_repositories(owner, "bakery", "shop")
+    path = f"{HERE}/{fail(owner, project_id='shop')}"
+    chosen = [one.get("value") for one in signed_in.get(path).all("option") if "selected" in one]
+    assert shop in chosen
+
+
+@sqlite_only
+@pytest.mark.usefixtures("with_command")
+def test_a_project_that_is_gone_or_has_none_is_refused_beside_the_choice(signed_in: Browser, owner: Client) -> None:
+    give_repositories(owner, "bakery", "shop")
+    make_project(owner, "plain")
+    path = f"{HERE}/{fail(owner)}"
+    for named in ("proj_0000000000", "plain"):
+        answer = signed_in.send(path, f"{path}/fix", project_id=named)
+        assert answer.status_code == 422
+        assert 'id="about-project_id">Whose repository' in answer.get_data(as_text=True)

@@ -119,6 +119,27 @@ def test_without_a_target_label_step_and_error_tell() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {}, {"duration_ms": 12, "trace_id": "0af7651916cd43dd"}, {"arguments": {}}, {"arguments": None},
+        {"arguments": ""}, {"arguments": "{}"}, {"input": []}, {"usage": {"input": 12, "output": 3}},
+        {"captured": False, "parent_span_id": "b7ad6b7169203331", "span_id": "00f067aa0ba902b7"},
+        {"arguments": None, "metadata": {"host": "a"}},
+    ],
+)  # fmt: skip
+def test_what_records_a_call_is_no_part_of_what_it_asked(call: dict[str, Any]) -> None:
+    made: Said = ("tool_call", {"tool": "pay", **call})
+    found = known_by(asks(), made, fails("pay", "card declined"), ends("failed"))
+    assert (found.step, cluster_of(found).title) == ("pay()", "unhandled_error at pay(): card declined")
+
+
+@pytest.mark.parametrize("name", ["arguments", "args", "input", "tool_input", "parameters", "kwargs"])
+def test_arguments_count_under_each_of_their_names_and_alone(name: str) -> None:
+    made: Said = ("tool_call", {"tool": "pay", name: {"order": 4}, "id": "call_1", "latency_ms": 3})
+    assert known_by(asks(), made, fails("pay", "card declined"), ends("failed")).step == "pay(order: number)"
+
+
 def test_an_error_of_no_call_is_of_the_one_before_it() -> None:
     told_500 = [asks(), calls("http", {"url": SHOP}), told("http", {"status": 500}), goes_wrong("It failed")]
     assert known_by(*told_500, ends("failed")).target == SHOP

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from flask import Flask
 from api import fixes as fixes_api
 from api.services import Services, install
 from model.settings import Settings
+from store.fixes import KEPT
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
 from telemetry.agents.detectors.registry import LABELS, PLANS
 from telemetry.agents.fixing import work
-from telemetry.agents.fixing.programs import Programs
-from telemetry.agents.fixing.runners import CommandRunner, Proposal, RunnerError
+from telemetry.agents.fixing.runners import Proposal
 from telemetry.agents.fixing.work import LEASE_MS, Fixing
 from telemetry.agents.plans import plan_for
 from tests.api.client import Client
@@ -29,7 +31,7 @@ from tests.api.people import Crowd
 from tests.conftest import Clock
 from tests.store.auditing import actions, events
 from tests.telemetry.agents.fixes import GOOD, answering, command, make_repository
-from tests.telemetry.agents.test_incidents import LOOP, failed
+from tests.telemetry.agents.test_incidents import BOOM, LOOP, failed
 from tests.telemetry.reporting import make_project
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -95,7 +97,7 @@ def test_a_diff_that_applies_is_proposed_and_told_everywhere(shop: Shop, tmp_pat
     assert actions(shop.database, past=past) == ["incident.fix_requested", "incident.fix_proposed"]
     assert [event.actor_name for event in events(shop.database, past=past)] == ["test", "Tracer"]
     history = shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()["history"]
-    assert (history[-1]["kind"], history[-1]["to"], history[-1]["by"]) == ("fix", "proposed", None)
+    assert (history[-1]["kind"], history[-1]["to"], history[-1]["by"]) == ("fix", "proposed", "test")
     [listed] = shop.owner("GET", "/api/incidents").get_json()["incidents"]
     assert (listed["fix"]["status"], "diff" in listed["fix"]) == ("proposed", False)
 
@@ -166,44 +168,6 @@ def test_no_shell_reads_the_command(shop: Shop, tmp_path: Path) -> None:
     assert not (tmp_path / "touched").exists()
 
 
-@pytest.mark.parametrize("ends", [True, False])
-def test_whatever_it_started_ends_with_it(tmp_path: Path, *, ends: bool) -> None:
-    fifo = tmp_path / "held"
-    os.mkfifo(fifo)
-    child = f"import time; f = open({str(fifo)!r}, 'w'); f.write('x'); f.flush(); time.sleep(600)"
-    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    # It waits until the child has the pipe open for writing.
-    body += f"open({str(tmp_path / 'go')!r}, 'w')\n"
-    body += f"while not os.path.exists({str(tmp_path / 'read')!r}): time.sleep(0.01)\n"
-    body += "print(json.dumps({'plan': ['a'], 'diff': None}))\n" if ends else NEVER
-    runner = CommandRunner(command(tmp_path / "c", body).split(), 5, Programs())
-    read: list[bytes] = []
-
-    def hold() -> None:
-        with fifo.open("rb") as pipe:
-            read.append(pipe.read(1))
-            (tmp_path / "read").touch()
-            read.append(pipe.read())  # to the end: when nobody holds it any more
-
-    holding = threading.Thread(target=hold)
-    holding.start()
-    if ends:
-        assert runner.propose({}) == Proposal(["a"], None)
-    else:
-        with pytest.raises(RunnerError, match="did not end within 5 s"):
-            runner.propose({})
-    holding.join(10)
-    assert read == [b"x", b""], "the child is gone"
-
-
-def test_who_leaves_its_group_and_holds_its_pipes_keeps_nobody(tmp_path: Path) -> None:
-    child = "import os, time; os.setsid(); open('go', 'w').close(); time.sleep(60)"
-    body = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
-    body += "while not os.path.exists('go'): time.sleep(0.01)\nprint(json.dumps({'plan': ['a'], 'diff': None}))\n"
-    runner = CommandRunner(command(tmp_path / "c", body).split(), 20, Programs())
-    assert runner.propose({}) == Proposal(["a"], None)
-
-
 @sqlite_only
 @pytest.mark.parametrize(
     ("diff", "reason"),
@@ -217,6 +181,29 @@ def test_a_diff_that_can_not_be_taken_is_a_fallback(shop: Shop, tmp_path: Path, 
     made = shop.made(answering(tmp_path / "c", diff))
     assert (made["status"], made["diff"], made["plan"]) == ("fallback", None, plan_for("tool_loop", title(shop)))
     assert made["reason"].startswith(reason)
+
+
+@sqlite_only
+def test_git_reaches_no_address_that_the_operator_has_not_allowed(shop: Shop, tmp_path: Path) -> None:
+    arrived: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def turn_away() -> None:
+            with suppress(OSError):  # it is closed at the end
+                while True:
+                    caller, address = listener.accept()
+                    arrived.append(address)
+                    caller.close()
+
+        turning = threading.Thread(target=turn_away, daemon=True)
+        turning.start()
+        inner = f"https://127.0.0.1:{listener.getsockname()[1]}/shop.git"
+        assert shop.owner("PUT", "/v1/projects/shop", {"repository": inner}).status_code == 200
+        made = shop.made(answering(tmp_path / "c", GOOD), allow_nets=["192.168.0.0/16"])
+        listener.shutdown(socket.SHUT_RDWR)
+        turning.join(10)
+    assert (made["status"], "TRACER_ALLOW_NETS" in made["reason"]) == ("fallback", True), made["reason"]
+    assert arrived == []
 
 
 def title(shop: Shop) -> str:
@@ -239,7 +226,7 @@ def test_with_nobody_to_ask_the_fallback_is_answered_at_once(shop: Shop) -> None
     assert made["reason"] == "no command is set that proposes fixes (TRACER_FIX_COMMAND)"
     shop.set()
     shop.owner("PUT", "/v1/projects/shop", {"repository": None})
-    assert shop.ask(status=200)["reason"] == "no project of this incident has a repository"
+    assert shop.ask(status=200)["reason"].startswith("no project has a repository: set one")
     assert not shop.fixing().step()
 
 
@@ -381,3 +368,39 @@ def test_the_sample_command_makes_a_real_diff(shop: Shop) -> None:
     made = shop.made(f"{sys.executable} {sample} {file} shop/agent.py")
     assert made["status"] == "proposed", made
     assert "+MOST_EQUAL_CALLS = 2" in made["diff"]
+
+
+def test_a_diff_is_not_lost_when_a_later_try_fails(shop: Shop, clock: Clock, client_of: Callable[..., Client]) -> None:
+    def attempt(runner: Any) -> dict[str, Any]:
+        clock.advance(1_000)
+        shop.ask()
+        assert shop.fixing(runner=runner).step()
+        return shop.fix()
+
+    first = attempt(Says(Proposal(["Limit it."], GOOD)))
+    assert first["status"] == "proposed"
+    second = attempt(Says(Proposal(["?"], None)))
+    whole = shop.owner("GET", f"/api/incidents/{shop.incident}").get_json()
+    assert (whole["fix"]["id"], whole["fix"]["diff"]) == (second["id"], None)
+    [earlier] = whole["earlier_fixes"]
+    assert (earlier["id"], earlier["status"], "diff" in earlier) == (first["id"], "proposed", False)
+    path = f"/api/incidents/{shop.incident}/fixes"
+    assert shop.owner("GET", f"{path}/{first['id']}").get_json() == first
+    assert shop.owner("GET", f"{path}/fix_0000000000").status_code == 404
+    other = failed(shop.owner, BOOM, "trace_2")
+    assert shop.owner("GET", f"/api/incidents/{other}/fixes/{first['id']}").status_code == 404
+    for _ in range(KEPT):
+        attempt(Says(Proposal(["?"], None)))
+    assert shop.owner("GET", f"{path}/{first['id']}").get_json() == first, "however many tries fail after it"
+    assert shop.owner("GET", f"{path}/{second['id']}").status_code == 404, "it is one of too many"
+
+
+@sqlite_only
+def test_a_fix_of_a_project_that_a_key_is_not_for_is_not_shown(shop: Shop) -> None:
+    shop.made(f"{sys.executable} -c pass")
+    fix = shop.fix()
+    failed(shop.owner, LOOP, "b", project_id=make_project(shop.owner, "other").project["slug"])
+    key = shop.owner.data("POST", "/v1/api-keys", {"name": "K", "scopes": ["read"], "projects": ["other"]}, status=201)
+    theirs = Client(shop.owner.client, key["key"])
+    assert theirs("GET", f"/api/incidents/{shop.incident}/fixes/{fix['id']}").status_code == 404
+    assert theirs("GET", f"/api/incidents/{shop.incident}").get_json()["earlier_fixes"] == []

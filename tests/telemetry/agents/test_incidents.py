@@ -92,10 +92,25 @@ def test_agents_and_journeys_that_met_the_same_are_one(
     }  # fmt: skip
     whole = owner("GET", f"{LIST}/{incident}").get_json()
     history = whole.pop("history")
+    assert whole.pop("earlier_fixes") == []
     assert whole == found
     assert history == [
         {"at": "2024-01-15T10:30:00.000Z", "kind": "opened", "by": None, "from": None, "to": None, "note": ""}
     ]
+
+
+def test_the_same_failing_call_is_one_incident_however_it_is_recorded(owner: Client) -> None:
+    ways = [{}, {"duration_ms": 3, "trace_id": "t"}, {"arguments": {}}, {"arguments": None}]
+    found = {
+        failed(
+            owner,
+            [asks(), ("tool_call", {"tool": "pay", **way}), fails("pay", "card declined"), ends("failed")],
+            f"t{n}",
+        )
+        for n, way in enumerate(ways)
+    }
+    assert len(found) == 1
+    assert listed(owner) == list(found)
 
 
 def test_a_run_joins_moves_and_leaves_as_its_analysis_says(owner: Client) -> None:

@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 
 from alerts.record import record as record_result
+from model.evidence import StepResult
 from model.finished import Finished
 from model.outcome import Trigger
 from store.regressions import WAITED_MS, get_regression
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.tables import Run
+from store.tables import Check, CheckVersion, Run
 from store.write_lock import Urgency
 from telemetry.agents.regressing.verdicts import Evidence, RunSeen, SessionSeen, verdict_of
 from telemetry.agents.regressing.work import Regressing
 from telemetry.agents.told import Uniting
+from tests.alerts.alerting import add_rule
 from tests.api.client import Client
 from tests.conftest import Clock
 from tests.store.auditing import actions, events
-from tests.telemetry.agents.incidents import add_journey, record_runs, walk
+from tests.telemetry.agents.incidents import SHOP, add_journey, add_monitor, ping, record_runs, walk
 from tests.telemetry.agents.recorded import Said, asks, goes_wrong
 from tests.telemetry.agents.test_incidents import LOOP, WELL, change, failed
 from tests.telemetry.agents.test_stored_analyses import record
@@ -78,16 +80,15 @@ def test_fixed_once_its_agent_went_well_since(case: Case) -> None:
     past = len(events(case.database))
     found = case.judged()
     assert (found["status"], found["verdict"]) == ("completed", "fixed")
-    assert found["reason"] == "It shows no more: 1 session since went well."
+    assert found["reason"] == "It shows no more: 1 session since came past where it began, and went well."
     [before], [after] = found["before"]["sessions"], found["after"]["sessions"]
     assert (before["session_id"], before["labels"], before["outcome"]) == ("trace_1", ["tool_loop"], "again")
     assert (after["session_id"], after["labels"], after["outcome"]) == ("after", [], "clear")
     assert found["since"] == "2024-01-15T10:30:01.000Z"
     assert actions(case.database, past=past) == ["incident.regression_started", "incident.regression_judged"]
     whole = case.owner("GET", f"/api/incidents/{case.incident}").get_json()
-    assert (whole["status"], whole["history"][-1]["kind"], whole["history"][-1]["to"]) == (
-        "fixed", "regression", "fixed",
-    )  # fmt: skip
+    last = whole["history"][-1]
+    assert (whole["status"], last["kind"], last["to"], last["by"]) == ("fixed", "regression", "fixed", "test")
 
 
 def test_not_fixed_once_it_shows_again(case: Case) -> None:
@@ -103,7 +104,7 @@ def test_not_fixed_once_it_shows_again(case: Case) -> None:
     ("said", "fields", "reason"),
     [
         (None, {}, "no session of its agents began since; no journey or monitor is linked that can be run"),
-        (OTHER, {}, "sessions since failed in another way"),
+        (OTHER, {}, "sessions since went wrong in another way"),
         (WELL[:-1], {}, "no session since has ended"),
         (WELL, {"agent": "another"}, "no session of its agents began since"),
         (WELL, {"project_id": "shop"}, "no session of its agents began since"),
@@ -115,6 +116,26 @@ def test_inconclusive_with_the_reason(case: Case, said: Any, fields: dict[str, A
         case.after(said, **fields)
     found = case.judged({"since": "2024-01-15T10:30:01Z"})
     assert (found["verdict"], reason in found["reason"]) == ("inconclusive", True), found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        ([("end", {"status": "completed"})], "elsewhere", "went well but never came to where it begins"),
+        ([*WELL[:-1], ("end", {"status": "timeout"})], "otherwise", "went wrong in another way"),
+    ],
+)
+def test_what_never_came_there_or_went_wrong_otherwise_proves_nothing(
+    case: Case, said: list[Said], outcome: str, reason: str
+) -> None:
+    change(case.owner, case.incident, {"status": "fixed"})
+    case.after(said)
+    found = case.judged()
+    assert (found["verdict"], [each["outcome"] for each in found["after"]["sessions"]]) == ("inconclusive", [outcome])
+    assert found["reason"] == (
+        f"Nothing tells: sessions since {reason}; no journey or monitor is linked that can be run. "
+        f"It begins at an answer of {SHOP}."
+    )
 
 
 def test_since_when_it_is_fixed(case: Case) -> None:
@@ -132,14 +153,17 @@ def test_since_when_it_is_fixed(case: Case) -> None:
     assert list(answer["error"]["fields"]) == ["since"]
 
 
-def _end(case: Case, organization: str, journey: str, run_id: str, *, passed: bool) -> None:
+def _end(
+    case: Case, organization: str, journey: str, run_id: str, *, passed: bool, version: int = 1, **more: Any
+) -> None:  # fmt: skip
     """A probe reports what it was asked for by hand."""
     with case.database.read(EVERY_ORGANIZATION) as session:
         row = session.get(Run, run_id)
         assert row is not None
         at_ms = row.at_ms
-    done: Finished = walk(organization, journey, 0, passed=passed, trigger=Trigger.MANUAL)
-    done.run_id, done.at_ms, done.started_ms, done.completed_ms = run_id, at_ms, at_ms, at_ms + 100
+    done: Finished = walk(organization, journey, 0, passed=passed, trigger=Trigger.MANUAL, **more)
+    done.run_id, done.check_version = run_id, version
+    done.at_ms, done.started_ms, done.completed_ms = at_ms, at_ms, at_ms + 100
     with case.database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
         record_result(session, [done], at_ms + 100)
 
@@ -163,6 +187,64 @@ def test_linked_journeys_are_run_again_and_waited_for(case: Case, organization: 
     [before], [after] = found["before"]["runs"], found["after"]["runs"]
     assert (before["outcome"], after["run_id"]) == ("again", asked["run_id"])
     assert (found["verdict"], after["outcome"]) == (("fixed", "clear") if passed else ("not_fixed", "again"))
+
+
+def _change(database: Database, check_id: str, **definition: Any) -> None:
+    """A second version of a check."""
+    with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
+        check, first = session.get(Check, check_id), session.get(CheckVersion, (check_id, 1))
+        assert check is not None
+        assert first is not None
+        check.definition, check.version = {**check.definition, **definition}, 2
+        session.add(
+            CheckVersion(
+                check_id=check_id, version=2, organization_id=check.organization_id, definition=check.definition,
+                schedule=first.schedule, from_ms=1, created_ms=1,
+            )
+        )  # fmt: skip
+
+
+def _asked(case: Case, run_id: str) -> list[str]:
+    """The runs of checks that were asked for with it."""
+    with case.database.read(EVERY_ORGANIZATION) as session:
+        row = get_regression(session, run_id)
+        assert row is not None
+        return [each["run_id"] for each in row.asked]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_journey_that_has_lost_the_step_proves_nothing(case: Case, organization: str, *, lost: bool) -> None:
+    journey = add_journey(case.database, organization)
+    record_runs(case.database, walk(organization, journey, 0))
+    Uniting(case.database).work()
+    kind = "hover" if lost else "click"
+    goto = {"type": "goto", "url": "http://shop.example/"}
+    _change(case.database, journey, steps=[goto, {"type": kind, "selector": "#order"}])
+    started = case.start()
+    [asked] = _asked(case, started["id"])
+    steps = (StepResult(0, "goto", "success"), StepResult(1, kind, "success"))
+    _end(case, organization, journey, asked, passed=True, version=2, steps=steps)
+    Regressing(case.database).work()
+    found = case.shown(started["id"])
+    expected = ("inconclusive", "elsewhere") if lost else ("fixed", "clear")
+    assert (found["verdict"], found["after"]["runs"][0]["outcome"]) == expected
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_monitor_that_asks_something_else_by_now_proves_nothing(
+    case: Case, organization: str, *, moved: bool
+) -> None:
+    monitor = add_monitor(case.database, organization)
+    add_rule(case.database, organization)
+    record_runs(case.database, *(ping(organization, monitor, number) for number in range(3)))
+    Uniting(case.database).work()
+    _change(case.database, monitor, url=f"{SHOP}/help" if moved else f"{SHOP}?x=1")
+    started = case.start({"since": "2024-01-15T10:30:00Z"})
+    [asked] = _asked(case, started["id"])
+    _end(case, organization, monitor, asked, passed=True, version=2, steps=())
+    Regressing(case.database).work()
+    found = case.shown(started["id"])
+    assert found["after"]["runs"][0]["outcome"] == ("elsewhere" if moved else "clear")
 
 
 def test_checks_that_nobody_measures_are_not_waited_for_for_ever(case: Case, organization: str) -> None:
