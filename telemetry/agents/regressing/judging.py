@@ -35,7 +35,7 @@ def outcome_of(
 ) -> str:
     """Of a run that does not show the incident. `status`: as it is stored. `places`: where the incident begins; None:
     it is not asked whether the run came there."""
-    if status == RUNNING or not recording.whole:
+    if status == RUNNING or not all(turn.whole for turn in recording.turns):
         return UNKNOWN
     wrong = any(finding.confidence >= CONVINCING for finding in found.detectors)
     if status != _COMPLETED or wrong or not ended_well(recording):
