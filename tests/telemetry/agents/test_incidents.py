@@ -174,7 +174,7 @@ def test_lists_are_narrowed_and_paged_the_newest_first(owner: Client, clock: Clo
     found = []
     for number in range(5):
         clock.advance(1_000)
-        said: list[Said] = [asks(), calls(f"tool{'x' * number}"), fails("", "no"), goes_wrong("no"), ends("failed")]
+        said: list[Said] = [asks(), calls(f"tool{'x' * number}"), fails("", "full"), goes_wrong("full"), ends("failed")]
         found.append(failed(owner, said, f"t{number}", **({"project_id": mine["slug"]} if number == 2 else {})))
     assert listed(owner) == listed(owner, limit=2) == found[::-1]
     change(owner, found[0], {"status": "fixed", "owner": ada.id})
@@ -185,7 +185,7 @@ def test_lists_are_narrowed_and_paged_the_newest_first(owner: Client, clock: Clo
     assert listed(owner, label="stall") == []
     first = owner("GET", f"{LIST}?limit=2").get_json()
     clock.advance(1_000)
-    record(owner, [asks(), calls("tool"), fails("", "no"), goes_wrong("no"), ends("failed")], "t9")
+    record(owner, [asks(), calls("tool"), fails("", "full"), goes_wrong("full"), ends("failed")], "t9")
     analyzed(owner, "t9")
     rest = owner("GET", f"{LIST}?limit=9&cursor={first['cursor']}").get_json()["incidents"]
     assert [each["id"] for each in rest] == found[:3][::-1][:2], "one that moved up is not told twice"
