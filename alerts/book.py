@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
-from alerts.rules.base import ApplyTo, RuleDefinition
+from alerts.quieted import Quieted
+from alerts.rules.base import RuleDefinition
 from alerts.rules.registry import RULES
 from alerts.state import Rule
 from model.fields import STORED
@@ -32,7 +33,7 @@ class Window(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    apply_to: ApplyTo
+    apply_to: Quieted
     starts_ms: int | None
     ends_ms: int | None
     cron: str | None
@@ -50,7 +51,7 @@ class Quiet(msgspec.Struct, frozen=True):
     """A silence."""
 
     id: str
-    match: ApplyTo
+    match: Quieted
     reason: str
     starts_ms: int
     ends_ms: int
@@ -66,12 +67,14 @@ class InForce(msgspec.Struct, frozen=True):
     def rules_for(self, check_id: str, tags: Sequence[str]) -> list[Rule]:
         return [rule for rule in self.rules if rule.definition.apply_to.covers(check_id, tags)]
 
-    def window_at(self, check_id: str, tags: Sequence[str], at_ms: int) -> Window | None:
-        found = (window for window in self.windows if window.apply_to.covers(check_id, tags))
+    def window_at(self, subject_id: str, tags: Sequence[str], at_ms: int) -> Window | None:
+        """Of a check with these tags, or of a project."""
+        found = (window for window in self.windows if window.apply_to.covers(subject_id, tags))
         return next((window for window in found if window.holds_at(at_ms)), None)
 
-    def silence_at(self, check_id: str, tags: Sequence[str], at_ms: int) -> Quiet | None:
-        found = (silence for silence in self.silences if silence.match.covers(check_id, tags))
+    def silence_at(self, subject_id: str, tags: Sequence[str], at_ms: int) -> Quiet | None:
+        """The same of silences."""
+        found = (silence for silence in self.silences if silence.match.covers(subject_id, tags))
         return next((silence for silence in found if silence.starts_ms <= at_ms < silence.ends_ms), None)
 
 
@@ -150,7 +153,7 @@ def _read(session: Session, number: int) -> Book:
         silences.setdefault(quiet.organization_id, []).append(
             Quiet(
                 quiet.id,
-                ApplyTo.model_validate(quiet.match, context=STORED),
+                _covered(quiet.match),
                 quiet.reason,
                 quiet.starts_ms,
                 quiet.ends_ms,
@@ -190,5 +193,5 @@ def window_of(row: MaintenanceWindow) -> Window:
     )
 
 
-def _covered(stored: object) -> ApplyTo:
-    return ApplyTo.model_validate(stored, context=STORED)
+def _covered(stored: object) -> Quieted:
+    return Quieted.model_validate(stored, context=STORED)

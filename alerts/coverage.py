@@ -10,20 +10,22 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy.orm import Session
 
+from alerts.quieted import Quieted
 from alerts.rules.base import ApplyTo, Covered, RuleDefinition
 from model.fields import STORED
 from store.alert_channels import working_channels
 from store.alert_rules import rules_in_force
-from store.coverage import ChannelRow, channel_rows, check_rows
+from store.coverage import ChannelRow, channel_rows, check_rows, project_ids
 from store.tables import Check
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """The checks and channels of an organization, as rules are held against them."""
+    """The checks, channels and projects (ids) of an organization, as rules and quiet times are held against them."""
 
     checks: Mapping[str, Covered]
     by_tag: Mapping[str, Sequence[str]]
     channels: Mapping[str, ChannelRow]
+    projects: frozenset[str]
 
     def covered(self, apply_to: ApplyTo) -> list[Covered]:
         """The checks that there are and that are meant, each once."""
@@ -49,7 +51,8 @@ def ground_of(session: Session, rules: Sequence[RuleDefinition]) -> Ground:
     for check in checks.values():
         for tag in check.tags:
             by_tag.setdefault(tag, []).append(check.id)
-    return Ground(checks, by_tag, channel_rows(session, {each for rule in rules for each in rule.channels}))
+    channels = channel_rows(session, {each for rule in rules for each in rule.channels})
+    return Ground(checks, by_tag, channels, project_ids(session))
 
 
 def warnings_of(ground: Ground, rule: RuleDefinition) -> list[str]:
@@ -78,6 +81,16 @@ def matches_nothing(ground: Ground, apply_to: ApplyTo) -> str | None:
     if apply_to.monitors or apply_to.journeys:
         return "it applies to no check: those it names were deleted"
     return "apply_to names no monitors, journeys or tags, and not all: it applies to no check"
+
+
+def quiets_nothing(ground: Ground, quieted: Quieted) -> str | None:
+    """Why neither a check nor a project is meant; None when some are."""
+    if ground.projects and (quieted.all or not ground.projects.isdisjoint(quieted.projects)):
+        return None
+    nothing = matches_nothing(ground, quieted)
+    if nothing is None or not quieted.projects:
+        return nothing
+    return nothing if quieted.tags else "those that it names were deleted: it applies to nothing"
 
 
 def _about_checks(ground: Ground, rule: RuleDefinition) -> list[str]:

@@ -11,7 +11,6 @@ from msgspec import UNSET, UnsetType
 from api.access import SERVER, Scope
 from api.agent_access import Seen
 from api.agent_events import SessionPath
-from api.agent_incidents import join_incident, put_into_incident
 from api.envelope import json_response
 from api.errors import Conflict, Invalid, no_such
 from api.routes import Routes
@@ -23,6 +22,7 @@ from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.agents.analysis import Analysis, analyze, concluded
 from telemetry.agents.detectors.base import Finding
+from telemetry.agents.joining import Joining
 from telemetry.agents.stored.analyses import (
     StoredAnalysis,
     facts_of_session,
@@ -31,6 +31,7 @@ from telemetry.agents.stored.analyses import (
     store_analysis,
 )
 from telemetry.agents.stored.sessions import AgentSession, get_session, workspaces_with
+from telemetry.agents.uniting import NoSuchIncidentError
 
 _LONGEST_TARGET = 40
 """Of what the audit log holds an id."""
@@ -42,7 +43,7 @@ routes = Routes("Agent analyses", "What went wrong in a run, and where it began.
     pages=True,
 )  # fmt: skip
 def show_agent_analysis(path: SessionPath) -> Response:
-    """Get the stored analysis of a run. 404 where none was made yet."""
+    """Get the stored analysis of a run: soon after its end there is one. 404 where none was made yet."""
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         found = seen.session(session, path.agent_session_id)
@@ -67,9 +68,8 @@ def analyze_agent_session(path: SessionPath) -> Response:
         found = seen.session(session, path.agent_session_id)
         read = facts_of_session(session, seen.organization_id, found.number)
     analysis = analyze(read.facts, whole=read.whole)
-    upto_seq = read.facts[-1].seq if read.facts else 0
-    incident_id = join_incident(found, seen.organization_id, analysis, read.facts, upto_seq)
-    stored = _stored(seen.organization_id, found, analysis, upto_seq, incident_id)
+    incident_id = _joining(seen.organization_id).join(found, analysis, read.facts, read.upto_seq)
+    stored = _stored(seen.organization_id, found, analysis, read.upto_seq, incident_id)
     _note(seen.organization_id, "agent_session.analyzed", found, stored)
     return json_response(analysis_shape(found.id, stored))
 
@@ -94,9 +94,9 @@ def put_agent_analysis(path: SessionPath, query: WorkspaceQuery, body: AnalysisT
     merged, upto_seq = _merged(before, body), max(found.last_seq, before.upto_seq if before else 0)
     incident_id: str | UnsetType | None = UNSET
     if "incident_id" in body.model_fields_set:
-        incident_id = put_into_incident(found, organization_id, merged, body.incident_id, upto_seq)
+        incident_id = _put(organization_id, found, merged, body.incident_id, upto_seq)
     elif read is not None:
-        incident_id = join_incident(found, organization_id, merged, read.facts, upto_seq)
+        incident_id = _joining(organization_id).join(found, merged, read.facts, upto_seq)
     stored = _stored(organization_id, found, merged, upto_seq, incident_id)
     _note(organization_id, "agent_session.analysis_put", found, stored)
     return json_response(analysis_shape(found.id, stored))
@@ -113,6 +113,19 @@ def analysis_shape(session_id: str, stored: StoredAnalysis) -> dict[str, Any]:
         "incident_id": stored.incident_id,
         "version": found.version,
     }
+
+
+def _joining(organization_id: str) -> Joining:
+    return Joining(services().database, organization_id, Urgency.PEOPLE)
+
+
+def _put(
+    organization_id: str, run: AgentSession, found: Analysis, incident_id: str | None, upto_seq: int
+) -> str | None:
+    try:
+        return _joining(organization_id).put(run, found, incident_id, upto_seq)
+    except NoSuchIncidentError:
+        raise Invalid({"incident_id": ["there is no such incident in the workspace of this session"]}) from None
 
 
 def _stored(

@@ -41,12 +41,16 @@ from telemetry.agents.stored.sessions import AgentSession
 
 FORM = "multipart/form-data"
 _PIECE_BYTES = 1 << 20
+_MEANS = {
+    413: "The file is larger than 100 MiB, or the JSON than 1 MiB",
+    415: "The body is neither a form nor JSON, or the file is of no type that is kept",
+}
 routes = Routes("Agent artifacts", "Files of a run: screenshots, recordings, what was sent and answered.", BareError)
 
 
 @routes.post(
     "/api/traces/<agent_session_id>/artifacts", needs=Scope.INGEST, answers=KeptArtifact, status=201,
-    errors=(400, 409, 413, 415, 422, 507), tokens=True, accepts=ArtifactToRegister, form=ArtifactForm,
+    errors=(400, 409, 413, 415, 422, 507), means=_MEANS, tokens=True, accepts=ArtifactToRegister, form=ArtifactForm,
 )  # fmt: skip
 def keep_agent_artifact(path: SessionPath) -> Response:
     """Upload a file of a run, or register one.

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from flask import Response
 from pydantic import Field
 
 from api.access import Scope
 from api.agent_access import Seen
+from api.agent_bodies import sent_events
 from api.agent_shapes import agent_event_shape
 from api.envelope import json_response
-from api.errors import Conflict, Invalid, Malformed, no_such
-from api.reporting import sdk_body
+from api.errors import Conflict, Invalid, no_such
 from api.routes import PathModel, Routes
 from api.schemas.agents import AgentEventsBody, EventsAccepted, Replay, ReplayQuery
 from api.schemas.bare import BareError
 from api.services import services
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
-from telemetry.agents.events import MOST_EVENTS, AgentEvent, RefusedError, read_agent_event
+from telemetry.agents.events import RefusedError
 from telemetry.agents.stored.appending import GoneError, append_events
 from telemetry.agents.stored.replaying import events_of_session
-from telemetry.sdk_json import BadBodyError, decode
 
 routes = Routes("Agent events", "What happened in a run, in order.", BareError)
 
@@ -34,7 +32,7 @@ class SessionPath(PathModel):
 
 @routes.post(
     "/api/traces/<agent_session_id>/events", needs=Scope.INGEST, answers=EventsAccepted, accepts=AgentEventsBody,
-    also={201: EventsAccepted}, errors=(400, 403, 404, 409, 413, 422), tokens=True,
+    also={201: EventsAccepted}, errors=(400, 403, 404, 409, 413, 415, 422), tokens=True,
 )  # fmt: skip
 def append_agent_events(path: SessionPath) -> Response:
     """Append one event, or a batch: those that fit are stored, the others named.
@@ -43,25 +41,27 @@ def append_agent_events(path: SessionPath) -> Response:
     `idempotency_key` was used with another body, and 422 when it can't be read. A batch is 200 whatever became of its
     events. At most 5 MiB, 1,000 events, 256 KiB an event.
     """
-    items, alone = _items()
+    sent = sent_events()
     seen, store = Seen(), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
         seen.session(session, path.agent_session_id)
-    events = [_read(item, raw) for item, raw in items]
-    if alone and isinstance(events[0], RefusedError):
-        raise Invalid({"": [str(events[0])]})
+    first = sent.events[0]
+    if sent.alone and isinstance(first, RefusedError):
+        raise Invalid({first.field: [first.reason]})
     try:
         with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
-            done = append_events(session, seen.organization_id, path.agent_session_id, events, store.now_ms(session))
+            done = append_events(
+                session, seen.organization_id, path.agent_session_id, sent.events, store.now_ms(session)
+            )
     except GoneError:
         raise no_such("session", path.agent_session_id) from None
-    if alone and done.refused:
+    if sent.alone and done.refused:
         raise Conflict(str(done.refused[0]))
     rejected = [
-        {"index": place, "idempotency_key": _key_of(items[place][0]), "reason": str(error)}
+        {"index": place, "idempotency_key": sent.key_of(place), "reason": str(error)}
         for place, error in sorted(done.refused.items())
     ]
-    return json_response({"accepted": done.accepted, "rejected": rejected}, 201 if alone and done.stored else 200)
+    return json_response({"accepted": done.accepted, "rejected": rejected}, 201 if sent.alone and done.stored else 200)
 
 
 @routes.get(
@@ -73,7 +73,8 @@ def append_agent_events(path: SessionPath) -> Response:
     pages=True,
 )
 def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
-    """Read the events of a run by `seq`."""
+    """Read the events of a run by `seq`. Where there are no more for now, `next_after_seq` is null: whoever waits for
+    what comes asks again after the `seq` of the last event that they have, or listens to `/api/stream`."""
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         number = seen.session(session, path.agent_session_id).number
@@ -83,53 +84,3 @@ def replay_agent_events(path: SessionPath, query: ReplayQuery) -> Response:
     shown = found[: query.limit]
     following = shown[-1].seq if len(found) > query.limit else None
     return json_response({"events": [agent_event_shape(event) for event in shown], "next_after_seq": following})
-
-
-def _items() -> tuple[list[tuple[Any, bytes]], bool]:
-    """What was sent, decoded and as it was, and whether it was one event by itself. Malformed, Invalid."""
-    raw = sdk_body()
-    if not raw:
-        raise Malformed("This needs a JSON body")
-    try:
-        parts = _parts(raw)
-        if parts is None:
-            whole = decode(raw)
-            if not isinstance(whole, dict):
-                raise Malformed("The body must be an event, a list of events, or an object with a list 'events'")
-            return [(whole, raw)], True
-        if not parts:
-            raise Malformed("The list of events must not be empty")
-        if len(parts) > MOST_EVENTS:
-            raise Invalid({"events": [f"must not be more than {MOST_EVENTS:,} at once"]})
-        return [(decode(part), bytes(part)) for part in parts], False
-    except BadBodyError as error:
-        raise Malformed(str(error)) from None
-
-
-def _parts(raw: bytes) -> list[msgspec.Raw] | None:
-    """The events of a list, each as it was sent, so that it is decoded once; None for what is no list. Malformed."""
-    try:
-        if raw.lstrip()[:1] == b"[":
-            return msgspec.json.decode(raw, type=list[msgspec.Raw])
-        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        decode(raw)  # says what is wrong
-        return None
-    if "events" not in fields or "type" in fields:
-        return None
-    try:
-        return msgspec.json.decode(fields["events"], type=list[msgspec.Raw])
-    except msgspec.DecodeError:
-        raise Malformed("events must be a list") from None
-
-
-def _read(item: Any, raw: bytes) -> AgentEvent | RefusedError:
-    try:
-        return read_agent_event(item, len(raw))
-    except RefusedError as error:
-        return error
-
-
-def _key_of(item: Any) -> str | None:
-    found = item.get("idempotency_key") if isinstance(item, dict) else None
-    return found if isinstance(found, str) else None

@@ -45,7 +45,8 @@ def begin_agent_session(body: NewAgentSession) -> Response:
 
 @routes.get("/api/sessions", needs=Scope.READ, answers=SessionPage, errors=(404,), tokens=True, pages=True)
 def list_agent_sessions(query: SessionQuery) -> Response:
-    """List runs, the newest first. Filters narrow what may be seen, and never widen it."""
+    """List runs, the newest first. Filters narrow what may be seen, and never widen it. `metadata` is there where one
+    run is asked for by its `session_id`."""
     seen, store = Seen(), services().database.telemetry
     projects = seen.narrowed(query.project_id)
     with store.read(EVERY_ORGANIZATION) as session:

@@ -18,7 +18,6 @@ from api.artifact_links import LASTS_MS, PATH, BadLinkError, artifact_of_link, a
 from api.errors import Forbidden, NotFound, Unauthorized
 from api.pages.gate import signed_in
 from api.services import services
-from model.ids import looks_like_id
 from store.agent_artifacts import get_agent_artifact
 from store.artifact_files import ArtifactFiles
 from store.artifact_tables import AgentArtifact, Artifact
@@ -62,7 +61,7 @@ def _also_for_people(view: Callable[..., Response]) -> Callable[..., Response]:
 @_also_for_people
 def open_artifact(link: str) -> Response:
     """The file."""
-    if looks_like_id(link, "art"):
+    if link.startswith("art_") and "." not in link:
         return _go_to_link(link)
     artifact = _artifact(link)
     path = ArtifactFiles(services().settings.data_dir).path(artifact.organization_id, artifact.sha256)

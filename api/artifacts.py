@@ -12,7 +12,7 @@ from api.artifact_links import LASTS_MS, artifact_path
 from api.envelope import success
 from api.errors import no_such
 from api.routes import Routes
-from api.run_shape import step_shapes
+from api.run_shape import detail_of, step_shapes
 from api.runs import RunPath
 from api.schemas.artifacts import ArtifactList, StepList
 from api.services import services
@@ -30,7 +30,7 @@ def list_steps(path: RunPath) -> Response:
     """List the steps of a journey's run, in their order; none for the run of a monitor."""
     with services().database.read(caller().organization_id) as session:
         run = _run(session, path.run_id)
-        return success(step_shapes(run, artifacts_of_run(session, run.id)))
+        return success(step_shapes(detail_of(run).steps, artifacts_of_run(session, run.id)))
 
 
 @routes.get("/v1/runs/<run_id>/artifacts", needs=Scope.READ, answers=ArtifactList)
@@ -44,7 +44,7 @@ def list_artifacts(path: RunPath) -> Response:
     with state.database.read(caller().organization_id) as session:
         found = artifacts_of_run(session, _run(session, path.run_id).id)
         until_ms = state.database.now_ms(session) + LASTS_MS
-    return success([_shape(artifact, until_ms) for artifact in found], no_store=True)
+    return success([artifact_shape(artifact, until_ms) for artifact in found], no_store=True)
 
 
 def _run(session: Session, run_id: str) -> Run:
@@ -54,7 +54,8 @@ def _run(session: Session, run_id: str) -> Run:
     return run
 
 
-def _shape(artifact: Artifact, until_ms: int) -> dict[str, Any]:
+def artifact_shape(artifact: Artifact, until_ms: int) -> dict[str, Any]:
+    """A file of a run, with a link that opens it until then."""
     state = services()
     return {
         "id": artifact.id,

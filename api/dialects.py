@@ -1,7 +1,8 @@
 """How a refusal is said, and how large a body may be, by where it is sent: each seed has words of its own.
 
-Seed 003's paths answer in an envelope. Those of seeds 000 and 002 say `{"error": {code, message, request_id}}`; seed
-001's says `{"error": "Invalid payload"}`; OTLP's exporters read a google.rpc.Status. What is wrong others decide.
+Seed 003's paths answer in an envelope. Those of seeds 000 and 002, with `/artifacts`, say `{"error": {code, message,
+request_id}}`; seed 001's says `{"error": "Invalid payload"}`; OTLP's exporters read a google.rpc.Status. What is wrong
+others decide.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ ITEMS, EVENTS, TRACES = "/v1/ingest", "/v1/events", "/v1/traces"
 OTLP = "/v1/otlp/"
 SOURCE_MAPS = "/v1/sourcemaps"
 AGENTS = "/api/"
+PROBE_RESULTS = "/v1/probe/results"
 PROTOBUF = "application/x-protobuf"
 _BARE = (
     EVENTS, TRACES, OTLP.rstrip("/"), SOURCE_MAPS, "/v1/releases", "/v1/query", "/v1/issues", "/v1/projects",
-    "/v1/generations", "/v1/alerts/rules", "/v1/alerts/firings", "/api",
+    "/v1/generations", "/v1/alerts/rules", "/v1/alerts/firings", "/api", "/artifacts",
 )  # fmt: skip
 FROM_BROWSERS = (ITEMS, EVENTS, TRACES)
 """Where scripts of any origin may send to (api/cors.py)."""
@@ -29,11 +31,11 @@ FROM_SDKS = (ITEMS, EVENTS, TRACES, f"{OTLP}traces", f"{OTLP}v1/traces")
 _FROM_AGENTS = re.compile(r"/api/traces(?:/[^/]+/events)?")
 MAX_BODY_BYTES = 1 << 20
 _LIMITS: Mapping[str, int] = {
-    ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20,
+    ITEMS: 256 << 10, TRACES: 5 << 20, OTLP: 5 << 20, SOURCE_MAPS: 51 << 20, AGENTS: 5 << 20, PROBE_RESULTS: 8 << 20,
 }  # fmt: skip
 """A source map may have 50 MiB; around it stand the form's fields."""
-_FILE_BYTES = 101 << 20
-"""The same of an agent's artifact, which may have 100 MiB."""
+_FILE_BYTES = (100 << 20) + (512 << 10)
+"""The same of an agent's artifact, which may have 100 MiB, and less around it: who is refused is told 100 MiB."""
 _FILES = re.compile(r"/api/traces/[^/]+/artifacts")
 _TOO_LARGE = 413
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 429: 8, 503: 14}

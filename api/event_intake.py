@@ -6,7 +6,7 @@ from flask import Response
 
 from api.access import OWN
 from api.envelope import json_response
-from api.reporting import items_of, now_ms, quota_spent, read_each, reporter, sdk_body
+from api.reporting import REPORTERS_REFUSALS, items_of, now_ms, quota_spent, read_each, reporter, sdk_body
 from api.routes import Routes
 from api.schemas.bare import BareError
 from api.schemas.reporting import EventsBody, EventsTaken
@@ -18,13 +18,19 @@ routes = Routes("Events", "Errors and messages, as SDKs send them with a project
 
 
 @routes.post(
-    "/v1/events", needs=OWN, answers=EventsTaken, accepts=EventsBody, status=202, errors=(400, 401, 403, 413, 429)
+    "/v1/events",
+    needs=OWN,
+    answers=EventsTaken,
+    accepts=EventsBody,
+    status=202,
+    errors=(400, 401, 403, 413, 429),
+    means=REPORTERS_REFUSALS,
 )
 def take_events() -> Response:
     """Send events. 202 means that they are on disk: a query right after finds them.
 
     Who sends is told by `X-CodeRadar-Auth: dsn=PUBLIC_KEY,project=12`; a key for servers alone needs an API key with
-    the scope `ingest` as well. At most 1 MiB, also once inflated (`Content-Encoding: gzip`).
+    the scope `ingest` as well. At most 1 MiB, also once inflated (`Content-Encoding: gzip`); a larger body is 413.
     """
     who, items = reporter(), items_of(sdk_body(), "events")
     state, received_ms = services(), now_ms()

@@ -40,6 +40,7 @@ from telemetry.judged import event_rule
 from telemetry.rules import EventRule
 
 routes = Routes("Rules on events", "Which events are worth telling somebody, and when they were.", BareError)
+_MEANS = {415: "The body is declared neither as JSON nor as YAML"}
 READ_ONLY = ("id", "project_id", "warnings", "created_at", "updated_at")
 
 
@@ -55,7 +56,7 @@ def list_event_rules(query: EventRuleQuery) -> Response:
 
 @routes.post(
     "/v1/alerts/rules", needs=Scope.WRITE, answers=StoredEventRule, accepts=NewEventRule, status=201,
-    errors=(400, 413, 415),
+    errors=(400, 413, 415), means=_MEANS,
 )  # fmt: skip
 def create_event_rule() -> Response:
     """Make a rule on events, as JSON or as YAML. It judges what arrives from now on.
@@ -77,7 +78,7 @@ def show_event_rule(path: EventRulePath) -> Response:
 
 @routes.put(
     "/v1/alerts/rules/<event_rule_id>", needs=Scope.WRITE, answers=StoredEventRule, accepts=EventRuleChange,
-    errors=(400, 413, 415),
+    errors=(400, 413, 415), means=_MEANS,
 )  # fmt: skip
 def change_event_rule(path: EventRulePath) -> Response:
     """Change a rule on events, switch it off (`enabled: false`) or on.
@@ -99,7 +100,7 @@ def delete_event_rule(path: EventRulePath) -> Response:
 def list_of_firings(query: FiringQuery) -> Response:
     """List firings, newest first: when which rule held for which group, and what became of the notices.
 
-    60 queries a minute for each token, as of `/v1/query`.
+    One of the 60 questions a minute that each token may ask, as `/v1/query` has it.
     """
     projects = queried(query.project)
     with services().database.read(caller().organization_id) as session:

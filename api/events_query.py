@@ -27,7 +27,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 def query_events(query: EventQuery) -> Response:
     """Find events. Pages by `cursor` show each event once, while more come in.
 
-    60 queries a minute for each token, over these paths: `/v1/query`, `/v1/issues`, `/v1/projects`.
+    Each token may ask 60 times a minute, over all of these: GET of `/v1/query`, `/v1/issues` (the list and one),
+    `/v1/projects` (the list) and `/v1/alerts/firings`. More is 429. No other path counts.
     """
     terms, before = terms_of(query.q), number_of(query.cursor)
     issue = None if query.issue is None else issue_number(query.issue)

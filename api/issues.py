@@ -23,6 +23,7 @@ from store.audit import Target, note
 from store.sessions import EVERY_ORGANIZATION
 from store.wakeups import wake
 from store.write_lock import Urgency
+from telemetry.joining import join_alerts_of
 from telemetry.stored.issues import NotMergedError, Place, get_issue, list_issues, merge, set_status
 from telemetry.stored.storing import TOPIC
 
@@ -37,7 +38,7 @@ class IssuePath(PathModel):
 @routes.get("/v1/issues", needs=Scope.READ, answers=IssuePage, pages=True)
 def list_of_issues(query: IssueQuery) -> Response:
     """List issues, those with the newest events first. Pages by `cursor` show what there was when the first was asked
-    for, each issue once."""
+    for, each issue once. One of the 60 questions a minute that each token may ask, as `/v1/query` has it."""
     terms, place = terms_of(query.q), _place(query.cursor)
     projects, store = queried(query.project), services().database.telemetry
     with store.read(EVERY_ORGANIZATION) as session:
@@ -50,7 +51,10 @@ def list_of_issues(query: IssueQuery) -> Response:
 
 @routes.get("/v1/issues/<issue_id>", needs=Scope.READ, answers=IssueDetail)
 def show_issue(path: IssuePath) -> Response:
-    """Get an issue with the checks that it breaks; one that was merged, by the issue that stands for it."""
+    """Get an issue with the checks that it breaks; one that was merged, by the issue that stands for it.
+
+    One of the 60 questions a minute that each token may ask, as `/v1/query` has it.
+    """
     projects, number = queried(), issue_number(path.issue_id)
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         issue = None if number is None else get_issue(session, projects.numbers, number)
@@ -61,7 +65,11 @@ def show_issue(path: IssuePath) -> Response:
 
 @routes.put("/v1/issues/<issue_id>", needs=Scope.WRITE, answers=Issue, errors=(409,))
 def change_issue(path: IssuePath, body: IssueChange) -> Response:
-    """Decide about an issue: `status`, or that it is the same as another (`merge_into`), which then stands for both."""
+    """Decide about an issue: `status`, or that it is the same as another (`merge_into`), which then stands for both.
+
+    Of alerts that a rule on events has open for both, the one of the merged issue is resolved with that reason, and the
+    other goes on; one that is open for the merged issue alone goes on for both.
+    """
     projects = visible()
     before, after = _change(path.issue_id, body, projects)
     differ = [name for name in ("id", "status") if before[name] != after[name]]
@@ -71,7 +79,10 @@ def change_issue(path: IssuePath, body: IssueChange) -> Response:
             if "id" in differ
             else {"resolved": "resolved", "ignored": "ignored"}.get(after["status"], "opened")
         )
-        with services().database.write(caller().organization_id, Urgency.PEOPLE) as session:
+        database = services().database
+        with database.write(caller().organization_id, Urgency.PEOPLE) as session:
+            if "id" in differ:
+                join_alerts_of(session, before["id"], after, database.now_ms(session))
             note(
                 session, caller().organization_id, f"issue.{verb}",
                 Target("issue", str(before["id"]), str(before["title"])[:200]),

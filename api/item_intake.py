@@ -12,7 +12,7 @@ from api.access import OWN
 from api.envelope import json_response
 from api.errors import Malformed
 from api.public_keys import admit, shown
-from api.reporting import now_ms, quota_spent, refuse_unknown_key, sdk_body
+from api.reporting import REPORTERS_REFUSALS, now_ms, quota_spent, refuse_unknown_key, sdk_body
 from api.routes import Routes
 from api.schemas.bare import ItemError
 from api.schemas.reporting import ItemsBody, ItemsTaken
@@ -25,15 +25,29 @@ from telemetry.stored.storing import Submission
 
 routes = Routes("Ingest", "Errors, transactions and AI generations in one place, also from browsers.", ItemError)
 
+_MEANS = {
+    **REPORTERS_REFUSALS,
+    400: "The body is not JSON, or an item is not as it must be: none of them is stored",
+    401: "No public key; or one for servers alone, without an API key beside it",
+    403: "An unknown or revoked public key, or one that is not of the project that is named",
+}
+
 
 @routes.post(
-    "/v1/ingest", needs=OWN, answers=ItemsTaken, accepts=ItemsBody, status=202, errors=(400, 401, 403, 413, 429)
+    "/v1/ingest",
+    needs=OWN,
+    answers=ItemsTaken,
+    accepts=ItemsBody,
+    status=202,
+    errors=(400, 401, 403, 413, 429),
+    means=_MEANS,
 )
 def take_items() -> Response:
     """Send one item, or a list of 1 to 20. All or nothing; 202 means that all of it is on disk.
 
     The key of the DSN stands in `X-Open-Sentry-Key` (or `X-Sentry-Clone-Key`), in `?key=`, or is the user name of the
-    URL. Whatever the content type, the body is JSON of at most 256 KiB. An equal body within 60 s is one.
+    URL. Whatever the content type, the body is JSON of at most 256 KiB, also once inflated; a larger one is 413. An
+    item from more than two years ago is no valid payload. An equal body within 60 s is one.
     """
     key, project = shown()
     who = refuse_unknown_key(key)

@@ -8,7 +8,8 @@ from flask import Response
 from pydantic import Field
 
 from api import check_requests as checks
-from api.access import Scope
+from api.access import Scope, caller
+from api.envelope import success
 from api.families import JOURNEY
 from api.paging import Page
 from api.routes import PathModel, Routes
@@ -16,7 +17,11 @@ from api.schemas.envelope import DeletedAnswer
 from api.schemas.journeys import JourneyAnswer, JourneyChange, JourneyList, NewJourney
 from api.schemas.monitors import RunRequest
 from api.schemas.runs import QueuedAnswer
+from api.schemas.tries import JourneyDraftPath, JourneyTryAnswer, JourneyTryQuery, JourneyTryWaits
+from api.services import services
+from api.trying import journey_draft_shape, tried, try_out
 from model.fields import Name, Tag
+from store.draft_tables import Draft
 
 routes = Routes("Journeys", "A real browser walks the user's path: steps as data, evidence of how they went.")
 
@@ -47,6 +52,38 @@ def create_journey(body: dict[str, Any]) -> Response:
     One that nothing defines is a warning. Left out, `locations` are the organization's `default_locations`.
     """
     return checks.made(JOURNEY, body)
+
+
+@routes.post(
+    "/v1/journeys/try",
+    needs=Scope.WRITE,
+    answers=JourneyTryAnswer,
+    accepts=NewJourney,
+    errors=(404, 409),
+    also={202: JourneyTryWaits},
+)
+def try_journey(query: JourneyTryQuery, body: dict[str, Any]) -> Response:
+    """Try out a journey before it is made or changed.
+
+    It takes what making one takes, and has a probe walk it once, in one attempt, with a picture of each step: nothing
+    is saved, no uptime counts it and nobody is told. It counts as used like a run asked for by hand. 409 when no probe
+    of the location has a browser.
+    """
+    draft = tried(try_out(JOURNEY, body, query.location, query.journey).id, query.wait)
+    return _draft(draft, unfinished=202)
+
+
+@routes.get("/v1/journeys/try/<journey_draft_id>", needs=Scope.WRITE, answers=JourneyTryAnswer)
+def show_journey_try(path: JourneyDraftPath) -> Response:
+    """Get a draft of a journey that was tried out, for an hour."""
+    return _draft(tried(path.journey_draft_id, of=JOURNEY))
+
+
+def _draft(draft: Draft, unfinished: int = 200) -> Response:
+    state = services()
+    with state.database.read(caller().organization_id) as session:
+        shape = journey_draft_shape(session, draft, state.database.now_ms(session))
+    return success(shape, 200 if shape["status"].terminal else unfinished, no_store=True)
 
 
 @routes.get("/v1/journeys/<journey_id>", needs=Scope.READ, answers=JourneyAnswer)

@@ -27,6 +27,7 @@ _CLAIMS = ("exp", "sub", "aud", "workspace_id")
 _PATIENCE_S = 5
 _LEEWAY_S = 10
 """Clocks differ."""
+_LATEST_S = 253_402_300_799
 
 
 def is_json_web_token(text: str) -> bool:
@@ -63,7 +64,7 @@ def _claims(token: str) -> dict[str, Any]:
             key = _key_set(settings.jwks_url).get_signing_key_from_jwt(token).key
         else:
             raise Unauthorized(f"Tokens signed by {str(algorithm)[:20]!r} are not taken here")
-        return jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token, key, algorithms=[algorithm], audience=settings.jwt_audience, leeway=_LEEWAY_S,
             options={"require": list(_CLAIMS)},
         )  # fmt: skip
@@ -71,6 +72,10 @@ def _claims(token: str) -> dict[str, Any]:
         raise Unavailable("The keys of TRACER_JWKS_URL can't be read now") from None
     except (PyJWTError, PyJWKClientError, ValueError) as error:
         raise Unauthorized(f"This token is not good: {error}") from None
+    ends = claims["exp"]
+    if isinstance(ends, bool) or not isinstance(ends, int | float) or ends > _LATEST_S:
+        raise Unauthorized("This token is not good: exp must be a number of seconds since 1970, before the year 10000")
+    return claims
 
 
 @lru_cache(maxsize=4)

@@ -10,8 +10,8 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from alerts.book import window_of
-from alerts.coverage import ground_of, matches_nothing
-from alerts.rules.base import ApplyTo
+from alerts.coverage import ground_of, quiets_nothing
+from alerts.quieted import Quieted
 from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import NotFound
@@ -20,8 +20,9 @@ from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
 from api.schemas.quiet import NewWindow, WindowAnswer, WindowChange, WindowDefinition, WindowFacts, WindowList
 from api.services import services
-from api.targets import refuse, refuse_none, tidied, unknown_checks
+from api.targets import refuse, refuse_none, tidied, unknown_checks, with_project_ids
 from api.typed_document import judged, merged
+from model.fields import STORED
 from model.times import iso, parse_iso
 from store import maintenance_windows as stored
 from store.alert_tables import MaintenanceWindow
@@ -50,7 +51,8 @@ def create_maintenance_window(body: dict[str, Any]) -> Response:
     """Plan a time, once or by cron.
 
     Runs that are due within it are counted apart. It may begin in the past: what is stored already is left out of
-    uptime too, within seconds, and alerts that only such runs had raised are taken back.
+    uptime too, within seconds, and alerts that only such runs had raised are taken back. Of `projects`, events that
+    arrive within it raise no alert.
     """
     shown, warnings = plan_window(caller(), body)
     return success(shown, 201, warnings=warnings)
@@ -88,7 +90,7 @@ def plan_window(who: Caller, body: Mapping[str, Any]) -> tuple[dict[str, Any], l
     wanted = _judged(body)
     with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)
-        refuse(unknown_checks(session, wanted.apply_to, "apply_to"))
+        wanted = _with_known(session, wanted)
         window = stored.create_window(session, who.organization_id, _fields(wanted), now_ms)
         return _shape(window, now_ms), _warnings(session, wanted, now_ms)
 
@@ -101,7 +103,7 @@ def change_window(who: Caller, window_id: str, body: Mapping[str, Any]) -> tuple
         window = found_window(session, window_id, lock=True)
         old = window_fields(window)
         wanted = _judged(_merged(old, body))
-        refuse(unknown_checks(session, wanted.apply_to, "apply_to", ApplyTo.model_validate(old["apply_to"])))
+        wanted = _with_known(session, wanted, Quieted.model_validate(old["apply_to"]))
         stored.update_window(session, window, _fields(wanted), now_ms)
         return _shape(window, now_ms), _warnings(session, wanted, now_ms)
 
@@ -117,6 +119,12 @@ def _judged(document: Mapping[str, Any]) -> WindowDefinition:
     wanted = judged(WindowDefinition, document, READ_ONLY)
     refuse_none(wanted.apply_to, "apply_to")
     return wanted.model_copy(update={"apply_to": tidied(wanted.apply_to)})
+
+
+def _with_known(session: Session, wanted: WindowDefinition, old: Quieted | None = None) -> WindowDefinition:
+    """With ids, of what there is or was named before. Invalid."""
+    refuse(unknown_checks(session, wanted.apply_to, "apply_to", old))
+    return wanted.model_copy(update={"apply_to": with_project_ids(session, wanted.apply_to, "apply_to", old)})
 
 
 def _merged(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +155,7 @@ def window_fields(window: MaintenanceWindow) -> dict[str, Any]:
         "cron": window.cron,
         "duration": window.duration_s,
         "timezone": window.timezone,
-        "apply_to": dict(window.apply_to),
+        "apply_to": Quieted.model_validate(window.apply_to, context=STORED).model_dump(mode="json"),
     }
 
 
@@ -165,7 +173,7 @@ def _warnings(session: Session, wanted: WindowDefinition, now_ms: int) -> list[s
     lines = []
     if wanted.ends_at is not None and parse_iso(wanted.ends_at) <= now_ms:
         lines.append("it is over already: runs due within it are left out of uptime, and nothing that is to come")
-    nothing = matches_nothing(ground_of(session, ()), wanted.apply_to)
+    nothing = quiets_nothing(ground_of(session, ()), wanted.apply_to)
     return lines if nothing is None else [*lines, nothing]
 
 

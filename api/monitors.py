@@ -16,7 +16,7 @@ from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
 from api.schemas.monitors import MonitorAnswer, MonitorChange, MonitorList, NewMonitor, RunRequest
 from api.schemas.runs import QueuedAnswer
-from api.schemas.tries import TryAnswer, TryQuery, TryWaits
+from api.schemas.tries import DraftPath, TryAnswer, TryQuery, TryWaits
 from api.services import services
 from api.trying import draft_shape, tried, try_out
 from model.fields import Name, Tag
@@ -31,10 +31,6 @@ else:
 
 class MonitorPath(PathModel):
     monitor_id: Annotated[str, Field(pattern=r"^mon_[0-9a-z]{6,40}$", description="The monitor's id")]
-
-
-class DraftPath(PathModel):
-    draft_id: Annotated[str, Field(pattern=r"^try_[0-9a-z]{6,40}$", description="The draft's id")]
 
 
 class MonitorFilter(Page):
@@ -75,14 +71,14 @@ def try_monitor(query: TryQuery, body: dict[str, Any]) -> Response:
     It takes what making one takes, and has a probe run it once, in one attempt: nothing is saved, no uptime counts it
     and nobody is told. It counts as used like a run asked for by hand. 409 when no probe of the location is online.
     """
-    draft = tried(try_out(body, query.location, query.monitor).id, query.wait)
+    draft = tried(try_out(MONITOR, body, query.location, query.monitor).id, query.wait)
     return _draft(draft, unfinished=202)
 
 
 @routes.get("/v1/monitors/try/<draft_id>", needs=Scope.WRITE, answers=TryAnswer)
 def show_try(path: DraftPath) -> Response:
     """Get a draft that was tried out, for an hour."""
-    return _draft(tried(path.draft_id))
+    return _draft(tried(path.draft_id, of=MONITOR))
 
 
 def _draft(draft: Draft, unfinished: int = 200) -> Response:

@@ -45,7 +45,8 @@ _UPLOAD = {
                 }
             },
         },
-        **{str(status): refusal(status) for status in (400, 401, 404, 409, 413, 429, 503, 507)},
+        **{str(status): refusal(status) for status in (400, 401, 404, 409, 429, 503, 507)},
+        "413": refusal(413, phrase="The file is larger than 50 MiB"),
     },
 }
 _OPEN = {

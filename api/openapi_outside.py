@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from api.dialects import body_limit
 from api.envelope import JSON
+from api.errors import too_large
 from api.routes import refusal
 from model.protocol import LeaseAnswer, LeaseRequest, ResultAnswer, ResultBatch
 
@@ -105,7 +107,8 @@ def _protocol(name: str, summary: str, asks: type[msgspec.Struct], answers: type
         "requestBody": {"required": True, "content": content(asks)},
         "responses": {
             "200": {"description": "Without the envelope", "content": content(answers)},
-            **{str(status): refusal(status) for status in (400, 401, 413, 426, 429, 503)},
+            **{str(status): refusal(status) for status in (400, 401, 426, 429, 503)},
+            "413": refusal(413, phrase=too_large(body_limit(f"/v1/probe/{name}")).message),
         },
     }
     return {"post": operation}

@@ -19,6 +19,7 @@ from api.serving_pools import Pool
 from api.serving_requests import Reply, Request
 from model.protocol import ProgressBatch, Refusal, ResultAnswer, RunProgress, StepName
 from store.announcements import News, announce
+from store.draft_tables import is_draft
 from store.fencing import fenced_dispatches
 from store.open_dispatches import Holder, ended_among
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -87,7 +88,7 @@ def take_progress(database: Database, holder: Holder, body: bytes) -> ResultAnsw
             else:
                 refused.append(Refusal(walk.run_id, reason))
         put_progress(session, holder, kept, database.now_ms(session))
-        news: list[News] = [{"walk": walk.run_id} for walk in kept]
+        news: list[News] = [{"walk": walk.run_id} for walk in kept if not is_draft(walk.check_id)]
         announce(session, holder.organization_id, *news)
     return ResultAnswer(len(kept), refused)
 

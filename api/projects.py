@@ -46,7 +46,10 @@ class ProjectKeyPath(ProjectPath):
 
 @routes.get("/v1/projects", needs=Scope.READ, answers=ProjectList, pages=True)
 def list_of_projects() -> Response:
-    """List the projects that this token may see, with what they stored and dropped this month."""
+    """List the projects that this token may see, with what they stored and dropped this month.
+
+    One of the 60 questions a minute that each token may ask, as `/v1/query` has it.
+    """
     projects = list(queried().projects.values())
     with services().database.read(caller().organization_id) as session:
         keys = stored.keys_of(session, projects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from flask import request
@@ -23,6 +23,13 @@ _WAIT_S = 3600
 """The longest somebody is told to wait for a quota, which may be raised before the month is over."""
 _Read = TypeVar("_Read")
 Dropped = list[dict[str, Any]]
+REPORTERS_REFUSALS: Final = {
+    400: "The body can't be read",
+    401: "No public key, or one that is unknown or revoked; or one for servers alone, without an API key beside it",
+    403: "The key is not of the project that is named, or the API key beside it may not send there",
+    429: "The project's quota is spent; `Retry-After` says when to come back",
+}
+"""What refusals mean to who sends with a public key."""
 
 
 def reporter() -> Reporter:

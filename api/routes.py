@@ -24,9 +24,9 @@ from pydantic.json_schema import JsonSchemaMode
 
 from api.access import SERVER, Needs, Scope, for_pages_too, for_tokens_too
 from api.access import needs as declare_needs
-from api.dialects import AGENTS
+from api.dialects import AGENTS, body_limit
 from api.envelope import JSON
-from api.errors import CODES, Invalid, no_such
+from api.errors import CODES, Invalid, no_such, too_large
 from api.json_body import read_json
 from api.schemas.envelope import ErrorAnswer
 from model.validation import field_errors
@@ -41,7 +41,6 @@ _PHRASES: Mapping[int, str] = {
     403: "The key lacks the scope",
     404: "There is no such thing (or it belongs to another organization)",
     409: "It conflicts with what is there",
-    413: "The body is larger than 1 MiB",
     426: "The probe is too old for this version of Tracer",
     415: "The body is not declared as application/json",
     422: "A field is not acceptable; `error.fields` says which, and why",
@@ -128,6 +127,7 @@ class Routes:
         pages: bool = False,
         tokens: bool = False,
         form: type[BaseModel] | None = None,
+        means: Mapping[int, str] | None = None,
     ) -> Callable[[View], View]:
         """Register a view. `errors`: statuses beyond those that follow from what it needs and takes. `also`: statuses
         with an answer of their own. `accepts`: what the OpenAPI says of a body that the view takes as a plain dict,
@@ -135,7 +135,7 @@ class Routes:
         OpenAPI tells of; the view reads them. `media`: the content type of an answer that is no JSON. `pages`:
         browsers may use it by their sign-in. `tokens`: so may who shows a JSON Web Token.
         `form`: what the OpenAPI says of a multipart form;
-        the view reads it."""
+        the view reads it. `means`: of refusals that mean something else here than elsewhere, what."""
 
         def register(view: View) -> View:
             takes = {name: kind for name, kind in get_type_hints(view).items() if name in ("path", "query", "body")}
@@ -154,6 +154,7 @@ class Routes:
                 for_tokens_too(reading)
             given = {status: answers, **(also or {})}
             one_word = self.refuses is not ErrorAnswer and not rule.startswith(AGENTS)
+            phrases = {413: too_large(body_limit(rule)).message, **(means or {})}
             self.models |= {(model, "serialization") for model in given.values()}
             self.models |= {(shown[sent], "validation") for sent in ("body", "form") if sent in shown}
             summary, _, description = (inspect.getdoc(view) or "").partition("\n")
@@ -164,7 +165,14 @@ class Routes:
                 description=description.strip() or None,
                 responses={
                     **_refusals(
-                        method, needs, takes, errors, fleeting=media != JSON, said=self.refuses, one_word=one_word
+                        method,
+                        needs,
+                        takes,
+                        errors,
+                        fleeting=media != JSON,
+                        said=self.refuses,
+                        one_word=one_word,
+                        phrases=phrases,
                     ),
                     **{answered: _described(model, media) for answered, model in given.items()},
                 },
@@ -258,6 +266,7 @@ def _refusals(
     fleeting: bool = False,
     said: type[BaseModel] = ErrorAnswer,
     one_word: bool = False,
+    phrases: Mapping[int, str],
 ) -> dict[int, dict[str, Any]]:
     statuses = {*more, 503}
     statuses |= {401, 403, 429} if isinstance(needs, Scope) else {401, 403} if needs is SERVER else set()
@@ -266,22 +275,23 @@ def _refusals(
     statuses |= {400, 413, 415, 422} if "body" in takes else set()
     if one_word and 422 in statuses:
         statuses = statuses - {422} | {400}  # seed 000 has one word for both
-    described = {status: refusal(status, said) for status in sorted(statuses)}
+    described = {status: refusal(status, said, phrases.get(status)) for status in sorted(statuses)}
     if method == "GET" and not fleeting:
         described[304] = {"description": "Nothing has changed since the ETag given in If-None-Match"}
     return described
 
 
-def refusal(status: int, said: type[BaseModel] = ErrorAnswer) -> dict[str, Any]:
-    """The OpenAPI description of an error answer."""
+def refusal(status: int, said: type[BaseModel] = ErrorAnswer, phrase: str | None = None) -> dict[str, Any]:
+    """The OpenAPI description of an error answer. `phrase`: what it means, unless what it means in most places."""
+    phrase = phrase or _PHRASES[status]
     if said is not ErrorAnswer:
-        return _described(said) | {"description": _PHRASES[status]}
-    example: dict[str, Any] = {"code": CODES[status], "message": _PHRASES[status]}
+        return _described(said) | {"description": phrase}
+    example: dict[str, Any] = {"code": CODES[status], "message": phrase}
     if status == 422:
         example["fields"] = {"assertions.0.value": ["must be a whole number"]}
     example["request_id"] = "req_5b0c1d2e3f405162"
     return {
-        "description": _PHRASES[status],
+        "description": phrase,
         "content": {
             JSON: {
                 "schema": {"$ref": "#/components/schemas/ErrorAnswer"},

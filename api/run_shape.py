@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from model.evidence import PageFigures
+from model.evidence import PageFigures, StepResult
 from model.finished import Detail
 from model.outcome import AssertionResult, Metrics, RunError, Trigger
 from model.times import iso
@@ -82,7 +82,7 @@ def detail_of(run: Run) -> Detail:
     return msgspec.json.decode(run.detail, type=Detail) if run.detail else Detail()
 
 
-def step_shapes(run: Run, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
+def step_shapes(steps: Sequence[StepResult], artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
     """The steps of a journey's run; `artifacts`: those of the run that are still there."""
     shots = [artifact for artifact in artifacts if artifact.type == "screenshot"]
     anywhere = {artifact.sha256: artifact.id for artifact in shots}
@@ -97,7 +97,7 @@ def step_shapes(run: Run, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]
             "error": step.error,
             "screenshot_id": at_step.get((step.index, step.screenshot or ""), anywhere.get(step.screenshot or "")),
         }
-        for step in detail_of(run).steps
+        for step in steps
     ]
 
 

@@ -31,7 +31,7 @@ from api.artifact_uploads import MAX_BYTES as ARTIFACT_BYTES
 from api.artifact_uploads import METHODS as ARTIFACT_METHODS
 from api.artifact_uploads import PREFIX as ARTIFACT_PREFIX
 from api.artifact_uploads import ArtifactUploads
-from api.dialects import comes_in_storms
+from api.dialects import PROBE_RESULTS, body_limit, comes_in_storms
 from api.pings import METHODS as PING_METHODS
 from api.pings import PREFIX as PING_PREFIX
 from api.pings import Pings
@@ -76,7 +76,6 @@ INTAKE_THREADS, INTAKE_WAITING = 8, 256
 """For what SDKs and agents send: an error storm fills these, and nobody else waits for it."""
 QUEUED_S = 3.0
 """How long people and pings wait for a thread; one that has got it waits 5 s at most for the database's lock."""
-RESULTS_BYTES = 8 << 20
 PING_BYTES = 16 << 20
 """What a job posts with its ping is cut, not refused: an answer other than OK would be a false alarm."""
 PATIENCE_S = 5.0
@@ -136,7 +135,7 @@ class Server:
             Proxies(settings.trusted_proxies),
             exact={
                 "/v1/probe/lease": Native(self.probes.lease),
-                "/v1/probe/results": Native(self.probes.results, body_bytes=RESULTS_BYTES),
+                PROBE_RESULTS: Native(self.probes.results, body_bytes=body_limit(PROBE_RESULTS)),
                 "/v1/probe/progress": Native(walks.take),
             },
             below={

@@ -94,7 +94,7 @@ class Entrance:
                 reply = refusal(error, request)
                 await send_reply(send, reply, request.request_id, close=request.unread)
                 if request.unread:
-                    await drain_and_close(request.receive, send)
+                    await drain_and_close(request.receive, send, body_limit(request.path))
         except ConnectionError:
             _log.debug("api.client_gone", path=request.path)
         except Exception as error:
@@ -131,7 +131,7 @@ class Entrance:
             request.body = await self._bodies.read(request.headers, request.receive, limit, keep)
         except Refused as error:
             await send_reply(send, refusal(error, request), request.request_id, close=True)
-            await drain_and_close(request.receive, send)
+            await drain_and_close(request.receive, send, limit)
             return False
         request.began = asyncio.get_running_loop().time()
         return True

@@ -29,10 +29,10 @@ BODIES_BYTES = 64 << 20
 """All bodies on their way in at one time; more are answered 503."""
 SLOWEST_BYTES_PER_S = 128 << 10
 """A body that is streamed may take BODY_S, and longer by its length at this rate."""
-DRAIN_S = 2.0
-DRAIN_BYTES = 16 << 20
-"""After an early refusal the rest of a body is read and thrown away for so long, so that the client reads our answer in
-place of a connection reset."""
+DRAIN_S = 5.0
+DRAIN_BYTES = 32 << 20
+"""After an early refusal the rest of a body is read and thrown away for so long, and so much of it or twice what was
+allowed, so that a client which sends all before it reads finds our answer in place of a connection reset."""
 
 
 class LengthRequiredError(Refused):
@@ -204,9 +204,10 @@ async def send_reply(send: Send, reply: Reply, request_id: str, *, close: bool =
     await send({"type": "http.response.body", "body": reply.body, "more_body": close})
 
 
-async def drain_and_close(receive: Receive, send: Send) -> None:
-    """After `send_reply(close=True)`: read on for a moment, then let the connection end."""
-    left = DRAIN_BYTES
+async def drain_and_close(receive: Receive, send: Send, limit: int) -> None:
+    """After `send_reply(close=True)`: read on for a moment, then let the connection end. `limit`: bytes that the body
+    might have."""
+    left = max(DRAIN_BYTES, 2 * limit)
     try:
         async with asyncio.timeout(DRAIN_S):
             while left > 0:

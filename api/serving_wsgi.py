@@ -73,7 +73,7 @@ class WsgiBridge:
             await send(answer.start(closing=refused))
             await send({"type": "http.response.body", "body": body, "more_body": refused})
             if refused:
-                await drain_and_close(request.receive, send)
+                await drain_and_close(request.receive, send, request.length)
 
     def _pool_of(self, request: Request) -> Pool:
         if request.unread:

@@ -8,7 +8,8 @@ from flask import Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from alerts.coverage import ground_of, matches_nothing
+from alerts.coverage import ground_of, quiets_nothing
+from alerts.quieted import Quieted
 from api.access import Caller, Scope, caller
 from api.envelope import success
 from api.errors import NotFound
@@ -17,7 +18,8 @@ from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
 from api.schemas.quiet import SilenceAnswer, SilenceList, SilenceRequest
 from api.services import services
-from api.targets import refuse, refuse_none, tidied, unknown_checks
+from api.targets import refuse, refuse_none, tidied, unknown_checks, with_project_ids
+from model.fields import STORED
 from model.times import iso
 from store import silences as stored
 from store.alert_tables import Silence
@@ -48,7 +50,7 @@ def list_silences(query: SilencePage) -> Response:
 
 @routes.post("/v1/silences", needs=Scope.WRITE, answers=SilenceAnswer, status=201)
 def create_silence(body: SilenceRequest) -> Response:
-    """Tell nobody of these checks for so many seconds from now on.
+    """Tell nobody of these checks and projects for so many seconds from now on.
 
     An alert that is still open when it ends is told then.
     """
@@ -80,6 +82,7 @@ def silence(who: Caller, body: SilenceRequest) -> tuple[dict[str, Any], list[str
     with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
         now_ms = state.database.now_ms(session)
         refuse(unknown_checks(session, match, "match"))
+        match = with_project_ids(session, match, "match")
         made = stored.create_silence(
             session,
             who.organization_id,
@@ -88,7 +91,7 @@ def silence(who: Caller, body: SilenceRequest) -> tuple[dict[str, Any], list[str
             (who.name, body.reason),
             now_ms,
         )
-        nothing = matches_nothing(ground_of(session, ()), match)
+        nothing = quiets_nothing(ground_of(session, ()), match)
     return _shape(made, now_ms), [] if nothing is None else [nothing]
 
 
@@ -103,7 +106,7 @@ def _shape(row: Silence, now_ms: int) -> dict[str, Any]:
     return {
         "id": row.id,
         "status": "active" if row.ends_ms > now_ms else "over",
-        "match": dict(row.match),
+        "match": Quieted.model_validate(row.match, context=STORED).model_dump(mode="json"),
         "reason": row.reason,
         "created_by": row.created_by,
         "starts_at": iso(row.starts_ms),

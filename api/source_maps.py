@@ -1,30 +1,44 @@
-"""POST /v1/sourcemaps: where minified code stands in its sources, uploaded by the build."""
+"""/v1/sourcemaps: where minified code stands in its sources, uploaded by the build; and which there are."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flask import Response, request
 
 from api.access import Scope
 from api.envelope import json_response
 from api.errors import Invalid, Malformed, too_large
-from api.project_access import visible
+from api.events_query import number_of
+from api.project_access import Visible, visible
 from api.routes import Routes
 from api.schemas.bare import BareError
-from api.schemas.releases import SourceMap, SourceMapForm
+from api.schemas.releases import SourceMap, SourceMapForm, SourceMapPage, SourceMapQuery
 from api.services import services
 from model.times import iso
 from store.sessions import EVERY_ORGANIZATION
+from store.wakeups import wake
 from store.write_lock import Urgency
 from telemetry.source_maps import BadSourceMapError, map_url, parse
 from telemetry.stored.regrouping import regroup
-from telemetry.stored.source_map_rows import keep_map
+from telemetry.stored.source_map_rows import StoredMap, keep_map, list_maps
+from telemetry.stored.storing import TOPIC
 
 MOST_BYTES = 50 << 20
 _MOST_CHARACTERS = 200
+_MEANS = {400: "A field is missing or wrong, or the file is no source map", 413: "The file is larger than 50 MiB"}
 routes = Routes("Source maps", "What makes stack traces of minified code readable.", BareError)
 
 
-@routes.post("/v1/sourcemaps", needs=Scope.INGEST, answers=SourceMap, status=201, errors=(400, 413), form=SourceMapForm)
+@routes.post(
+    "/v1/sourcemaps",
+    needs=Scope.INGEST,
+    answers=SourceMap,
+    status=201,
+    errors=(400, 413),
+    form=SourceMapForm,
+    means=_MEANS,
+)
 def upload_source_map() -> Response:
     """Upload a source map: a form (multipart/form-data) with `project`, `release`, `url` and the file `sourcemap`.
 
@@ -56,14 +70,29 @@ def upload_source_map() -> Response:
     store = services().database.telemetry
     with store.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
         kept = keep_map(session, number, release, script, content, store.now_ms(session))
-        regroup(session, number, release, services().source_maps.mapper(number, session))
-    shown = {
+        if regroup(session, number, release, services().source_maps.mapper(number, session)):
+            wake(session, TOPIC)  # alerts that are open of what is one now are joined
+    return json_response(_shape(kept, projects), 201)
+
+
+@routes.get("/v1/sourcemaps", needs=Scope.READ, answers=SourceMapPage)
+def list_of_source_maps(query: SourceMapQuery) -> Response:
+    """List the source maps that are in force, the newest first: one for each file of a release."""
+    projects, before = visible(query.project), number_of(query.cursor)
+    with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
+        found = list_maps(session, projects.numbers, query.release, before=before, limit=query.limit + 1)
+    shown = found[: query.limit]
+    cursor = str(shown[-1].number) if len(found) > query.limit else None
+    return json_response({"source_maps": [_shape(each, projects) for each in shown], "cursor": cursor})
+
+
+def _shape(kept: StoredMap, projects: Visible) -> dict[str, Any]:
+    return {
         "id": f"map_{kept.number:08}",
-        "project": projects.slug(number),
-        "release": release,
+        "project": projects.slug(kept.project),
+        "release": kept.release,
         "url": kept.url,
         "size_bytes": kept.size_bytes,
         "sha256": kept.sha256,
         "created_at": iso(kept.created_ms),
     }
-    return json_response(shown, 201)

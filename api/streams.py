@@ -62,13 +62,14 @@ def stream(query: StreamQuery) -> Response:
 
     `data` of a run: the run as lists show it, and `state_changed`: whether the check's state at that location is
     another one with it. `data` of an alert: the alert as `GET /v1/alerts` shows it (without `notifications`), and
-    `event`: `triggered`, `acknowledged`, `resolved`, `note`, `joined` (one more location), `released`, `reopened` or
-    `retracted`. `data` of a progress: the run's `id`, `journey_id`, `location`, and `progress` as `GET /v1/runs/:id`
-    shows it (without `steps`), at most twice a second; it may be missing, and none comes of a run that has ended.
-    `data` of an event: the event as `GET /v1/query` shows it. Ids rise strictly. With `Last-Event-ID` it goes on after
-    that message, without it with what is new; the answer's own `Last-Event-ID` says where it begins. Messages of runs
-    and alerts are kept for 24 hours: who comes later is told of the `gap` by a message; events as long as their project
-    keeps them. A comment comes at least every 10 s. One token may have 4 streams at a time.
+    `event`: `triggered`, `acknowledged`, `resolved`, `note`, `joined` (one more location), `released`, `reopened`,
+    `retracted` or `merged` (its issue was made one with another). `data` of a progress: the run's `id`, `journey_id`,
+    `location`, and `progress` as `GET /v1/runs/:id` shows it (without `steps`), at most twice a second; it may be
+    missing, and none comes of a run that has ended. `data` of an event: the event as `GET /v1/query` shows it. Ids rise
+    strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the answer's own
+    `Last-Event-ID` says where it begins. Messages of runs and alerts are kept for 24 hours: who comes later is told of
+    the `gap` by a message; events as long as their project keeps them. A comment comes at least every 10 s. One token
+    may have 4 streams at a time.
     """
     return open_stream(_source(query), last_event_id())
 

@@ -1,28 +1,32 @@
-"""`apply_to` and `match`: every id is a check of the organization, and every channel one of its channels."""
+"""`apply_to` and `match`: every id is a check of the organization, every project one that the caller may see, and every
+channel one of its channels."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
+from alerts.quieted import Quieted
 from alerts.rules.base import ApplyTo
+from api.access import caller
 from api.errors import Invalid
 from api.typed_document import each_once
 from store.alert_channels import existing_channel_ids
 from store.checks import existing_check_ids
+from store.projects import get_project
 
 _NAMED = (("monitors", "monitor", "mon_"), ("journeys", "journey", "jny_"))
 
 
-def tidied(apply_to: ApplyTo) -> ApplyTo:
+_Named = TypeVar("_Named", bound=ApplyTo)
+
+
+def tidied(apply_to: _Named) -> _Named:
     """Each named once."""
-    return ApplyTo(
-        monitors=each_once(apply_to.monitors),
-        journeys=each_once(apply_to.journeys),
-        tags=each_once(apply_to.tags),
-        all=apply_to.all,
-    )
+    lists = {name: value for name, value in apply_to if isinstance(value, tuple)}
+    return apply_to.model_copy(update={name: each_once(value) for name, value in lists.items()})
 
 
 def unknown_checks(
@@ -40,6 +44,22 @@ def unknown_checks(
     return fields
 
 
+def with_project_ids(session: Session, wanted: Quieted, field: str, stored: Quieted | None = None) -> Quieted:
+    """The same with the ids of its projects, for whatever they were called. `stored` as above. Invalid."""
+    before = stored.projects if stored is not None else ()
+    ids, fields = [], {}
+    for place, named in enumerate(wanted.projects):
+        found = get_project(session, named)
+        if found is not None and caller().may_see(found.id):
+            ids.append(found.id)
+        elif named in before:
+            ids.append(named)
+        else:
+            fields[f"{field}.projects.{place}"] = [f"there is no project {named}"]
+    refuse(fields)
+    return wanted.model_copy(update={"projects": each_once(ids)})
+
+
 def unknown_channels(session: Session, channels: Collection[str], stored: Collection[str] = ()) -> dict[str, list[str]]:
     """Messages by path for ids that are no channels here, in the same way."""
     known = {*existing_channel_ids(session, channels), *stored} if channels else set()
@@ -50,10 +70,10 @@ def unknown_channels(session: Session, channels: Collection[str], stored: Collec
     }
 
 
-def refuse_none(apply_to: ApplyTo, field: str) -> None:
+def refuse_none(apply_to: Quieted, field: str) -> None:
     """Raises Invalid when nothing is named at all: what is meant to keep quiet, and does not, is found out at night."""
-    if not (apply_to.all or apply_to.monitors or apply_to.journeys or apply_to.tags):
-        raise Invalid({field: ["name monitors, journeys or tags, or say all: true"]})
+    if not (apply_to.all or apply_to.monitors or apply_to.journeys or apply_to.tags or apply_to.projects):
+        raise Invalid({field: ["name monitors, journeys, tags or projects, or say all: true"]})
 
 
 def refuse(fields: dict[str, list[str]]) -> None:

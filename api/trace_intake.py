@@ -11,7 +11,7 @@ from api.access import OWN, Scope
 from api.envelope import json_response
 from api.errors import no_such
 from api.project_access import visible
-from api.reporting import items_of, now_ms, quota_spent, read_each, reporter, sdk_body
+from api.reporting import REPORTERS_REFUSALS, items_of, now_ms, quota_spent, read_each, reporter, sdk_body
 from api.routes import PathModel, Routes
 from api.schemas.bare import BareError
 from api.schemas.reporting import SpansBody, SpansTaken
@@ -33,12 +33,19 @@ class TracePath(PathModel):
 
 
 @routes.post(
-    "/v1/traces", needs=OWN, answers=SpansTaken, accepts=SpansBody, status=202, errors=(400, 401, 403, 413, 429)
+    "/v1/traces",
+    needs=OWN,
+    answers=SpansTaken,
+    accepts=SpansBody,
+    status=202,
+    errors=(400, 401, 403, 413, 429),
+    means=REPORTERS_REFUSALS,
 )
 def take_spans() -> Response:
     """Send spans. 202 means that they are on disk.
 
-    Keys as for events. At most 5 MiB, also once inflated. OpenTelemetry's exporters send to `/v1/otlp/traces`.
+    Keys as for events. At most 5 MiB, also once inflated; a larger body is 413. OpenTelemetry's exporters send to
+    `/v1/otlp/traces`.
     """
     who, items = reporter(), items_of(sdk_body(), "spans")
     received_ms = now_ms()

@@ -60,7 +60,7 @@ def fill(store: Any, organization_id: str, events: int) -> None:
                 "seq": number + 1, "type": kind, "timestamp": at, "idempotency_key": str(number), "step": number // 5,
                 "payload": payload,
             }  # fmt: skip
-            batch.append(read_agent_event(item, 300))
+            batch.append(read_agent_event(item, msgspec.json.encode(item)))
         with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
             append_events(session, organization_id, NAME, batch, 1)
 

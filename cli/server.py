@@ -37,8 +37,10 @@ from store.key_material import KeyringError
 from store.keyring import Keyring
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
+from telemetry.agents.analysing import Analysing
 from telemetry.agents.fixing.work import Fixing
 from telemetry.agents.regressing.work import Regressing
+from telemetry.agents.stored.ended import TOPIC as ENDED
 from telemetry.agents.told import Uniting
 from telemetry.behind import ErrorsBehind
 from telemetry.judging import EventJudge
@@ -106,13 +108,16 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
     judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
     uniting = Uniting(database)
     united = Job("incidents", 1, lambda _database: uniting.work(), partial(database.wakeups.subscribe, FAILURES))
+    analysing = Analysing(database)
+    ended = partial(database.telemetry.wakeups.subscribe, ENDED)
+    analysed = Job("agent_analyses", 1, lambda _database: analysing.work(), ended)
     identity = _identity()
     fixing = Fixing(database, keyring, settings, identity)
     parts.callback(fixing.stop)
     fixed = Job("fixes", 1, lambda _database: fixing.work(), partial(database.wakeups.subscribe, FIXES))
     regressing = Regressing(database)
     proven = Job("regressions", 1, lambda _database: regressing.work())
-    jobs = [kept, judged, united, fixed, proven]
+    jobs = [kept, judged, united, analysed, fixed, proven]
     scheduler = Scheduler(database, settings, identity, keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database))
     scheduler.start()
     parts.callback(scheduler.stop)

@@ -14,7 +14,8 @@ from cli.times import PERIOD
 @click.group(invoke_without_command=True)
 @click.option("--tag", "tags", multiple=True, help="Checks with this tag; repeatable.")
 @click.option("--monitor", "monitors", multiple=True, help="This monitor, by its id; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Every check.")
+@click.option("--project", "projects", multiple=True, help="The events of this project, by its slug; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Every check and project.")
 @click.option("--for", "seconds", type=PERIOD, help="How long: 90s, 20m, 1h30m.")
 @click.option("--reason", help="Why; whoever asks later reads it.")
 @json_option
@@ -23,16 +24,17 @@ def silence(
     ctx: click.Context,
     tags: tuple[str, ...],
     monitors: tuple[str, ...],
+    projects: tuple[str, ...],
     everything: bool,
     seconds: int | None,
     reason: str | None,
     as_json: bool,
 ) -> None:
-    """Tell nobody of some checks for a while: alerts open and resolve as ever.
+    """Tell nobody of some checks or projects for a while: alerts open and resolve as ever.
 
     An alert that is still open when the silence ends is told then.
     """
-    given = bool(tags or monitors or everything or seconds is not None or reason is not None)
+    given = bool(tags or monitors or projects or everything or seconds is not None or reason is not None)
     if ctx.invoked_subcommand is not None:
         if given:
             raise click.UsageError(f"`tracer silence {ctx.invoked_subcommand}` takes no options before its name")
@@ -40,11 +42,13 @@ def silence(
     if not given:
         click.echo(ctx.get_help())
         ctx.exit(2)
-    if not (tags or monitors or everything):
-        raise click.UsageError("say what: --tag, --monitor or --all")
+    if not (tags or monitors or projects or everything):
+        raise click.UsageError("say what: --tag, --monitor, --project or --all")
     if seconds is None:
         raise click.UsageError("say for how long: --for 20m")
     match: dict[str, Any] = {"tags": list(tags), "monitors": list(monitors), "all": everything}
+    if projects:
+        match["projects"] = list(projects)
     show_answer(ask("POST", "/v1/silences", {"match": match, "for": seconds, "reason": reason or ""}), as_json)
 
 

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -99,6 +106,11 @@ def _check_id(text: str) -> str:
     return text
 
 
+def _as_text(value: Any) -> Any:
+    """A project's number is a number in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(printable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_name)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
@@ -110,3 +122,9 @@ TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(print
 Cron = Annotated[str, StringConstraints(max_length=200), AfterValidator(printable), AfterValidator(_cron)]
 Instant = Annotated[str, StringConstraints(max_length=40), AfterValidator(_instant)]
 CheckId = Annotated[str, StringConstraints(max_length=60), AfterValidator(_check_id)]
+ProjectName = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Shaped(r"^[a-z0-9_-]{1,64}$", "must be a project: its number, slug or id"),
+]
+"""A project, by whatever people call it: its number, slug or id."""

@@ -25,6 +25,7 @@ from model.outcome import RunError, RunStatus, Trigger
 from model.schedule import Schedule
 from store.by_hand import TAKEN_WITHIN_MS
 from store.dispatches import (
+    LONGEST_QUEUE_MS,
     OVERDUE_MS,
     OpenDispatch,
     Places,
@@ -52,8 +53,6 @@ PUT_OFF_MS = 10_000
 """A journey that waits for others is looked at again after this."""
 LONGEST_BUDGET_MS = 1_020_000
 """Six attempts of 120 s with 60 s in between: the budget of a check that is not there to be asked."""
-LONGEST_QUEUE_MS = 1_800_000
-"""A journey asked for by hand waits so long at most for those that were asked for before it."""
 NOT_HANDED_OUT = "Tracer could not hand this to a probe in time: its API, its scheduler or their machine was away"
 """Who was away is not known afterwards: an API that was killed, a scheduler that was and a machine that slept leave the
 same trace, slots that nobody was asked to run."""

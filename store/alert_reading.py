@@ -46,6 +46,11 @@ def alerts_told(session: Session, alert_ids: Collection[str]) -> set[str]:
     return {alert_id for alert_id in session.scalars(statement) if alert_id is not None}
 
 
+def alerts_by_ids(session: Session, alert_ids: Collection[str]) -> dict[str, Alert]:
+    """Those of these alerts that are still kept."""
+    return {alert.id: alert for alert in session.scalars(select(Alert).where(Alert.id.in_(set(alert_ids))))}
+
+
 def runs_by_ids(session: Session, run_ids: Sequence[str]) -> list[Run]:
     """Those runs that are still kept, oldest first, without their detail."""
     statement = select(Run).where(Run.id.in_(run_ids)).options(defer(Run.detail))

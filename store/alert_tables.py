@@ -123,8 +123,8 @@ class Alert(Scoped, Base):
 
 class AlertEvent(Scoped, Base):
     """One line of an alert's timeline. `kind`: triggered joined held released acknowledged note reminder resolved
-    reopened retracted. `number` counts an alert's lines in the order in which they were written. `by`: a person, or
-    null for Tracer itself."""
+    reopened retracted merged. `number` counts an alert's lines in the order in which they were written. `by`: a person,
+    or null for Tracer itself."""
 
     __tablename__ = "alert_events"
     __table_args__ = (Index("ix_alert_events_alert", "alert_id", "number"),)

@@ -1,4 +1,5 @@
-"""What rules are held against to tell whether they can reach anybody: the checks there are, and the channels."""
+"""What rules and quiet times are held against to tell whether they can reach anybody: the checks, projects and channels
+there are."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.alert_tables import AlertChannel
+from store.project_tables import Project
 from store.tables import Check
 
 
@@ -35,6 +37,11 @@ def check_rows(session: Session) -> list[CheckRow]:
     """Every check that is not deleted, of the session's organization."""
     wanted = select(Check.id, Check.kind, Check.locations, Check.definition).where(Check.deleted_ms.is_(None))
     return [CheckRow(*row) for row in session.execute(wanted)]
+
+
+def project_ids(session: Session) -> frozenset[str]:
+    """Of every project that is not deleted, of the session's organization."""
+    return frozenset(session.scalars(select(Project.id).where(Project.deleted_ms.is_(None))))
 
 
 def channel_rows(session: Session, channel_ids: Collection[str]) -> dict[str, ChannelRow]:

@@ -19,6 +19,8 @@ from store.statements import from_json, rows, run, run_many
 RUNS_PER_DISPATCH = 100
 OVERDUE_MS = 30_000
 """A leased run whose result is so much later than its budget allows is given up, though its probe is alive."""
+LONGEST_QUEUE_MS = 1_800_000
+"""A journey asked for by hand waits so long at most for those that were asked for before it."""
 
 PlannedRun = tuple[str, str, int, int, str]
 """(run id, check id, due_ms, late_limit_ms, trigger), as it stands in `dispatches.runs`"""

@@ -14,16 +14,19 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from model.definition import CheckDefinition
+from model.evidence import PageFigures, StepResult
 from model.finished import Finished
 from model.ids import new_id
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus, Trigger
+from store.artifacts import add_artifacts
 from store.check_secrets import masked
 from store.dispatch_ends import count_ended_runs, lock_dispatches
-from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
+from store.dispatches import LONGEST_QUEUE_MS, OVERDUE_MS, NewDispatch, add_dispatches
 from store.draft_tables import Draft
 from store.keyring import Cell, Keyring
 from store.statements import rows, run
 from store.wakeups import wake
+from store.walk_progress import forget_progress
 
 KEPT_MS = 3_600_000
 KEPT = 50
@@ -45,7 +48,7 @@ class TooManyDraftsError(Exception):
 
 
 class Found(msgspec.Struct, omit_defaults=True):
-    """What the run of a draft found; as of a stored run, but nothing is left out."""
+    """What the run of a draft found; as of a stored run, but nothing is left out. `steps`, `page`: of a journey."""
 
     started_ms: int | None = None
     completed_ms: int | None = None
@@ -56,6 +59,8 @@ class Found(msgspec.Struct, omit_defaults=True):
     assertions: tuple[AssertionResult, ...] = ()
     response: dict[str, Any] | None = None
     probe_id: str | None = None
+    steps: tuple[StepResult, ...] = ()
+    page: PageFigures | None = None
 
 
 def draft_cell(organization_id: str, draft_id: str) -> Cell:
@@ -84,6 +89,7 @@ def add_draft(
     draft_id, run_id = new_id("try", now_ms), new_id("run", now_ms)
     whole = definition.model_dump(mode="json", by_alias=True)
     whole["retries"] = {**whole["retries"], "count": 0}
+    waits_ms = LONGEST_QUEUE_MS if definition.kind == "browser" else TAKEN_WITHIN_MS
     public, secrets = masked(whole, keyring, draft_cell(organization_id, draft_id))
     draft = Draft(
         id=draft_id,
@@ -95,7 +101,7 @@ def add_draft(
         definition=public,
         secrets=secrets,
         created_ms=now_ms,
-        give_up_ms=now_ms + TAKEN_WITHIN_MS + round(definition.timeout * 1000) + OVERDUE_MS,
+        give_up_ms=now_ms + waits_ms + round(definition.timeout * 1000) + OVERDUE_MS,
         expires_ms=now_ms + KEPT_MS,
     )
     session.add(draft)
@@ -132,6 +138,8 @@ def end_drafts(session: Session, finished: Sequence[Finished], now_ms: int) -> l
         if done.dispatch_id is not None and (changed or not _exists(session, done.check_id)):
             closed[done.dispatch_id] = closed.get(done.dispatch_id, 0) + 1
     count_ended_runs(session, closed, now_ms)
+    add_artifacts(session, ended, now_ms)
+    forget_progress(session, [done.run_id for done in ended if done.steps])
     return ended
 
 
@@ -150,4 +158,6 @@ def _found(done: Finished) -> Found:
         assertions=done.assertions,
         response=done.response,
         probe_id=done.probe_id,
+        steps=done.steps,
+        page=done.page,
     )

@@ -104,6 +104,28 @@ def end_quiet(session: Session, alert: Alert, now_ms: int) -> None:
     )  # fmt: skip
 
 
+def open_of_issue(session: Session, issue_id: str) -> list[Alert]:
+    """Open alerts that an event of this issue raised, by id; as they are in the store."""
+    wanted = select(Alert).where(Alert.resolved_ms.is_(None), Alert.group_key != "", Alert.issue_id == issue_id)
+    return list(session.scalars(wanted.order_by(Alert.id).execution_options(populate_existing=True)))
+
+
+def open_of_group(session: Session, project_id: str, rule_id: str, key: str) -> Alert | None:
+    """The open alert of a rule and group, if there is one; nobody else changes it until this transaction ends."""
+    wanted = select(Alert).where(
+        Alert.check_id == project_id, Alert.rule_id == rule_id, Alert.group_key == key, Alert.resolved_ms.is_(None)
+    )
+    return session.scalars(wanted.with_for_update()).one_or_none()
+
+
+def follow_alert(session: Session, alert: Alert) -> None:
+    """An alert goes on as that of another group: so do its firings, with what its rule is quiet about."""
+    run(
+        session, "UPDATE firings SET group_key = ? WHERE alert_id = ? AND organization_id = ?", alert.group_key,
+        alert.id, alert.organization_id, of=alert.organization_id,
+    )  # fmt: skip
+
+
 def list_firings(
     session: Session,
     project_ids: Collection[str],

@@ -104,5 +104,6 @@ def _drafts(session: Session, keyring: Keyring, draft_ids: Sequence[str]) -> lis
         if secrets is not None:
             plain = keyring.decrypt(bytes(secrets), draft_cell(organization_id, draft_id))
             whole = join(whole, msgspec.json.decode(plain, type=dict[str, str]))
-        found.append(LeasedDefinition(draft_id, 1, msgspec.json.encode(whole), organization_id, "network"))
+        kind = "browser" if whole["type"] == "journey" else "network"
+        found.append(LeasedDefinition(draft_id, 1, msgspec.json.encode(whole), organization_id, kind))
     return found

@@ -61,6 +61,14 @@ def list_projects(session: Session, only: Collection[str] | None = None) -> list
     return list(session.scalars(statement))
 
 
+def project_names(session: Session, ids: Collection[str], only: Collection[str] | None = None) -> dict[str, str]:
+    """Names of these projects by id, deleted ones too. `only`: of those with these ids."""
+    wanted = set(ids) if only is None else set(ids).intersection(only)
+    if not wanted:
+        return {}
+    return {row[0]: row[1] for row in session.execute(select(Project.id, Project.name).where(Project.id.in_(wanted)))}
+
+
 def get_project(session: Session, named: str, *, lock: bool = False) -> Project | None:
     """The project with this number, slug or id."""
     if named.isascii() and named.isdigit():

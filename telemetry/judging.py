@@ -8,8 +8,8 @@ processes that judge the same events one finds the number moved, and begins anew
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import is_sqlite
 from store.write_lock import Urgency
 from telemetry.issue_ids import issue_number
+from telemetry.joining import Joining, join_alerts, joinings
 from telemetry.judged import Ground, RuleInForce, ground_of
 from telemetry.raising import Closing, Fire, close_groups, raise_alerts
 from telemetry.rules import FINGERPRINT
@@ -63,6 +64,7 @@ class _Pass:
     now_ms: int
     fires: list[Fire]
     closings: list[Closing]
+    joinings: list[Joining] = field(default_factory=list)
 
 
 class EventJudge:
@@ -107,10 +109,15 @@ class EventJudge:
         with store.read(EVERY_ORGANIZATION) as events:
             now_ms = store.now_ms(events)
             head = read_head(events).events  # before the rules: a rule that is made now judges what comes now
-            self._reached("read")
-            with self._database.read(EVERY_ORGANIZATION) as session:
-                first_ms = first_after(events, self._seen)
-                ground = self._ground = ground_of(session, self._ground, now_ms if first_ms is None else first_ms)
+            first_ms = first_after(events, self._seen)
+        self._reached("read")
+        with self._database.read(EVERY_ORGANIZATION) as session:
+            ground = self._ground = ground_of(session, self._ground, now_ms if first_ms is None else first_ms)
+        with store.read(EVERY_ORGANIZATION) as events:  # anew: issues whose alerts were joined by now are one here too
+            facts = _facts_of_open(events, ground)
+            merged = joinings(ground.opened.values(), _by_issue(ground), facts)
+            if merged:  # first of all: what they are open of decides who is told of what follows
+                return _Pass(ground, self._seen, False, now_ms, [], [], merged)
             start = self._start(events, ground, head)
             upto = min(head, start + MOST_EVENTS)
             fires = sorted(self._fires(events, ground, start, upto), key=lambda fire: (fire.seq, fire.rule.id))
@@ -121,7 +128,7 @@ class EventJudge:
             fires = [replace(fire, issue=with_first_release(events, fire.issue)) for fire in fires]
             found = _Pass(ground, upto, upto == head, now_ms, fires, [])
             if found.head and ground.opened:
-                found.closings = list(self._closings(events, found))
+                found.closings = list(self._closings(events, found, facts))
         return found
 
     def _start(self, events: Session, ground: Ground, head: int) -> int:
@@ -144,18 +151,17 @@ class EventJudge:
             for key, members in groups.items():
                 yield from _fires_of_group(events, ground, rule, key, members, facts)
 
-    def _closings(self, events: Session, found: _Pass) -> Iterator[Closing]:
-        """Open alerts whose issue somebody has settled, or that nothing has been heard of for a whole window."""
+    def _closings(self, events: Session, found: _Pass, facts: Mapping[int, IssueFacts]) -> Iterator[Closing]:
+        """Open alerts whose issue (`facts`) somebody has settled, or that nothing has been heard of for a whole
+        window."""
         rules = {rule.id: rule for rule in found.ground.rules}
         fired = {(fire.rule.id, fire.key) for fire in found.fires}
         opened = [
             group for place, group in found.ground.opened.items() if place not in fired and group.rule_id in rules
         ]
         self._look_at = {group.id: self._look_at[group.id] for group in opened if group.id in self._look_at}
-        by_issue = {group.id: number for group in opened if (number := issue_number(group.issue_id or "")) is not None}
-        facts = facts_of_issues(events, sorted(set(by_issue.values())))
         for group in opened:
-            rule, issue = rules[group.rule_id], facts.get(by_issue.get(group.id, 0))
+            rule, issue = rules[group.rule_id], facts.get(issue_number(group.issue_id or "") or 0)
             if rule.rule.group_by == FINGERPRINT and issue is not None and issue.status != OPEN:
                 yield Closing(group, f"its issue is {issue.status}", settled=True)
             elif self._silent_since(events, rule, group, issue, found):
@@ -178,7 +184,7 @@ class EventJudge:
 
     def _write(self, found: _Pass) -> bool:
         """Whether the number was kept, with all that came of it."""
-        something = bool(found.fires or found.closings)
+        something = bool(found.fires or found.closings or found.joinings)
         overdue = found.now_ms - self._kept_ms >= KEEP_EVERY_MS or found.upto - self._stored >= MOST_EVENTS
         if not something and (found.upto == self._stored or not overdue):
             return False
@@ -189,10 +195,22 @@ class EventJudge:
             if alerting_number(session) != found.ground.number or not advance_cursor(session, self._stored, found.upto):
                 raise _MovedError
             now_ms = self._database.now_ms(session)
+            join_alerts(session, found.joinings, now_ms)
             raise_alerts(session, found.fires, now_ms)
             close_groups(session, found.closings, now_ms)
             self._reached("written")
         return True
+
+
+def _facts_of_open(events: Session, ground: Ground) -> dict[int, IssueFacts]:
+    """Of the issues that open alerts are about, by the numbers that these name them by."""
+    numbers = {issue_number(group.issue_id or "") for group in ground.opened.values()}
+    return facts_of_issues(events, sorted(number for number in numbers if number is not None))
+
+
+def _by_issue(ground: Ground) -> set[str]:
+    """The rules that tell issues apart."""
+    return {rule.id for rule in ground.rules if rule.rule.group_by == FINGERPRINT}
 
 
 def _fires_of_group(

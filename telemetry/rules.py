@@ -12,14 +12,13 @@ many. The same in JSON and in YAML. No I/O in this file.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from alerts.rules.base import ChannelId
 from model.definition import Strict
-from model.fields import Name
+from model.fields import Name, ProjectName
 from model.times import DAY_MS
 from telemetry.queries import MOST_CHARACTERS, NAME, BadQueryError, duration_ms, parse
 
@@ -29,18 +28,6 @@ MOST_EVENTS = 10_000
 """A threshold beyond it would have to look at more than a pass may read."""
 FINGERPRINT, PROJECT = "fingerprint", "project"
 NO_GROUPS = frozenset({"in", "after", "before"})
-_ID_OR_SLUG = re.compile(r"[a-z0-9_-]{1,64}")
-
-
-def _as_text(value: Any) -> Any:
-    """A project's number is a number in YAML."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _named(text: str) -> str:
-    if not _ID_OR_SLUG.fullmatch(text):
-        raise ValueError("must be a project: its number, slug or id")
-    return text
 
 
 def _query(text: str) -> str:
@@ -84,9 +71,7 @@ class EventRule(Strict):
     """When events of a project are worth telling somebody."""
 
     name: Name
-    project: Annotated[
-        str, BeforeValidator(_as_text), AfterValidator(_named), Field(description="Its number, slug or id")
-    ]
+    project: Annotated[ProjectName, Field(description="Its number, slug or id")]
     query: Annotated[
         str,
         StringConstraints(max_length=MOST_CHARACTERS),

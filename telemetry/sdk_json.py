@@ -68,4 +68,4 @@ def _judge(value: Any) -> None:
         elif isinstance(item, list):
             waiting += [(child, depth + 1) for child in item]
         elif isinstance(item, str) and "\x00" in item:
-            raise BadBodyError("A text holds a NUL character")
+            raise BadBodyError("A text holds a character that no store takes (NUL, or half of a surrogate pair)")

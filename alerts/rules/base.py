@@ -60,11 +60,11 @@ class ApplyTo(Strict):
     tags: Annotated[tuple[Tag, ...], Field(max_length=100, strict=False)] = ()
     all: bool = False
 
-    def covers(self, check_id: str, tags: Sequence[str]) -> bool:
+    def covers(self, subject_id: str, tags: Sequence[str]) -> bool:
         return (
             self.all
-            or check_id in self.monitors
-            or check_id in self.journeys
+            or subject_id in self.monitors
+            or subject_id in self.journeys
             or any(tag in self.tags for tag in tags)
         )  # fmt: skip
 

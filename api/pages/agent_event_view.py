@@ -107,7 +107,7 @@ def _pairs(facts: Sequence[Fact]) -> tuple[Mapping[int, int], Mapping[int, str]]
 
 def _failed(fact: Fact) -> bool:
     if fact.type == "end":
-        return fact.status in ("failed", "failure", "error") or fact.error is not None
+        return fact.failed or fact.error is not None
     return fact.type == "error" or fact.error is not None
 
 

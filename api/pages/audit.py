@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from api.access import Scope
 from api.errors import Invalid
 from api.pages.forms import page_number
 from api.pages.gate import page, visitor
+from api.pages.moments import TIMES, ZONE, typed_moments
 from api.pages.rendering import render
 from api.pages.words import text_of
 from api.services import services
@@ -26,7 +26,6 @@ pages = Blueprint("audit_settings", __name__)
 PER_PAGE = 50
 _HERE = "/settings/audit"
 _TEXTS = ("actor", "action", "target")
-_TIMES = ("from", "to")
 _MOST_LINES = 40
 _MOST_SHOWN = 400
 
@@ -53,7 +52,11 @@ class Entry:
 @page(Scope.ADMIN)
 def audit_page() -> Response:
     """The log, filtered; a filter that makes no sense is told of beside its field."""
-    chosen = {name: value[:MAX_NAME] for name in (*_TEXTS, *_TIMES) if (value := request.args.get(name, "").strip())}
+    chosen = {
+        name: value[:MAX_NAME] for name in (*_TEXTS, *TIMES, ZONE) if (value := request.args.get(name, "").strip())
+    }
+    if not chosen.keys() & set(TIMES):
+        chosen.pop(ZONE, None)
     try:
         wanted, wrong = _filter(chosen), {}
     except Invalid as error:
@@ -80,22 +83,10 @@ def audit_page() -> Response:
 
 
 def _filter(chosen: Mapping[str, str]) -> AuditFilter:
-    times: dict[str, int | None] = {}
-    wrong = {}
-    for name in _TIMES:
-        try:
-            times[f"{name}_ms"] = _instant(chosen[name]) if name in chosen else None
-        except ValueError:
-            wrong[name] = ["must be a date and time such as 2024-01-15 10:30, UTC"]
+    times, wrong = typed_moments(chosen)
     if wrong:
-        raise Invalid(wrong)
-    return AuditFilter(**{name: chosen.get(name) for name in _TEXTS}, **times)  # type: ignore[arg-type]
-
-
-def _instant(text: str) -> int:
-    """What a date field, a date and time field or a person gives; UTC unless it says otherwise. ValueError."""
-    at = datetime.fromisoformat(text)
-    return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        raise Invalid({name: [message] for name, message in wrong.items()})
+    return AuditFilter(**{name: chosen.get(name) for name in _TEXTS}, from_ms=times.get("from"), to_ms=times.get("to"))
 
 
 def _entry(event: AuditEvent) -> Entry:

@@ -19,7 +19,7 @@ from store.check_choices import Choice, check_choices, check_names
 OFFERED = 100
 FIND = "find"
 """The button that looks for checks and saves nothing."""
-_NAMED = 4
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,18 @@ def chosen_checks() -> dict[str, Any]:
 
 def named_in(definitions: Sequence[Mapping[str, Any]]) -> set[str]:
     """The ids of the checks that these `apply_to` name first: what `covers` puts into words."""
-    return {check_id for one in definitions for check_id in [*one["monitors"], *one["journeys"]][:_NAMED]}
+    return {check_id for one in definitions for check_id in [*one["monitors"], *one["journeys"]][:NAMED]}
 
 
 def covers(ground: Ground, apply_to: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """In words: `all 134 checks`; `the tag shop and Orders API: 12 checks`."""
-    there = len(ground.covered(ApplyTo.model_validate(apply_to)))
+    checks = {name: apply_to[name] for name in ApplyTo.model_fields}
+    there = len(ground.covered(ApplyTo.model_validate(checks)))
     if apply_to["all"]:
         return f"all {counted(there, 'check')}" if there != 1 else "all checks: 1"
     ids = [*apply_to["monitors"], *apply_to["journeys"]]
-    parts = [f"the tag {tag}" for tag in apply_to["tags"][:_NAMED]]
-    parts += [names.get(check_id, check_id) for check_id in ids[:_NAMED]]
+    parts = [f"the tag {tag}" for tag in apply_to["tags"][:NAMED]]
+    parts += [names.get(check_id, check_id) for check_id in ids[:NAMED]]
     left = len(ids) + len(apply_to["tags"]) - len(parts)
     if left:
         parts.append(f"{left} more")

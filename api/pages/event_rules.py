@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
 from api.errors import Forbidden, Invalid
@@ -19,12 +21,15 @@ from api.services import services
 from model.fields import MAX_NAME
 from model.times import DAY_MS
 from store.alert_channels import list_channels
-from store.alert_reading import channel_names
+from store.alert_reading import alerts_by_ids, channel_names
+from store.alert_tables import Alert
+from store.firings import list_firings, told_by
 from store.rule_firings import rule_firings
 from telemetry.queries import MOST_CHARACTERS
 
 pages = Blueprint("event_rule_pages", __name__)
 LATELY_MS = 30 * DAY_MS
+MOST_FIRINGS = 20
 _HERE = "/alerts/event-rules"
 _MOST_CHANNELS = 100
 _TEXTS = ("name", "project", "query", "group_by", "threshold", "window", "cooldown", "severity")
@@ -47,6 +52,18 @@ _DONE = {
     "changed": "The rule is changed.",
     "deleted": "The rule is deleted, and its open alerts are resolved.",
 }
+
+
+@dataclass(frozen=True)
+class FiringLine:
+    """When a rule held, and who was told. `alert`: None when it is kept no more; `told`: (channel, what became of its
+    notice)."""
+
+    at_ms: int
+    count: int
+    group_key: str
+    alert: Alert | None
+    told: Sequence[tuple[str, str]]
 
 
 @pages.get(_HERE)
@@ -144,6 +161,23 @@ def _typed() -> dict[str, Any]:
     }
 
 
+def _firings(session: Session, rule_id: str) -> list[FiringLine]:
+    """The newest of a rule, of projects that the visitor may see."""
+    found = list_firings(
+        session, {each.id for each in visible().projects.values()}, rule_id=rule_id, limit=MOST_FIRINGS
+    )
+    alerts = alerts_by_ids(session, {firing.alert_id for firing in found})
+    told = told_by(session, found)
+    names = channel_names(session, {sent.channel_id for each in told.values() for sent in each})
+    return [
+        FiringLine(
+            firing.at_ms, firing.count, firing.group_key, alerts.get(firing.alert_id),
+            [(names.get(sent.channel_id, "a deleted channel"), sent.status) for sent in told[firing.id]],
+        )
+        for firing in found
+    ]  # fmt: skip
+
+
 def _form(
     values: Mapping[str, Any],
     rule: Mapping[str, Any] | None = None,
@@ -154,6 +188,8 @@ def _form(
         channels, _ = list_channels(session, limit=_MOST_CHANNELS)
         there = {channel.id for channel in channels}
         gone = channel_names(session, [each for each in values["channels"] if each not in there])
+        firings = [] if rule is None else _firings(session, rule["id"])
+        now_ms = services().database.now_ms(session)
     return render(
         "event_rule.html",
         status,
@@ -165,6 +201,9 @@ def _form(
         channels=channels,
         gone=gone,
         severities=SEVERITIES,
+        firings=firings,
+        most_firings=MOST_FIRINGS,
+        now_ms=now_ms,
         warnings=rule["warnings"] if rule is not None and not wrong else [],
         wrong=beside(wrong, (*_TEXTS, "channels", "enabled")),
     )

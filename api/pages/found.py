@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from flask import request
 
 from api.pages.waterfall import Bar, waterfall
 from api.trying import draft_shape
@@ -55,7 +57,7 @@ def found(draft: Draft, now_ms: int) -> Found:
     shape = draft_shape(draft, now_ms)
     status, response = RunStatus(shape["status"]), shape["response"] or {}
     leaves = list(_leaves(response.get("body")))
-    css, word = _verdict(status, degraded=bool(shape["degraded"]))
+    css, word = verdict_in_words(status, degraded=bool(shape["degraded"]))
     return Found(
         draft_id=draft.id,
         location=draft.location,
@@ -77,7 +79,15 @@ def found(draft: Draft, now_ms: int) -> Found:
     )
 
 
-def _verdict(status: RunStatus, *, degraded: bool) -> tuple[str, str]:
+def start_at(locations: str, online: Collection[str], defaults: Sequence[str] = ()) -> str:
+    """Where a draft is tried out unless somebody chooses: the first that can of those that the form names."""
+    chosen = request.form.get("from", "")
+    wanted = [place.strip() for place in locations.split(",") if place.strip()]
+    return next((place for place in (chosen, *wanted, *defaults, *sorted(online)) if place in online), chosen)
+
+
+def verdict_in_words(status: RunStatus, *, degraded: bool) -> tuple[str, str]:
+    """(CSS class, word) of how a draft ended, or has not."""
     if not status.terminal:
         return "unknown", "Under way"
     if status is RunStatus.SUCCESS:

@@ -4,23 +4,28 @@ that it needs no script; what was typed comes back with every answer."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from api import check_requests as checks
 from api.access import Scope
 from api.check_reading import shown_checks
-from api.errors import Conflict, Forbidden, Invalid, PlanLimit
+from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import JOURNEY
 from api.pages import typed_secrets
+from api.pages.found import start_at
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
+from api.pages.journey_found import found_in
 from api.pages.rendering import go_to, render
 from api.pages.schema_fields import step_fields, time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
+from api.trying import try_out
 from journeys.recording.script import Line, NoScriptError, read_script
 from journeys.registry import STEP_TYPES
+from store.drafts import get_draft
 from store.probes import online_locations, served_locations
 
 pages = Blueprint("journey_editor", __name__)
@@ -63,6 +68,8 @@ def change_journey(journey_id: str) -> Response:
 def _pressed(here: str, journey_id: str | None) -> Response:
     draft, button = Draft.of_form(request.form), request.form.get("do", "save")
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    if button == "try":
+        return _tried(here, draft, journey_id)
     if button == "import":
         return _imported(here, draft)
     if button == "yaml":
@@ -70,10 +77,9 @@ def _pressed(here: str, journey_id: str | None) -> Response:
     if button != "save":
         return _form(here, draft, touched=draft.change(button))
     try:
-        document = draft.document()
+        document = _sent(draft, journey_id)
         if journey_id is None:
-            given = {name: value for name, value in document.items() if value is not None}
-            made = checks.made(JOURNEY, given).get_json()["data"]
+            made = checks.made(JOURNEY, document).get_json()["data"]
             return go_to(f"/journeys/{made['id']}?done=made")
         checks.changed(JOURNEY, journey_id, document)
     except Invalid as error:
@@ -81,6 +87,23 @@ def _pressed(here: str, journey_id: str | None) -> Response:
     except (Conflict, Forbidden, PlanLimit) as error:
         return _form(here, draft, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{journey_id}?done=saved")
+
+
+def _sent(draft: Draft, journey_id: str | None) -> dict[str, Any]:
+    """What REST would be sent: a null clears what is stored, and has no place in what is new. Invalid."""
+    document = draft.document()
+    return document if journey_id else {name: value for name, value in document.items() if value is not None}
+
+
+def _tried(here: str, draft: Draft, journey_id: str | None) -> Response:
+    """Have a probe walk what is typed; how far it is, the page asks again."""
+    try:
+        begun = try_out(JOURNEY, _sent(draft, journey_id), request.form.get("from") or None, journey_id)
+    except Invalid as error:
+        return _form(here, draft, error.fields or {"": [error.message]}, error.status)
+    except (NotFound, Conflict, Forbidden, PlanLimit, RateLimited) as error:
+        return _form(here, draft, {"": [error.message]}, error.status)
+    return _form(here, draft, draft_id=begun.id)
 
 
 def _checked(here: str, draft: Draft) -> Response:
@@ -117,12 +140,17 @@ def _form(
     left: Sequence[Line] = (),
     notes: Sequence[Line] = (),
     imported: int | None = None,
+    draft_id: str | None = None,
 ) -> Response:
     places, typed = draft.places(wrong or {}), hide(draft)
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
-        online = online_locations(session, state.database.now_ms(session), capability="browser")
+        now_ms = state.database.now_ms(session)
+        online = online_locations(session, now_ms, capability="browser")
         known_locations = sorted({*served_locations(session), *online})
+        defaults = checks.default_locations(session, visitor().caller.organization_id)
+        tried_out = get_draft(session, (draft_id or request.form.get("draft", ""))[:40], now_ms)
+        found = found_in(session, tried_out, draft.steps, now_ms) if tried_out is not None else None
     known = {*FIELDS, "script"}
     return render(
         "journey_edit.html",
@@ -153,4 +181,6 @@ def _form(
         left=left,
         notes=notes,
         imported=imported,
+        found=found,
+        start_at=start_at(draft.fields.get("locations", ""), online, defaults),
     )

@@ -15,10 +15,12 @@ from alerts.coverage import ground_of
 from api import maintenance_windows as rest
 from api.access import Scope
 from api.errors import Invalid
-from api.pages.check_picker import chosen_checks, covers, finding, looked_for, named_in, picker
+from api.pages.check_picker import finding, looked_for, named_in, picker
 from api.pages.forms import beside
 from api.pages.gate import page, visitor
+from api.pages.moments import zone_of
 from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
+from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
 from api.pages.rendering import go_to, render
 from api.pages.spans import seconds_of, span_text
 from api.services import services
@@ -44,7 +46,7 @@ _LOCAL = "%Y-%m-%dT%H:%M"
 @page(Scope.READ)
 def maintenance_page() -> Response:
     """A month, and the list."""
-    zone = _zone(request.args.get("zone", "UTC"))
+    zone = zone_of(request.args.get("zone", "UTC"))
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
         now_ms = state.database.now_ms(session)
@@ -54,7 +56,8 @@ def maintenance_page() -> Response:
         shown = windows_between(session, *between, _MOST)
         found, total = list_windows(session, page=(0, _MOST))
         ground = ground_of(session, ())
-        names = check_names(session, named_in([window.apply_to for window in found]))
+        meant = [window.apply_to for window in found]
+        names = check_names(session, named_in(meant)) | names_of_projects(session, meant)
     before, after = neighbours(first)
     return render(
         "maintenance.html",
@@ -64,7 +67,7 @@ def maintenance_page() -> Response:
         after=_address(after, zone),
         zone=zone.key,
         windows=[
-            (window, _standing(window, now_ms), covers(ground, window.apply_to, names))
+            (window, _standing(window, now_ms), quiets(ground, window.apply_to, names))
             for window in sorted(found, key=lambda window: _standing(window, now_ms)[0] == "over")
         ],
         total=total,
@@ -80,7 +83,7 @@ def maintenance_page() -> Response:
 def new_window() -> Response:
     """A new window's form, on the day that the address names."""
     day = request.args.get("day", "")
-    typed = {"kind": "once", "timezone": _zone(request.args.get("zone", "UTC")).key, "duration": "1 h"}
+    typed = {"kind": "once", "timezone": zone_of(request.args.get("zone", "UTC")).key, "duration": "1 h"}
     try:
         begin = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local to the zone beside it
     except ValueError:
@@ -94,11 +97,11 @@ def new_window() -> Response:
 def plan_here() -> Response:
     """Plan a window by the form."""
     if finding():
-        return _form(_typed(), chosen_checks())
+        return _form(_typed(), chosen_things())
     try:
         _, warnings = rest.plan_window(visitor().caller, _body())
     except Invalid as error:
-        return _form(_typed(), chosen_checks(), wrong=error.fields, status=error.status)
+        return _form(_typed(), chosen_things(), wrong=error.fields, status=error.status)
     past = any(warning.startswith("it is over") for warning in warnings)
     return go_to(f"{_HERE}?done=made{'&note=past' if past else ''}")
 
@@ -117,11 +120,11 @@ def change_here(window_id: str) -> Response:
     """Change a window by the form."""
     window = _window(window_id)
     if finding():
-        return _form(_typed(), chosen_checks(), window=window)
+        return _form(_typed(), chosen_things(), window=window)
     try:
         rest.change_window(visitor().caller, window_id, _body())
     except Invalid as error:
-        return _form(_typed(), chosen_checks(), window=window, wrong=error.fields, status=error.status)
+        return _form(_typed(), chosen_things(), window=window, wrong=error.fields, status=error.status)
     return go_to(f"{_HERE}?done=changed")
 
 
@@ -131,14 +134,6 @@ def delete_here(window_id: str) -> Response:
     """Delete a window."""
     rest.drop_window(visitor().caller, window_id)
     return go_to(f"{_HERE}?done=deleted")
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Invalid."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError, OSError):
-        raise Invalid({"timezone": [f"{name[:60]!r} is not an IANA time zone such as Europe/Berlin"]}) from None
 
 
 def _address(month: str, zone: ZoneInfo) -> str:
@@ -180,11 +175,11 @@ def _shown(window: MaintenanceWindow) -> dict[str, str]:
 def _body() -> dict[str, Any]:
     """The form as REST takes it: a one-off time with its zone's offset. Invalid."""
     typed = {name: text.strip() for name, text in _typed().items()}
-    body: dict[str, Any] = {"name": typed["name"], "apply_to": chosen_checks()}
+    body: dict[str, Any] = {"name": typed["name"], "apply_to": chosen_things()}
     if typed["kind"] == "cron":
         cron, lasts = typed["cron"], seconds_of(typed["duration"])
         return {**body, "cron": cron, "duration": lasts, "timezone": typed["timezone"] or "UTC"}
-    zone = _zone(typed["timezone"])
+    zone = zone_of(typed["timezone"])
     return body | {name: _instant(name, typed[name], zone) for name in ("starts_at", "ends_at")}
 
 
@@ -206,6 +201,7 @@ def _form(
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
         choice = picker(session, ground_of(session, ()), chosen, looked_for())
+        projects = project_picker(session, chosen)
         now_ms = state.database.now_ms(session)
     return render(
         "window.html",
@@ -214,6 +210,7 @@ def _form(
         window=window,
         typed=typed,
         picker=choice,
+        projects=projects,
         standing=_standing(window, now_ms) if window is not None else None,
         wrong=beside(wrong, _FIELDS, spans=("duration",)),
         now_ms=now_ms,

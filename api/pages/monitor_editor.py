@@ -16,7 +16,7 @@ from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLi
 from api.families import MONITOR
 from api.pages import typed_secrets
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
-from api.pages.found import Found, found
+from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
@@ -83,7 +83,7 @@ def _pressed(monitor_id: str | None) -> Response:
         if button == "save":
             return _saved(draft, monitor_id)
         if button == "try":
-            begun = try_out(_sent(draft, monitor_id), request.form.get("from") or None, monitor_id)
+            begun = try_out(MONITOR, _sent(draft, monitor_id), request.form.get("from") or None, monitor_id)
             return _form(draft, monitor_id, draft_id=tried(begun.id, _WAIT_S).id)
     except Invalid as error:
         return _form(draft, monitor_id, error.fields or {"": [error.message]}, error.status)
@@ -160,7 +160,7 @@ def _form(
         time_zones=time_zones(),
         online=online,
         default_locations=defaults,
-        start_at=_start_at(draft, defaults, online),
+        start_at=start_at(draft.fields.get("locations", ""), online, defaults),
         found=shown,
         touched=touched,
         typed=typed,
@@ -172,10 +172,3 @@ def _form(
 def _found(session: Session, draft_id: str, now_ms: int) -> Found | None:
     tried_out = get_draft(session, draft_id[:40], now_ms) if draft_id else None
     return found(tried_out, now_ms) if tried_out is not None else None
-
-
-def _start_at(draft: MonitorDraft, defaults: Sequence[str], online: set[str]) -> str:
-    """Where a draft is tried out unless somebody chooses: the first of its locations that can."""
-    chosen = request.form.get("from", "")
-    wanted = [place.strip() for place in draft.fields.get("locations", "").split(",") if place.strip()]
-    return next((place for place in (chosen, *wanted, *defaults, *sorted(online)) if place in online), chosen)

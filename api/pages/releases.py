@@ -21,6 +21,7 @@ from api.telemetry_shapes import issue_id
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.stored.issues import issues_first_in
 from telemetry.stored.releases import Release, first_met, get_release, issues_by_release, list_releases, releases_met
+from telemetry.stored.source_map_rows import list_maps
 
 pages = Blueprint("release_pages", __name__)
 MOST = 100
@@ -74,7 +75,7 @@ def releases() -> Response:
 @pages.get("/releases/<project_id>")
 @page(Scope.READ)
 def release_page(project_id: str) -> Response:
-    """One: `?name=web@2.4.1`. Checks before and after, and the issues it brought."""
+    """One: `?name=web@2.4.1`. Checks before and after, the issues it brought, and its source maps."""
     name, hours = request.args.get("name", ""), _hours()
     every = visible()
     known = next(
@@ -85,6 +86,7 @@ def release_page(project_id: str) -> Response:
         release = get_release(session, known.number, name)
         brought = issues_first_in(session, known.number, name)
         met_ms = first_met(session, known.number, name)
+        maps = list_maps(session, [known.number], name, limit=MOST + 1)
     if release is None and met_ms is None:
         raise NotFound("There is no such release: no build told of it, and no error names it")
     at_ms = met_ms if release is None else _newness(release)
@@ -100,6 +102,8 @@ def release_page(project_id: str) -> Response:
         met=traced,
         checks=[_row(check) for check in checks],
         brought=[(issue_id(issue.number), issue) for issue in brought],
+        maps=maps[:MOST],
+        more_maps=len(maps) > MOST,
         levels=LEVELS_CSS,
         address=lambda **changed: address(f"/releases/{known.slug}", {"name": name, "hours": hours}, changed),
         now_ms=telemetry_now_ms(),

@@ -34,6 +34,7 @@ def install(app: Flask) -> None:
         duration=words.duration,
         milliseconds=words.milliseconds,
         offset=words.offset,
+        file_size=words.file_size,
         text_of=words.text_of,
         coded=words.coded,
         program=words.program,

@@ -11,8 +11,8 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from api.pages.forms import MOST_PAGES
+from api.pages.moments import TIMES, ZONE, typed_moments
 from model.outcome import RunStatus, Trigger
-from model.times import parse_iso
 from store.runs import Entry, RunFilter, list_runs
 
 PER_PAGE = 20
@@ -24,7 +24,7 @@ STATUSES = {
     "cancelled": ("Cancelled", (RunStatus.CANCELLED,)),
 }
 TRIGGERS = {"schedule": "On schedule", "manual": "By hand", "ci": "By CI", "confirm": "To confirm a failure"}
-_FIELDS = ("status", "place", "trigger", "from", "to")
+_FIELDS = ("status", "place", "trigger", *TIMES, ZONE)
 _MOST_TYPED = 64
 
 
@@ -51,19 +51,15 @@ class Listed:
 def wanted(locations: Sequence[str]) -> Wanted:
     """From the address. What can't be read is said beside its field."""
     typed = {name: value[:_MOST_TYPED] for name in _FIELDS if (value := request.args.get(name, "").strip())}
+    if not typed.keys() & set(TIMES):
+        typed.pop(ZONE, None)
     asked = Wanted(typed)
-    given: dict[str, Any] = {}
     for name, known in (("status", tuple(STATUSES)), ("trigger", tuple(TRIGGERS)), ("place", tuple(locations))):
         if name in typed and typed[name] not in known:
             asked.wrong[name] = f"must be one of {', '.join(known)}"
-    for name in ("from", "to"):
-        if name in typed:
-            try:
-                given[f"{name}_ms"] = parse_iso(typed[name])
-            except ValueError:
-                asked.wrong[name] = "must be a time such as 2026-11-26 14:30, in UTC"
-    if not asked.wrong and {"from_ms", "to_ms"} <= given.keys() and given["from_ms"] >= given["to_ms"]:
-        asked.wrong["to"] = "must be later than from"
+    times, wrong = typed_moments(typed)
+    asked.wrong |= wrong
+    given = {f"{name}_ms": at_ms for name, at_ms in times.items()}
     page = request.args.get("page", "1")
     if page.isascii() and page.isdigit() and len(page) < 5 and 1 <= int(page) <= MOST_PAGES:
         asked.number = int(page)

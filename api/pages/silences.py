@@ -1,4 +1,4 @@
-"""/alerts/silences: tell nobody of some checks for a while; what is silent now and what was."""
+"""/alerts/silences: tell nobody of some checks or projects for a while; what is silent now and what was."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from alerts.coverage import ground_of
 from api import silences as rest
 from api.access import Scope
 from api.errors import Invalid
-from api.pages.check_picker import chosen_checks, covers, finding, looked_for, named_in, picker
+from api.pages.check_picker import finding, looked_for, named_in, picker
 from api.pages.forms import beside
 from api.pages.gate import page, visitor
+from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
 from api.pages.rendering import go_to, render
 from api.pages.spans import seconds_of
 from api.schemas.quiet import SilenceRequest
@@ -39,11 +40,13 @@ _FIELDS = ("match", "for", "reason")
 @pages.get(_HERE)
 @page(Scope.READ)
 def silences_page() -> Response:
-    """The lists, and the form; with the check chosen that the address names."""
-    check = request.args.get("check", "")
+    """The lists, and the form; with the check or project chosen that the address names."""
+    check, project = request.args.get("check", ""), request.args.get("project", "")
     chosen: dict[str, Any] = {"all": False}
     if looks_like_id(check, "mon") or looks_like_id(check, "jny"):
         chosen["journeys" if check.startswith("jny_") else "monitors"] = [check]
+    if looks_like_id(project, "proj"):
+        chosen["projects"] = [project]
     return _page(chosen, done=_DONE.get(request.args.get("done", "")))
 
 
@@ -51,7 +54,7 @@ def silences_page() -> Response:
 @page(Scope.WRITE)
 def silence_here() -> Response:
     """Begin a silence."""
-    chosen = chosen_checks()
+    chosen = chosen_things()
     if finding():
         return _page(chosen)
     lasts = request.form.get("lasts", "")
@@ -87,17 +90,20 @@ def _page(
         active, silent = list_silences(session, now_ms, status="active", page=(0, _MOST))
         over, _ = list_silences(session, now_ms, status="over", page=(0, _MOST))
         ground = ground_of(session, ())
-        names = check_names(session, named_in([row.match for row in (*active, *over)]))
+        meant = [row.match for row in (*active, *over)]
+        names = check_names(session, named_in(meant)) | names_of_projects(session, meant)
         choice = picker(session, ground, chosen, looked_for())
+        projects = project_picker(session, chosen)
     return render(
         "silences.html",
         status,
         no_store=True,
-        active=[(row, covers(ground, row.match, names)) for row in active],
-        over=[(row, covers(ground, row.match, names)) for row in over],
+        active=[(row, quiets(ground, row.match, names)) for row in active],
+        over=[(row, quiets(ground, row.match, names)) for row in over],
         silent=silent,
         lasts=_LASTS,
         picker=choice,
+        projects=projects,
         typed=request.form,
         wrong=beside(wrong, _FIELDS, spans=("for",)),
         done=done,

@@ -24,12 +24,13 @@ _HAPPENED = {
     "resolved": ("up", "Resolved"),
     "reopened": (_ABOUT_THE_CHECK, "Open again"),
     "retracted": ("up", "Withdrawn"),
+    "merged": (_ABOUT_THE_CHECK, "Issues merged"),
 }
 _REMINDER = "nobody has acknowledged it yet"
 _TOLD = {
     "triggered": "the alert",
     "acknowledged": "the acknowledgement",
-    "resolved": "the recovery",
+    "resolved": "that it is over",
     "reminder": _REMINDER,
 }
 _TOGETHER_MS = 5_000

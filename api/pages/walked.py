@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from api.pages.words import milliseconds
+from api.pages.words import file_size, milliseconds
 from journeys.registry import STEP_TYPES
 from model.evidence import PageFigures, StepResult
 from model.finished import Detail
 from store.artifact_tables import Artifact
 from store.artifacts import artifacts_of_run
 from store.checks import definition_at
+from store.draft_tables import Draft
+from store.drafts import found_of
 from store.tables import Run
 
 STATES = {"success": ("up", "passed"), "failed": ("down", "failed"), "skipped": ("unknown", "skipped")}
@@ -60,17 +62,36 @@ def walked(session: Session, run: Run, detail: Detail) -> Walked | None:
     """None for a run without steps and files: a monitor's, or one that nobody began."""
     if not detail.steps and not detail.artifacts:
         return None
-    artifacts = artifacts_of_run(session, run.id)
-    shots = {artifact.sha256: artifact.id for artifact in artifacts if artifact.type == "screenshot"}
     written = (definition_at(session, run.check_id, run.check_version) or {}).get("steps") or []
-    steps = [_step(step, written, shots) for step in detail.steps]
-    shown = {step.picture for step in steps}
+    artifacts = artifacts_of_run(session, run.id)
+    found = _walked(detail.steps, written, artifacts, _figures(run.ttfb_ms, detail.page or PageFigures()))
+    return replace(found, gone=len(detail.artifacts) - len(artifacts))
+
+
+def walked_draft(session: Session, draft: Draft, written: Sequence[Mapping[str, Any]]) -> Walked | None:
+    """The one run of a draft; None while it has not ended. `written`: the steps as the editor has them now."""
+    found = found_of(draft)
+    if not found.steps:
+        return None
+    figures = _figures(found.metrics.ttfb_ms, found.page or PageFigures())
+    return _walked(found.steps, written, artifacts_of_run(session, draft.run_id), figures)
+
+
+def _walked(
+    steps: Sequence[StepResult],
+    written: Sequence[Mapping[str, Any]],
+    artifacts: Sequence[Artifact],
+    figures: Iterable[tuple[str, str]],
+) -> Walked:
+    shots = {artifact.sha256: artifact.id for artifact in artifacts if artifact.type == "screenshot"}
+    shown = [_step(step, written, shots) for step in steps]
+    at_steps = {step.picture for step in shown}
     return Walked(
-        steps,
-        [picture for picture in shots.values() if picture not in shown],
+        shown,
+        [picture for picture in shots.values() if picture not in at_steps],
         [_file(artifact) for kind in _FILES for artifact in artifacts if artifact.type == kind],
-        len(detail.artifacts) - len(artifacts),
-        list(_figures(run.ttfb_ms, detail.page or PageFigures())),
+        0,
+        list(figures),
     )
 
 
@@ -107,6 +128,4 @@ def _figures(ttfb_ms: float | None, page: PageFigures) -> Iterator[tuple[str, st
 
 
 def _file(artifact: Artifact) -> KeptFile:
-    size = artifact.size_bytes
-    shown = f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1e3))} kB"
-    return KeptFile(_FILES[artifact.type], artifact.id, shown)
+    return KeptFile(_FILES[artifact.type], artifact.id, file_size(artifact.size_bytes))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,8 @@ from model.evidence import StepResult
 from store.checks import definition_at
 from store.journey_tables import WalkProgress
 from store.walk_progress import progress_of_check, progress_of_run, steps_of
+
+Steps = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,11 @@ class Walking:
     steps: Sequence[WalkedStep]
 
 
-def walking(session: Session, run_id: str) -> Walking | None:
-    """One run; None when no probe walks it, or its probe does not say how far it is."""
+def walking(session: Session, run_id: str, written: Steps | None = None) -> Walking | None:
+    """One run; None when no probe walks it, or its probe does not say how far it is. `written`: its steps, if it is of
+    no stored journey."""
     found = progress_of_run(session, run_id)
-    return None if found is None else _walking(session, found)
+    return None if found is None else _walking(session, found, written)
 
 
 def all_walking(session: Session, check_id: str) -> list[Walking]:
@@ -38,8 +42,9 @@ def all_walking(session: Session, check_id: str) -> list[Walking]:
     return [_walking(session, found) for found in progress_of_check(session, check_id)]
 
 
-def _walking(session: Session, found: WalkProgress) -> Walking:
-    written = (definition_at(session, found.check_id, found.check_version) or {}).get("steps") or []
+def _walking(session: Session, found: WalkProgress, written: Steps | None = None) -> Walking:
+    if written is None:
+        written = (definition_at(session, found.check_id, found.check_version) or {}).get("steps") or []
     ended = steps_of(found)
     steps = [_shown(step, *STATES[step.status], about(step.index, step.type, written)) for step in ended]
     over = any(step.status != "success" for step in ended)

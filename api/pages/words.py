@@ -67,6 +67,11 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 1_000 else f"{value / 1000:.2f} s"
 
 
+def file_size(size_bytes: int) -> str:
+    """`1 kB`, `312 kB`, `4.2 MB`."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1_000_000 else f"{max(1, round(size_bytes / 1e3))} kB"
+
+
 def offset(milliseconds: int) -> str:
     """How far into something: `0.3 s`, `12.3 s`, `3:12 min`, `2:03:12 h`."""
     seconds = max(0, milliseconds) / 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints
 
 from api.routes import BodyModel, QueryModel
@@ -12,6 +13,22 @@ from model.fields import Name, one_line
 from telemetry.agents.events import MOST_EVENTS, TYPES
 
 SessionId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(one_line)]
+MOST_METADATA_BYTES = 64 << 10
+
+
+def _in_a_path(session_id: str) -> str:
+    """A run is read at /api/traces/{id}/…"""
+    if "/" in session_id or session_id in (".", ".."):
+        raise ValueError("must not contain a slash, or be . or ..: it stands in addresses")
+    return session_id
+
+
+def _moderate(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(msgspec.json.encode(metadata)) > MOST_METADATA_BYTES:
+        raise ValueError(f"must not be larger than {MOST_METADATA_BYTES >> 10} KiB as JSON; files are artifacts")
+    return metadata
+
+
 Project = Annotated[str, Field(min_length=1, max_length=64, description="A project: number, slug or id")]
 SessionStatus = Literal["running", "completed", "failed"]
 _SESSION: dict[str, Any] = {
@@ -45,9 +62,16 @@ class NewAgentSession(BodyModel):
     name: Name
     agent: Name = "agent"
     project_id: Project | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: Annotated[
+        dict[str, Any],
+        AfterValidator(_moderate),
+        Field(default_factory=dict, description=f"At most {MOST_METADATA_BYTES >> 10} KiB"),
+    ]
     session_id: Annotated[
-        SessionId | None, Field(description="Its id, if it is to have one of yours; asked for again, it is the same")
+        Annotated[SessionId, AfterValidator(_in_a_path)] | None,
+        Field(
+            description="Its id, if it is to have one of yours, without a slash; asked for again, it is the same",
+        ),
     ] = None
 
 
@@ -64,7 +88,9 @@ class AgentSession(Shape):
     status: SessionStatus
     started_at: Time
     last_seq: Annotated[int, Field(ge=0, description="Of its newest event; 0 before any")]
-    metadata: dict[str, Any]
+    metadata: Annotated[
+        dict[str, Any] | None, Field(description="Null in a list of many: asked for by its `session_id`, it is there")
+    ]
 
 
 class SessionQuery(QueryModel):
@@ -80,7 +106,9 @@ class SessionQuery(QueryModel):
 class SessionPage(Shape):
     """Runs, the newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"sessions": [_SESSION], "cursor": None}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"sessions": [{**_SESSION, "metadata": None}], "cursor": None}}
+    )
 
     sessions: list[AgentSession]
     cursor: Annotated[str | None, Field(description="Pass as `cursor`; null at the end")]
@@ -157,4 +185,6 @@ class Replay(Shape):
     )
 
     events: list[AgentEvent]
-    next_after_seq: Annotated[int | None, Field(description="Pass as `after_seq`; null at the end")]
+    next_after_seq: Annotated[
+        int | None, Field(description="Pass as `after_seq`; null where there are no more for now")
+    ]

@@ -113,9 +113,9 @@ class TimelineEntry(Shape):
     kind: Annotated[
         Literal[
             "triggered", "joined", "held", "released", "acknowledged", "note", "reminder", "resolved", "reopened",
-            "retracted",
+            "retracted", "merged",
         ],
-        Field(description="What happened"),
+        Field(description="What happened; `merged`: another issue is the same as its own"),
     ]  # fmt: skip
     by: Annotated[str | None, Field(description="Who did it; null: Tracer itself")]
     text: str

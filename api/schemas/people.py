@@ -8,9 +8,8 @@ from pydantic import ConfigDict, Field
 
 from api.routes import BodyModel
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
-from model.fields import Instant, LocationName, Name
+from model.fields import Instant, LocationName, Name, ProjectName
 
-ProjectName = Annotated[str, Field(min_length=1, max_length=64)]
 ScopeName = Literal["read", "run", "write", "ingest", "admin"]
 
 

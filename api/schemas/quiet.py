@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
-from alerts.rules.base import ApplyTo
+from alerts.quieted import Quieted
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.partial import change_of
 from model.definition import Strict
@@ -31,7 +31,7 @@ class WindowDefinition(Strict):
     cron: Cron | None = None
     duration: Annotated[int, Field(ge=1, le=LONGEST_S, description="seconds")] | None = None
     timezone: Annotated[TimeZone, Field(description="Of `cron`")] = "UTC"
-    apply_to: ApplyTo
+    apply_to: Quieted
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -57,7 +57,7 @@ WINDOW: dict[str, Any] = {
     "cron": None,
     "duration": None,
     "timezone": "UTC",
-    "apply_to": {"monitors": [], "journeys": [], "tags": ["database"], "all": False},
+    "apply_to": {"monitors": [], "journeys": [], "tags": ["database"], "all": False, "projects": []},
     "active": False,
     "created_at": "2024-01-15T10:00:00.000Z",
     "updated_at": "2024-01-15T10:00:00.000Z",
@@ -117,10 +117,12 @@ class SilenceRequest(Strict):
     """Who shall not be told of what, and for how long."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"match": {"tags": ["shop"]}, "for": 1200, "reason": "deploying v2.1.0"}]}
+        json_schema_extra={
+            "examples": [{"match": {"tags": ["shop"], "projects": ["shop"]}, "for": 1200, "reason": "deploying v2.1.0"}]
+        }
     )
 
-    match: ApplyTo
+    match: Quieted
     for_: Annotated[int, Field(alias="for", ge=1, le=LONGEST_S, description="seconds from now")]
     reason: Annotated[Text, StringConstraints(max_length=1_000)] = ""
 
@@ -130,7 +132,7 @@ class Silence(Shape):
 
     id: str
     status: Annotated[Literal["active", "over"], Field(description="It ends by itself")]
-    match: ApplyTo
+    match: Quieted
     reason: str
     created_by: str
     starts_at: Time
@@ -147,7 +149,13 @@ class SilenceAnswer(Answer[Silence]):
                 "data": {
                     "id": "sil_01hm5k3v2axyz",
                     "status": "active",
-                    "match": {"monitors": [], "journeys": [], "tags": ["shop"], "all": False},
+                    "match": {
+                        "monitors": [],
+                        "journeys": [],
+                        "tags": ["shop"],
+                        "all": False,
+                        "projects": ["proj_01hm5k3v2axyz"],
+                    },
                     "reason": "deploying v2.1.0",
                     "created_by": "ci",
                     "starts_at": "2024-01-15T10:30:00.000Z",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.routes import QueryModel
 from api.schemas.envelope import Shape, Time
-from api.schemas.telemetry import Issue, Limit, Named
+from api.schemas.telemetry import Cursor, Issue, Limit, Named, NextCursor
 from model.fields import Instant, Shaped, Text, WebAddress
 
 
@@ -164,6 +164,22 @@ class SourceMap(Shape):
     size_bytes: int
     sha256: str
     created_at: Time
+
+
+class SourceMapPage(Shape):
+    """Source maps, the newest first."""
+
+    source_maps: list[SourceMap]
+    cursor: NextCursor
+
+
+class SourceMapQuery(QueryModel):
+    """Which source maps."""
+
+    project: Named | None = None
+    release: Annotated[str | None, Field(min_length=1, max_length=200, description="Only of this one")] = None
+    limit: Limit = 100
+    cursor: Cursor | None = None
 
 
 class SourceMapForm(BaseModel):

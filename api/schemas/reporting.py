@@ -71,7 +71,13 @@ class SpansBody(BaseModel):
     ]
 
 
-Reason = Annotated[str, Field(description="`invalid: <field>`, `quota`, `too_old` or `too_large`")]
+Reason = Annotated[
+    str,
+    Field(
+        description="`invalid: <field>`; `quota`: the month's is spent; `too_old`: by its time, more than two years "
+        "(730 days) before it arrived; `too_large`: more than 256 KiB by itself"
+    ),
+]
 
 
 class DroppedEvent(Shape):
@@ -131,10 +137,12 @@ class OtlpBody(BaseModel):
 
 
 class PartialSuccess(Shape):
-    """What was not stored."""
+    """What was not stored. It is there only when something was not, and is not to be sent again."""
 
-    rejectedSpans: str  # noqa: N815
-    errorMessage: str  # noqa: N815
+    rejectedSpans: Annotated[  # noqa: N815
+        str, Field(description="How many spans; `0` when only exceptions in them made no events")
+    ]
+    errorMessage: Annotated[str, Field(description="Why, such as `2 spans not stored: 1 too_old, 1 quota`")]  # noqa: N815
 
 
 class OtlpTaken(Shape):

@@ -10,6 +10,7 @@ from api.routes import BodyModel, QueryModel
 from api.schemas.envelope import Shape, Time
 from api.schemas.reporting import EVENT_EXAMPLE, SPAN_EXAMPLE
 from model.fields import Instant
+from telemetry.queries import MOST_CHARACTERS, MOST_TERMS
 
 Named = Annotated[str, Field(min_length=1, max_length=64, description="A project: number, slug or id")]
 Cursor = Annotated[str, Field(max_length=60, description="`cursor` of the page before")]
@@ -17,10 +18,10 @@ Limit = Annotated[int, Field(ge=1, le=1000)]
 Query = Annotated[
     str,
     Field(
-        max_length=4000,
+        max_length=MOST_CHARACTERS,
         description="Terms, ANDed: `level:error` `release:x` `environment:x` `user.id:x` `trace_id:x` `<tag>:x` "
         '`-term` `"exact words"` `x*` `in:5m` `after:<time>` `before:<time>`; anything else is free text in message '
-        "and exception",
+        f"and exception. At most {MOST_CHARACTERS:,} characters and {MOST_TERMS} terms",
     ),
 ]
 NextCursor = Annotated[str | None, Field(description="Pass as `cursor`; null at the end")]

@@ -86,9 +86,6 @@
     });
   }
 
-  for (const zone of document.querySelectorAll("[data-own-zone]")) {
-    if (zone.value === "UTC" && ownZone) zone.value = ownZone;
-  }
   const zoned = document.querySelector("[data-zoned]");
   const address = new URL(location.href);
   if (zoned && ownZone && !address.searchParams.has("zone") && zoned.dataset.zoned !== ownZone) {

@@ -1,5 +1,5 @@
-// Makes the editor of monitors answer where one is: its buttons send the form as ever, and the parts of the page that the
-// answer draws otherwise take the place of those that stand here. It works without this file.
+// Makes an editor answer where one is: its buttons send the form as ever, and the parts of the page that the answer draws
+// otherwise take the place of those that stand here. `data-answers`: only that button does so. It works without this file.
 (() => {
   "use strict";
   const form = document.getElementById("editor");
@@ -79,6 +79,7 @@
   form.addEventListener("submit", (event) => {
     const button = event.submitter?.value ?? "save";
     if (button === "save" || button.startsWith("type.")) return;
+    if (form.dataset.answers && button !== form.dataset.answers && button !== "look") return;
     event.preventDefault();
     send(button);
   });

@@ -152,8 +152,12 @@
   }
 
   inZone(document);
-  for (const zone of document.querySelectorAll("[data-zone]")) {
-    zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const zone of document.querySelectorAll("[data-zone]")) zone.textContent = `Times are in your zone, ${ownZone}`;
+  for (const field of document.querySelectorAll("[data-own-zone]")) {
+    if (field.value !== "UTC" || !ownZone) continue;
+    field.value = ownZone;
+    for (const name of field.form.querySelectorAll("[data-zone-name]")) name.textContent = ownZone;
   }
   document.addEventListener("drawn", (event) => inZone(event.target)); // by the script of a page
   addEventListener("pageshow", (event) => {

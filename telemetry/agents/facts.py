@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from telemetry.agents import payload_words as words
+from telemetry.agents.endings import has_failed
 
 _PEOPLE = ("user", "human", "system", "developer")
 _PRICED = ("message", "llm_call", "tool_call", "tool_result")
@@ -25,10 +26,10 @@ _LEVEL = words.Names("level", "severity")
 class Fact(msgspec.Struct, gc=False):
     """An event. `step`: its own, else its `seq`. `asked`, `outcome`: equal for equal arguments and for equal answers
     (None: nothing was recorded; arguments that the trace says it leaves out, `captured: false`, equal no others).
-    `barren`: the answer says that there is nothing. `error`: in words, None without one. `handled`: whether somebody
-    dealt with the error, as far as it says. `offered`: names of tools. `reason`: why a generation or the run ended.
-    `limit`: tokens that the model takes, `tokens` all, `sent` those that went in; 0 where
-    it is not said."""
+    `barren`: the answer says that there is nothing. `error`: in words, None without one; `guessed`: from what the
+    answer looks like. `handled`: whether somebody dealt with the error, as far as it says. `offered`: names of tools.
+    `failed`: that the run, or a turn of it, ended so. `reason`: why a generation or the run ended. `limit`: tokens that
+    the model takes, `tokens` all, `sent` those that went in; 0 where it is not said."""
 
     seq: int
     step: int
@@ -42,8 +43,10 @@ class Fact(msgspec.Struct, gc=False):
     barren: bool = False
     said: str = ""
     error: str | None = None
+    guessed: bool = False
     handled: bool | None = None
     status: str = ""
+    failed: bool = False
     reason: str = ""
     unfinished: bool = False
     sent: int = 0
@@ -127,13 +130,17 @@ def _end(fact: Fact, layers: words.Layers) -> None:
     fact.status = status.lower()[:40] if isinstance(status, str) else ""
     fact.said = words.said_in(layers)[:_MOST_SAID]
     fact.error = words.own_error_of(layers)
-    if not fact.status and (layers[0].get("success") is False or layers[0].get("ok") is False):
+    if not fact.status and words.says_failed(layers[0]):
         fact.status = "failed"
     fact.reason = words.reason_of(layers)
+    fact.failed = has_failed(fact.status, fact.reason, fact.error)
     fact.unfinished = _is_unfinished(layers)
 
 
 def _is_told(fact: Fact, result: Any) -> None:
+    if fact.error is None:
+        fact.error = words.guessed_error_of(result)
+        fact.guessed = fact.error is not None
     if result is not UNSET:
         fact.outcome, fact.barren = words.key_of(result), words.is_empty(result)
 

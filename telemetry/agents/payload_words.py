@@ -73,9 +73,13 @@ _HTTP_STATUS = Names("status_code", "statusCode", "http_status")
 _OUTCOMES = _YES_FAILED.known | _NO_FAILED.known | _EXIT.known | _HTTP_STATUS.known | {"status"}
 _FAILED = frozenset({"error", "errored", "failed", "failure", "timeout", "timed_out", "exception"})
 _LOOKS_FAILED = re.compile(
-    r"\s*(?:Traceback \(most recent call last\)|(?:\w+\.)*\w*(?:Error|Exception)\b\s*[:(]|error\s*:|exception\s*:)",
+    r"\s*(?:Traceback \(most recent call last\)|"
+    r"(?:(?:\w+\.)*\w*(?:Error|Exception)\b\s*[:(]|error\s*:|exception\s*:)"
+    r"(?!\s*(?:none|no errors?|null|nil|false|0)\b)(?!(?:[^\n]*\n){3}(?!\s+at |\s*File |\s*Caused by)))",
     re.ASCII | re.IGNORECASE,
 )
+"""A traceback, or some lines that begin as errors do: what goes on after that is a document with such a beginning."""
+_NO_ERROR = frozenset({"none", "null", "nil", "no", "no error", "no errors", "n/a", "ok", "false", "0", "-"})
 _EMPTY_TEXT = re.compile(
     r"\s*(?:no (?:results?|matches|match|data|items?|records?|hits|\w+ (?:were |was )?found)|nothing (?:was )?found|"
     r"not found|none|empty|0 (?:results?|matches|items?)|\[\]|\{\}|null)?[\s.!]*",
@@ -206,27 +210,37 @@ def own_error_of(layers: Layers) -> str | None:
             continue
         for name in _ERROR:
             value = layer.get(name)
-            if value and value is not True:
+            if value and value is not True and not _is_none(value):
                 return _words(value)
     return None
 
 
 def error_of(layers: Layers, result: Any = UNSET) -> str | None:
-    """What went wrong, in words; "" where it only says that it did; None where nothing did."""
+    """What is said to have gone wrong, in words; "" where it only says that it did; None where nothing did."""
     named = own_error_of(layers)
     if named is not None:
         return named
-    if isinstance(result, dict) and (result.get("error") or result.get("isError") is True):
+    if isinstance(result, dict) and (
+        (result.get("error") and not _is_none(result["error"])) or result.get("isError") is True
+    ):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
-    if any(_says_failed(layer) for layer in layers[:3]):
+    if any(says_failed(layer) for layer in layers[:3]):
         found = first(layers, _ALSO_SAID)
         return _words(("" if result is UNSET else result) if found is None else found)
-    if isinstance(result, str) and _LOOKS_FAILED.match(result):
-        return result[:_MOST_SAID]
     return None
 
 
-def _says_failed(layer: dict[str, Any]) -> bool:
+def guessed_error_of(result: Any) -> str | None:
+    """An answer that looks like an error, though nothing says that it is one."""
+    return result[:_MOST_SAID] if isinstance(result, str) and _LOOKS_FAILED.match(result) else None
+
+
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().rstrip(".").lower() in _NO_ERROR
+
+
+def says_failed(layer: dict[str, Any]) -> bool:
+    """`is_error: true`, `ok: false`, `exit_code: 1`, `status: "failed"`."""
     if _OUTCOMES.isdisjoint(layer):
         return False
     if any(layer.get(name) is True for name in _YES_FAILED) or any(layer.get(name) is False for name in _NO_FAILED):

@@ -39,27 +39,45 @@ class Call(msgspec.Struct):
         self.error, self.outcome, self.barren = fact.error, fact.outcome, fact.barren
 
 
+class Turn(msgspec.Struct):
+    """A stretch of a run up to an end, and with it; a conversation has many. `first`, `after`: places. `end`: None of
+    one that goes on, or whose end was not recorded. `whole`: whether it is known to its last event."""
+
+    first: int
+    after: int
+    end: Fact | None
+    whole: bool
+
+
 class Recording(msgspec.Struct):
-    """`calls` of tools, `generations` of models. `answering`: calls by the place of the event that answers them.
-    `end`: the event that ended the run, if it was recorded. `whole`: whether these are all of its events."""
+    """`calls` of tools, `generations` of models. `answering`: calls by the place of the event that answers them."""
 
     facts: list[Fact]
     calls: list[Call]
     generations: list[Call]
     answering: dict[int, Call]
-    end: Fact | None
-    whole: bool = True
+    turns: list[Turn]
 
 
 def recording_of(facts: Iterable[Fact], *, whole: bool = True) -> Recording:
-    """In any order -> by `seq`."""
+    """In any order -> by `seq`. `whole`: whether these are all of its events."""
     ordered = sorted(facts, key=lambda fact: fact.seq)
     matching = _Matching()
     for place, fact in enumerate(ordered):
         matching.take(fact, place)
-    ends = [fact for fact in ordered if fact.type == "end"]
-    end = ends[-1] if ends and whole else None
-    return Recording(ordered, matching.calls, matching.generations, matching.answering, end, whole)
+    return Recording(ordered, matching.calls, matching.generations, matching.answering, _turns(ordered, whole=whole))
+
+
+def _turns(ordered: list[Fact], *, whole: bool) -> list[Turn]:
+    turns: list[Turn] = []
+    first = 0
+    for place, fact in enumerate(ordered):
+        if fact.type == "end":
+            turns.append(Turn(first, place + 1, fact, whole=True))
+            first = place + 1
+    if first < len(ordered):
+        turns.append(Turn(first, len(ordered), None, whole=whole))
+    return turns
 
 
 class _Matching:

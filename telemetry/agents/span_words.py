@@ -24,14 +24,16 @@ _SAID_BY: Mapping[str, str] = {
 }  # fmt: skip
 _MOST_MESSAGES = 1_000
 _LONGEST_NAME = 200
+_ANSWERS = ("response", "result", "content")
 
 
 class Message(msgspec.Struct):
-    """Words of somebody, and the tools that a model asks for with them."""
+    """Words of somebody, the tools that a model asks for with them, and what tools answered: `id`, `result`."""
 
     role: str
     text: str
     calls: list[dict[str, Any]]
+    answers: list[dict[str, Any]] = []
 
 
 class Said(msgspec.Struct):
@@ -158,7 +160,7 @@ def _one(value: Any, role: str) -> list[Message]:
         return []
     named = value.get("role")
     role = named.lower()[:40] if isinstance(named, str) and named else role
-    texts, calls = list[str](), list[dict[str, Any]]()
+    texts, calls, answers = list[str](), list[dict[str, Any]](), list[dict[str, Any]]()
     for part in [value, *_parts(value)]:
         if isinstance(part, str):
             texts.append(part)
@@ -168,7 +170,10 @@ def _one(value: Any, role: str) -> list[Message]:
                 texts.append(content)
             if part.get("type") == "tool_call":
                 calls.append({name: part[name] for name in ("id", "name", "arguments") if part.get(name) is not None})
-    return [Message(role, "\n".join(text for text in texts if text), calls)]
+            if part.get("type") == "tool_call_response":
+                found = next((part[name] for name in _ANSWERS if part.get(name) is not None), None)
+                answers.append({"id": part.get("id"), "result": found})
+    return [Message(role, "\n".join(text for text in texts if text), calls, answers)]
 
 
 def _parts(value: dict[str, Any]) -> Iterator[Any]:

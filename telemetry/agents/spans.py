@@ -17,7 +17,7 @@ import msgspec
 from model.times import iso
 from telemetry.agents import span_words as words
 from telemetry.agents.events import MOST_BYTES, AgentEvent
-from telemetry.payloads import pack
+from telemetry.payloads import pack, unpack
 
 _LONG_TEXT = 4_000
 """What is left of each text of an event that would be larger than events may be."""
@@ -113,11 +113,12 @@ def _tool(span: Mapping[str, Any], attributes: Payload) -> Iterator[AgentEvent]:
     }
     asked = _first(attributes, "gen_ai.tool.call.arguments", "gen_ai.tool.arguments")
     known = {"arguments": words.plain(asked)} if asked is not None else {"captured": False}
-    yield _event(span, "tool_call", {**about, **known}, _began_ms(span))
+    call, answered = _keys_of(about["tool_call_id"])
+    yield _event(span, "tool_call", {**about, **known}, _began_ms(span), key=call)
     answer = words.plain(_first(attributes, "gen_ai.tool.call.result", "gen_ai.tool.result"))
     error = words.error_of(span, attributes)
     told = {**about, "result": answer, "error": error, "status": "ok" if error is None else "error", **_timed(span)}
-    yield _event(span, "tool_result", told, _ended_ms(span))
+    yield _event(span, "tool_result", told, _ended_ms(span), key=answered)
 
 
 def _agent(span: Mapping[str, Any], attributes: Payload) -> Iterator[AgentEvent]:
@@ -152,6 +153,7 @@ def _asked(span: Mapping[str, Any], said: words.Said) -> Iterator[AgentEvent]:
         if message.text and message.role != "tool":  # what tools answer, their own spans say
             yield _message(span, message, f"{met[message.role, message.text]}", _began_ms(span))
         met[message.role, message.text] += 1
+        yield from _tools(span, message, _began_ms(span))
 
 
 def _answered(span: Mapping[str, Any], said: words.Said) -> Iterator[AgentEvent]:
@@ -161,6 +163,43 @@ def _answered(span: Mapping[str, Any], said: words.Said) -> Iterator[AgentEvent]
             alike = f"{met[message.role, message.text]}" if said.asked is not None else str(span["span_id"])
             yield _message(span, message, alike, _ended_ms(span))
         met[message.role, message.text] += 1
+        yield from _tools(span, message, _ended_ms(span))
+
+
+def _tools(span: Mapping[str, Any], message: words.Message, at_ms: float) -> Iterator[AgentEvent]:
+    """Calls of tools and their answers, as a model is told of them. They are known again by the call's id, in what the
+    next model is told and in the tool's own span: each is told once."""
+    for called in message.calls:
+        call, _ = _keys_of(called.get("id"))
+        if call is not None:
+            told = {"tool": called.get("name"), "tool_call_id": called["id"], **_whose(span)}
+            asked = {"arguments": words.plain(called["arguments"])} if "arguments" in called else {"captured": False}
+            yield _event(span, "tool_call", {**told, **asked}, at_ms, key=call)
+    for answer in message.answers:
+        _, answered = _keys_of(answer["id"])
+        if answered is not None:
+            told = {"tool_call_id": answer["id"], "result": words.plain(answer["result"]), **_whose(span)}
+            yield _event(span, "tool_result", told, at_ms, key=answered)
+
+
+def _keys_of(call_id: Any) -> tuple[str | None, str | None]:
+    """Of a call, and of what answers it; None where it has no id."""
+    if not isinstance(call_id, str) or not call_id:
+        return None, None
+    digest = hashlib.sha256(call_id.encode()).hexdigest()[:32]
+    return f"otel:call:{digest}", f"otel:result:{digest}"
+
+
+def united(first: AgentEvent, again: AgentEvent) -> AgentEvent:
+    """A call, or an answer, that was told twice: what the first leaves out, the other may say."""
+    one = unpack(first.kept)
+    both = {**unpack(again.kept), **one}
+    if "arguments" in both:
+        both.pop("captured", None)
+    if both == one:
+        return first
+    digest = hashlib.sha256(_encode([first.type, both])).digest()[:16]
+    return msgspec.structs.replace(first, kept=_fitting(both), digest=digest)
 
 
 def _message(span: Mapping[str, Any], message: words.Message, alike: str, at_ms: float) -> AgentEvent:

@@ -50,6 +50,21 @@ def keep_map(session: Session, project: int, release: str, url: str, content: by
     return made
 
 
+def list_maps(
+    session: Session, projects: Sequence[int], release: str | None = None, *, before: int | None = None, limit: int
+) -> list[StoredMap]:
+    """Those that are in force of these projects, the newest first. `before`: the number of the last one of the page
+    before."""
+    if not projects:
+        return []
+    query = f"SELECT {_COLUMNS} FROM source_maps WHERE project IN ?"  # noqa: S608
+    values: list[Any] = [list(projects)]
+    for condition, value in (("release = ?", release), ("number < ?", before)):
+        if value is not None:
+            query, values = f"{query} AND {condition}", [*values, value]
+    return [StoredMap(*row) for row in rows(session, f"{query} ORDER BY number DESC LIMIT ?", *values, limit)]
+
+
 class SourceMaps:
     """One per process; threads share it. `store`: of telemetry. A map that has changed has another number."""
 

@@ -73,14 +73,21 @@ class Place:
         return self.made("/v1/probes", {"name": "p", "location": "eu-west"})
 
     def online(self) -> None:
-        """A probe at `local` that is there."""
+        """A probe at `local` that is there, with a browser."""
         probe = self.owner.data("POST", "/v1/probes", {"name": "here", "location": "local"}, status=201)
-        come_online(self.database, self.organization, probe, self.clock, probe["id"])
+        come_online(self.database, self.organization, probe, self.clock, probe["id"], ("network", "browser"))
 
     def draft(self) -> str:
         """A monitor that is being tried out."""
         self.online()
         return str(self.owner.data("POST", "/v1/monitors/try?wait=0", url_monitor(), status=202)["id"])
+
+    def journey_draft(self) -> str:
+        """A journey that is being tried out."""
+        self.online()
+        return str(
+            self.owner.data("POST", "/v1/journeys/try?wait=0", {**JOURNEY, "locations": ["local"]}, status=202)["id"]
+        )
 
     def page(self) -> str:
         """A public status page with nothing on it."""

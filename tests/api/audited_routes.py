@@ -92,6 +92,11 @@ def try_out(place: Place) -> Callable[[], Any]:
     return lambda: place.owner("POST", "/v1/monitors/try?wait=0", url_monitor())
 
 
+def try_journey_out(place: Place) -> Callable[[], Any]:
+    place.online()
+    return lambda: place.owner("POST", "/v1/journeys/try?wait=0", {**JOURNEY, "locations": ["local"]})
+
+
 def run_tag(place: Place) -> Callable[[], Any]:
     place.journey()
     return lambda: place.owner("POST", "/v1/journeys/run-tag/smoke")
@@ -118,6 +123,7 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("DELETE", "/v1/monitors/<monitor_id>"): (Rest("DELETE", "/v1/monitors/{monitor}"), "monitor.deleted"),
     ("POST", "/v1/monitors/<monitor_id>/run"): (Rest("POST", "/v1/monitors/{monitor}/run"), "monitor.run"),
     ("POST", "/v1/monitors/try"): (try_out, "monitor.tried"),
+    ("POST", "/v1/journeys/try"): (try_journey_out, "journey.tried"),
     ("POST", "/v1/journeys"): (Rest("POST", "/v1/journeys", JOURNEY), "journey.created"),
     ("PUT", "/v1/journeys/<journey_id>"): (Rest("PUT", "/v1/journeys/{journey}", {"name": "N"}), "journey.updated"),
     ("DELETE", "/v1/journeys/<journey_id>"): (Rest("DELETE", "/v1/journeys/{journey}"), "journey.deleted"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +14,14 @@ from tests.api.conftest import Client
 from tests.api.test_monitors import url_monitor
 
 
-def come_online(database: Database, organization_id: str, probe: dict[str, Any], clock: Any, name: str = "i1") -> None:
+def come_online(
+    database: Database,
+    organization_id: str,
+    probe: dict[str, Any],
+    clock: Any,
+    name: str = "i1",
+    capabilities: Sequence[str] = ("network",),
+) -> None:
     with database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
         session.add(
             ProbeInstance(
@@ -25,7 +33,7 @@ def come_online(database: Database, organization_id: str, probe: dict[str, Any],
                 started_ms=clock.now_ms,
                 seen_ms=clock.now_ms,
                 version="0.1.0",
-                capabilities=["network"],
+                capabilities=list(capabilities),
                 types=["url"],
                 running=3,
                 spool=7,

@@ -13,6 +13,7 @@ from flask import Flask
 
 from api.server import Server
 from model.settings import Settings
+from store.dispatches import LONGEST_QUEUE_MS
 from store.keyring import Keyring
 from store.probes import register_probe
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -20,7 +21,7 @@ from store.tables import Run
 from store.write_lock import Urgency
 from tests.alerts.recording import rows_of
 from tests.api.conftest import PUBLIC_URL, Client
-from tests.api.journeys import GOTO, make
+from tests.api.journeys import GOTO, journey, make
 from tests.api.test_probe_protocol import ProbeOfTests
 from tests.api.wire import ask
 from tests.conftest import Clock
@@ -44,6 +45,10 @@ class Browser(ProbeOfTests):
             "by_hand_capacity": 9,
         }  # fmt: skip
         return super().lease_request(**{**able, **facts})
+
+    def progress(self, *runs: Any) -> Any:
+        body = json.dumps({"protocol": 1, "instance": self.instance, "runs": runs}).encode()
+        return ask(self.server, "POST", "/v1/probe/progress", body, f"Authorization: Bearer {self.key}").json
 
     def keep(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
@@ -217,3 +222,61 @@ def test_no_answer_of_the_api_tells_a_secret(browser: Browser, owner: Client, da
     for path in paths:
         assert "s3cret" not in owner("GET", path).get_data(as_text=True), path
     assert "s3cret" not in json.dumps([str(row) for row in rows_of(database, Run)])
+
+
+def test_a_journey_is_tried_out_and_leaves_only_what_it_found(browser: Browser, owner: Client) -> None:
+    browser.lease()
+    document = journey(steps=[GOTO, FILL], variables={"OWN": "s3cret", "BOTH": "b"}, retries={"count": 3, "delay": 60})
+    draft = owner.data("POST", "/v1/journeys/try?wait=0", document, status=202)
+    assert (draft["status"], draft["location"], draft["steps"], draft["progress"]) == ("queued", "local", [], None)
+    answer = browser.lease()
+    [check], [batch] = answer["checks"], answer["batches"]
+    assert (check["definition"]["variables"]["OWN"], check["definition"]["retries"]["count"]) == ("s3cret", 0)
+    assert batch["runs"][0]["overrides"]["picture_of_each_step"]
+    browser.keep(PNG)
+    browser.report(result(batch, steps=STEPS, artifacts=EVIDENCE, page={"load_ms": 800.25}))
+    found = owner.data("GET", f"/v1/journeys/try/{draft['id']}")
+    assert (found["status"], found["error"]["code"], found["duration_ms"]) == ("failed", "step_failed", 940.25)
+    first, second = found["steps"]
+    assert (second["status"], second["error"]) == ("failed", "not there")
+    picture = owner("GET", f"/artifacts/{first['screenshot_id']}")
+    assert picture.status_code == 302
+    assert owner.data("GET", "/v1/journeys") == []
+    assert owner("GET", f"/v1/runs/{batch['runs'][0]['run_id']}").status_code == 404
+    assert owner("GET", f"/v1/monitors/try/{draft['id']}").status_code == 404, "it is none of a monitor"
+    assert "s3cret" not in json.dumps(found)
+
+
+def test_how_far_a_draft_is_can_be_seen_by_who_tries_it_and_is_no_news(browser: Browser, owner: Client) -> None:
+    browser.lease()
+    draft = owner.data("POST", "/v1/journeys/try?wait=0", journey(steps=[GOTO, FILL]), status=202)["id"]
+    [batch] = browser.lease()["batches"]
+    run = batch["runs"][0]
+    said = {
+        "run_id": run["run_id"], "dispatch_id": batch["dispatch_id"], "token": batch["token"],
+        "check_id": run["check_id"], "check_version": 1, "attempt": 1, "elapsed_ms": 100.0, "total": 2,
+        "steps": [{"index": 0, "type": "goto", "status": "success", "duration_ms": 90.0}],
+        "under_way": {"type": "fill", "name": None},
+    }  # fmt: skip
+    assert browser.progress(said)["accepted"] == 1
+    shown = owner.data("GET", f"/v1/journeys/try/{draft}")
+    assert (shown["status"], shown["progress"]["ended"], shown["progress"]["total"]) == ("running", 1, 2)
+    browser.report(result(batch, steps=STEPS))
+    assert owner.data("GET", f"/v1/journeys/try/{draft}")["progress"] is None
+
+
+def test_no_journey_is_tried_where_no_browser_is(browser: Browser, owner: Client) -> None:
+    browser.lease(capabilities=["network"])
+    refused = owner.error("POST", "/v1/journeys/try", journey(), status=409)
+    assert refused["message"] == "No probe of the location local has a browser, so nobody can try it there"
+
+
+def test_a_draft_waits_for_a_browser_as_long_as_a_run_asked_for_by_hand(
+    browser: Browser, owner: Client, clock: Clock
+) -> None:
+    browser.lease()
+    draft = owner.data("POST", "/v1/journeys/try?wait=0", journey(), status=202)["id"]
+    clock.advance(LONGEST_QUEUE_MS)
+    assert owner.data("GET", f"/v1/journeys/try/{draft}")["status"] == "queued"
+    clock.advance(5_001)
+    assert owner.data("GET", f"/v1/journeys/try/{draft}")["status"] == "unknown"

@@ -14,9 +14,10 @@ from tests.alerts.recording import T0, add_check
 from tests.api.conftest import Client
 from tests.api.test_monitors import make
 from tests.conftest import Clock
+from tests.telemetry.reporting import make_project
 
 WINDOWS, SILENCES = "/v1/maintenance-windows", "/v1/silences"
-ALL = {"monitors": [], "journeys": [], "tags": [], "all": True}
+ALL = {"monitors": [], "journeys": [], "tags": [], "all": True, "projects": []}
 ONCE = {"name": "upgrade", "starts_at": "2024-01-15T10:00:00Z", "ends_at": "2024-01-15T11:00:00Z"}
 NIGHTLY = {"name": "backup", "cron": "0 3 * * *", "duration": 1800, "timezone": "Europe/Berlin"}
 
@@ -133,6 +134,42 @@ def test_quiet_times_that_catch_nothing_say_so(owner: Client) -> None:
     assert "over already" in warnings[0]
 
 
+def test_projects_are_named_as_people_name_them_and_answered_by_their_ids(owner: Client) -> None:
+    shop, blog = (make_project(owner, slug).project for slug in ("shop", "blog"))
+    assert plan(owner, apply_to={"projects": ["shop", shop["id"], shop["project_id"]]})["apply_to"] == {
+        **ALL, "all": False, "projects": [shop["project_id"]],
+    }  # fmt: skip
+    answer = owner("POST", SILENCES, {"match": {"projects": ["blog"], "tags": ["web"]}, "for": 60}).get_json()
+    assert answer["data"]["match"] == {**ALL, "all": False, "tags": ["web"], "projects": [blog["project_id"]]}
+    assert "meta" not in answer, "nothing to warn of"
+    key = owner.data("POST", "/v1/api-keys", {"name": "shop", "scopes": ["write"], "projects": ["shop"]}, status=201)[
+        "key"
+    ]
+    of_shop = Client(owner.client, key)
+    silence(of_shop, match={"projects": ["shop"]})
+    error = of_shop.error("POST", SILENCES, {"match": {"projects": ["shop", "blog"]}, "for": 60}, status=422)
+    assert error["fields"] == {"match.projects.1": ["there is no project blog"]}
+    rule = {"name": "Down", "type": "no_data", "window": 60, "apply_to": {"projects": ["shop"]}}
+    assert "apply_to.projects" in owner.error("POST", "/v1/alert-rules", rule, status=422)["fields"]
+
+
+def test_a_window_of_a_project_that_was_deleted_can_be_changed_and_says_that_it_catches_nothing(owner: Client) -> None:
+    project = make_project(owner, "shop").project["project_id"]
+    path = f"{WINDOWS}/{plan(owner, apply_to={'projects': ['shop']})['id']}"
+    owner("DELETE", "/v1/projects/shop")
+    answer = owner("PUT", path, {"name": "later", "apply_to": {"projects": [project]}}).get_json()
+    assert answer["data"]["apply_to"]["projects"] == [project]
+    assert answer["meta"]["warnings"] == ["those that it names were deleted: it applies to nothing"]
+    assert "apply_to.projects.0" in owner.error("PUT", path, {"apply_to": {"projects": ["shop"]}}, status=422)["fields"]
+
+
+def test_a_monitor_is_not_covered_by_the_window_of_a_project(owner: Client) -> None:
+    make_project(owner, "shop")
+    monitor = make(owner, tags=["shop"])["id"]
+    plan(owner, apply_to={"projects": ["shop"]})
+    assert owner.data("GET", f"/v1/monitors/{monitor}")["health"] == "unknown"
+
+
 WRONG_WINDOWS = [
     ({"name": ""}, "name"),
     ({"name": None}, "name"),
@@ -151,6 +188,9 @@ WRONG_WINDOWS = [
     ({"apply_to": None}, "apply_to"),
     ({"apply_to": {}}, "apply_to"),
     ({"apply_to": {"monitors": ["mon_abc123"]}}, "apply_to.monitors.0"),
+    ({"apply_to": {"all": True, "projects": ["truecom"]}}, "apply_to.projects.0"),
+    ({"apply_to": {"projects": ["Not A Slug"]}}, "apply_to.projects.0"),
+    ({"apply_to": {"projects": "truecom"}}, "apply_to.projects"),
     ({"colour": "red"}, "colour"),
     ({"active": True}, "active"),
 ]
@@ -160,6 +200,8 @@ WRONG_SILENCES = [
     ({"match": {"all": False}}, "match"),
     ({"match": {"monitors": ["mon_abc123"]}}, "match.monitors.0"),
     ({"match": {"team": "web"}}, "match.team"),
+    ({"match": {"projects": ["proj_abc123"]}}, "match.projects.0"),
+    ({"match": {"projects": [99]}}, "match.projects.0"),
     ({"for": None}, "for"),
     ({"for": 0}, "for"),
     ({"for": "20m"}, "for"),

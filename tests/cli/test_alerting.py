@@ -49,6 +49,12 @@ def test_a_silence_is_one_command(asked: Asked, period: str, seconds: int) -> No
     assert asked == [("POST", "/v1/silences", {"match": match, "for": seconds, "reason": "deploy"})]
 
 
+def test_a_silence_of_a_project_is_one_command(asked: Asked) -> None:
+    assert typed("silence", "--project", "shop", "--for", "20m").exit_code == 0
+    match = {"tags": [], "monitors": [], "all": False, "projects": ["shop"]}
+    assert asked == [("POST", "/v1/silences", {"match": match, "for": 1_200, "reason": ""})]
+
+
 def test_silences_are_listed_and_ended(asked: Asked) -> None:
     assert typed("silence", "list", "--status", "active", "--json").exit_code == 0
     assert typed("silence", "end", "sil_1").exit_code == 0
@@ -62,7 +68,7 @@ def test_silences_are_listed_and_ended(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["silence", "--for", "20m"], "--tag, --monitor or --all"),
+        (["silence", "--for", "20m"], "--tag, --monitor, --project or --all"),
         (["silence", "--tag", "web"], "--for 20m"),
         (["silence", "--tag", "web", "--for", "a while"], "is not a duration such as"),
         (["silence", "--tag", "web", "--for", "20m20"], "is not a duration such as"),

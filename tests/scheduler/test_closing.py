@@ -6,10 +6,10 @@ import pytest
 
 from model.ids import new_id, slot_run_id
 from model.protocol import LEASE_MS, LeaseRequest
-from scheduler.closing import LONGEST_QUEUE_MS, close_and_rescue
+from scheduler.closing import close_and_rescue
 from scheduler.ticker import Ticker
 from store.claims import claim
-from store.dispatches import OVERDUE_MS, NewDispatch, add_dispatches
+from store.dispatches import LONGEST_QUEUE_MS, OVERDUE_MS, NewDispatch, add_dispatches
 from store.open_dispatches import Holder
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database

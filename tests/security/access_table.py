@@ -185,6 +185,8 @@ POST    /v1/journeys                                    write
 GET     /v1/journeys/<journey_id>                       read
 PUT     /v1/journeys/<journey_id>                       write
 DELETE  /v1/journeys/<journey_id>                       write
+POST    /v1/journeys/try                                write
+GET     /v1/journeys/try/<journey_draft_id>               write
 POST    /v1/journeys/<journey_id>/run                   run
 GET     /v1/journeys/<journey_id>/runs                  read
 GET     /v1/journeys/<journey_id>/why                   read
@@ -265,6 +267,7 @@ POST    /v1/otlp/traces                                 proof
 POST    /v1/otlp/v1/traces                              proof
 POST    /v1/ingest                                      proof
 POST    /v1/sourcemaps                                  ingest
+GET     /v1/sourcemaps                                  read
 POST    /v1/releases                                    ingest
 GET     /v1/releases                                    read
 GET     /v1/releases/impact                             read

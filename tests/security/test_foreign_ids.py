@@ -23,11 +23,12 @@ from tests.security.test_forged_forms import world as world
 from tests.security.test_matrix import ORIGIN, path_of
 from tests.security.world import World
 from tests.store.people import sign_in_as
+from tests.telemetry.reporting import make_project
 
 ATTACK = "asking for what is not one's own"
 TAKE_THINGS = (
     "channels", "checks", "components", "notice_channels", "depends_on", "rule_id", "try_on", "incident", "draft",
-    "check", "named", "monitors", "journeys", "organization_id",
+    "check", "named", "monitors", "journeys", "projects", "organization_id",
 )  # fmt: skip
 """Fields of forms that hold ids."""
 OFFERED = {
@@ -44,7 +45,7 @@ FORMS = [
 
 @pytest.fixture
 def foreign(make_organization: Callable[[str], str], make_key: MakeKey, app: Flask) -> dict[str, str]:
-    """Ids of another organization's check, channel, rule and status page, and its own."""
+    """Ids of another organization's check, channel, rule, project and status page, and its own."""
     elsewhere = make_organization("Elsewhere")
     there = Client(app.test_client(), make_key(organization_id=elsewhere))
     hook = {"name": "theirs", "type": "webhook", "config": {"url": "https://hooks.example/theirs"}}
@@ -55,6 +56,7 @@ def foreign(make_organization: Callable[[str], str], make_key: MakeKey, app: Fla
         "check": check,
         "channel": there.data("POST", "/v1/alert-channels", hook, status=201)["id"],
         "rule": there.data("POST", "/v1/alert-rules", rule, status=201)["id"],
+        "project": make_project(there, "theirs").project["project_id"],
         "page": there.data("POST", "/v1/status-pages", {"slug": "theirs", "title": "Theirs"}, status=201)["id"],
     }
 

@@ -64,6 +64,10 @@ class World(Place):
             return self.organization
         return str(getattr(self, name.removesuffix("_id"))())
 
+    def journey_draft(self) -> str:
+        self.made_ids.add(found := super().journey_draft())
+        return found
+
     def project(self) -> str:
         self.made_ids.add(found := super().project())
         return found

@@ -98,6 +98,18 @@ def test_an_agent_that_loops_leads_to_an_incident_a_fix_and_the_proof_that_it_is
 
         return wait_for(found, "the incident", within_s)
 
+    quiet = stack.api("POST", "/api/traces", {"name": "Nothing to do"})["id"]
+    end = {"seq": 1, "type": "end", "timestamp": "2026-04-26T14:22:11Z", "idempotency_key": "1"}
+    stack.api("POST", f"/api/traces/{quiet}/events", end)
+
+    def analysed() -> Any:
+        try:
+            return stack.api("GET", f"/api/traces/{quiet}/analysis")
+        except AssertionError:
+            return None  # 404: nobody has looked at it yet
+
+    assert wait_for(analysed, "an analysis that nobody asked for", 30)["detectors"] == []
+
     with shop(repository, port):
         said = send_agent(stack, port)
         assert "The agent called 'http_post' with the same arguments 5 times" in said

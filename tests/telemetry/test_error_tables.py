@@ -16,7 +16,7 @@ from tests.telemetry.reporting import Reports, event, span
 ITEM = {"type": "error", "exception": {"type": "Error", "value": "first"}}
 RULE = {"name": "r", "project": "truecom"}
 SEEN = ("/v1/query", "/v1/issues", "/v1/projects", "/v1/alerts/rules", "/v1/alerts/firings", "/v1/releases",
-        "/v1/generations")  # fmt: skip
+        "/v1/generations", "/v1/sourcemaps")  # fmt: skip
 """What a token with `read` may look at."""
 OF_A_PROJECT = [path for path in SEEN if path != "/v1/projects"]
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -249,6 +249,37 @@ def test_silences_keep_it_back_and_maintenance_keeps_it_from_firing(
     assert len(alerts_of(database)) == 2
 
 
+def test_a_project_has_windows_and_silences_of_its_own(
+    reports: Reports, judge: Judge, database: Database, organization: str, clock: Clock
+) -> None:
+    from alerts.watch import watch
+
+    other = make_project(reports.owner, "other")
+    channel = add_channel(database, organization)
+    add(reports, channels=[channel])
+    add(other, channels=[channel])
+    window = {"name": "w", "starts_at": "2024-01-15T10:00:00Z", "ends_at": "2024-01-15T10:40:00Z"}
+    mine = {"projects": [reports.project["slug"]]}
+    made = reports.owner.data("POST", "/v1/maintenance-windows", {**window, "apply_to": mine}, status=201)
+    clock.advance(1)
+
+    def told(text: str) -> list[tuple[str, bool]]:
+        for project in (reports, other):
+            fail(project, text)
+        judge()
+        watch(database)
+        alerts = [alert for alert in alerts_of(database) if alert.title.startswith(text)]
+        return sorted((alert.title, alert.told_ms is not None) for alert in alerts)
+
+    assert told("first") == [("first in Other", True)]
+    reports.owner.data("DELETE", f"/v1/maintenance-windows/{made['id']}")
+    silence = reports.owner.data("POST", "/v1/silences", {"match": mine, "for": 600}, status=201)
+    assert told("second") == [("second in Other", True), ("second in Truecom", False)]
+    reports.owner.data("DELETE", f"/v1/silences/{silence['id']}")
+    assert told("third") == [("third in Other", True), ("third in Truecom", True)]
+    assert told("second") == [("second in Other", True), ("second in Truecom", True)]
+
+
 def test_what_is_edited_deleted_or_gone_resolves_with_that_reason(
     reports: Reports, judge: Judge, database: Database, clock: Clock
 ) -> None:

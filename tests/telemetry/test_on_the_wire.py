@@ -228,7 +228,7 @@ def test_otlp_in_json_is_answered_as_otlp_says(server: Server, reports: Reports)
     old = json.loads(
         json.dumps(OTLP_JSON).replace(f"{NOW_MS}", "1000000000000").replace(f"{NOW_MS + 5}", "1000000000005")
     )
-    assert send(old).json == {"partialSuccess": {"rejectedSpans": "1", "errorMessage": "too_old"}}
+    assert send(old).json == {"partialSuccess": {"rejectedSpans": "1", "errorMessage": "1 span not stored: 1 too_old"}}
     for bad in ([], {"resourceSpans": 5}, b"{", {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}):
         assert (send(bad).status, send(bad).json["code"]) == (400, 3)
     assert send(b"\xff\xff", "application/x-protobuf").headers["content-type"] == "application/x-protobuf"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 import api.source_maps
 from telemetry.source_maps import map_url, names_of
 from telemetry.stored.source_map_rows import SourceMaps
+from tests.api.client import Client
 from tests.api.conftest import MakeKey
-from tests.telemetry.reporting import Reports, event
+from tests.telemetry.reporting import Reports, event, make_project
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 RELEASE, SCRIPT = "web@2.4.1", "/static/js/main.abc123.js"
@@ -95,6 +97,28 @@ def test_a_later_map_of_the_same_file_takes_the_place_of_the_one_before(reports:
     for source in ("one.ts", "two.ts"):
         assert upload(reports, {**MAP, "sources": [source]}).status_code == 201
         assert frames_of(reports.get("/v1/query")["events"][0])[1]["filename"] == source
+
+
+def test_the_maps_there_are_are_listed_the_newest_first_in_pages(
+    reports: Reports, make_key: MakeKey, make_organization: Callable[[str], str]
+) -> None:
+    other = make_project(reports.owner, "other")
+    made = [upload(reports, url=f"/{number}.js").get_json() for number in range(3)]
+    elsewhere = upload(reports, release="web@9").get_json()
+    foreign = upload(reports, project="other").get_json()
+    again = upload(reports, url="/0.js").get_json()
+    listed = reports.get("/v1/sourcemaps", release=RELEASE)
+    assert listed == {"source_maps": [again, made[2], made[1]], "cursor": None}
+    assert reports.get("/v1/sourcemaps")["source_maps"] == [again, elsewhere, made[2], made[1]]
+    assert other.get("/v1/sourcemaps")["source_maps"] == [foreign]
+    first = reports.get("/v1/sourcemaps", release=RELEASE, limit=2)
+    assert first["source_maps"] == [again, made[2]]
+    rest = reports.get("/v1/sourcemaps", release=RELEASE, limit=2, cursor=first["cursor"])
+    assert rest == {"source_maps": [made[1]], "cursor": None}
+    stranger = Client(reports.client, make_key(organization_id=make_organization("Elsewhere")))
+    assert stranger("GET", "/v1/sourcemaps").get_json()["source_maps"] == []
+    reports.get("/v1/sourcemaps", 400, cursor="x")
+    assert Client(reports.client, make_key(["ingest"]))("GET", "/v1/sourcemaps").status_code == 403
 
 
 def test_a_map_for_a_url_is_of_that_host_alone_and_goes_before_one_for_a_path(reports: Reports) -> None:

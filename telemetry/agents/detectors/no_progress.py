@@ -3,7 +3,8 @@
 Definition: five or more things in a row that bring nothing new: a `state` as it was before (but for counters, clocks
 and ids in it), a result that the same call had before, an empty result or a known error of another call, words that
 were said before. A state or result that is new ends it, and so does a person's message; new words of the agent do
-neither. What a tool_loop or a retry_storm spans is left to them.
+neither. What a tool_loop or a retry_storm spans is left to them, and what was waited for and came is no standstill
+(tool_loop says what waiting is).
 Confidence: 0.6 for five, 0.05 more for each further one, at most 0.9.
 Begins at: the first that brings nothing.
 Reads: as tool_loop; the whole payload of `state`; the text of `message` and `llm_call`; errors as retry_storm.
@@ -69,9 +70,10 @@ def _is_new(seen: set[tuple[str, object]], kind: str, what: object) -> bool:
 
 
 def _told_elsewhere(recording: Recording) -> set[int]:
-    """The `seq` of all that loops and storms span."""
+    """The `seq` of all that loops, storms and waits span."""
     spans = [(loop[0].fact, loop[-1].answered or loop[-1].fact) for loop, _ in tool_loop.loops(recording)]
     spans += [(storm[0], storm[-1]) for storm in retry_storm.storms(recording)]
+    spans += [(first.fact, got.fact) for first, got in tool_loop.waits(recording)]
     covered: set[int] = set()
     ends = sorted((first.seq, last.seq) for first, last in spans)
     place = 0

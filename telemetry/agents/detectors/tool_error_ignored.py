@@ -3,9 +3,10 @@
 Definition: after a call that failed the agent answers, or ends the run as completed, without a word of the failure; or
 it goes on to other tools and does neither come back to this one among its next three calls nor speak of the failure.
 A later call of the same tool, an `error`, an end that is failed, and words such as "failed", "could not", "instead" in
-what the agent says, or the error's own words, all count as taking notice. Where a person speaks first, nothing is
-found.
-Confidence: 0.85 where an answer or the end followed, 0.6 where only other tools did: they may be its way around.
+what the agent says (in a few languages), or the error's own words, all count as taking notice. Where a person speaks
+first, nothing is found.
+Confidence: 0.85 where an answer or the end followed, 0.6 where only other tools did: they may be its way around. 0.5
+where nothing but the look of the answer says that the call failed.
 Begins at: the event that says that the call failed.
 Reads: as tool_loop, whether results failed (see retry_storm); the text of `message`, `llm_call` and `log` (`content`,
 `text`, `output`, `choices`, …) and the `role`; of `end` the `status`.
@@ -21,11 +22,14 @@ from telemetry.agents.recordings import Call, Recording
 
 CALLS_TO_COME_BACK = 3
 EVENTS_TO_LOOK_AT = 30
+_GUESSED = 0.5
 _NOTICES = re.compile(
     r"\berrors?\b|\bfail|\bunable\b|\bnot able\b|could ?n[o'\u2019]t|\bcan ?not\b|\bcan['\u2019]t|did ?n[o'\u2019]t|"
     r"\bsorry\b|apolog|\bretry|"
     r"\btry(?:ing)? (?:again|another|a different)|\binstead\b|problem|\bissue|unavailable|tim(?:ed|e) ?-?out|not found|"
-    r"denied|refused|invalid|went wrong|unsuccessful|fall(?:ing)? ?back|alternative|exception",
+    r"denied|refused|invalid|went wrong|unsuccessful|fall(?:ing)? ?back|alternative|exception|declined|rejected|"
+    r"\bleider\b|fehl(?:er|geschlagen)|abgelehnt|nicht m(?:ö|oe)glich|konnten? [^.]*nicht|malheureusement|désolé|échou|"
+    r"échec|impossible|lo siento|\bno (?:se )?pud|purtroppo|infelizmente",
     re.IGNORECASE,
 )
 _OWN_WORDS = 24
@@ -41,6 +45,7 @@ def find(recording: Recording) -> Finding | None:
         ignored = _ignored(call, following)
         if ignored is not None:
             confidence, shows = ignored
+            confidence = min(confidence, _GUESSED) if call.answered.guessed else confidence
             said = f"The tool {shown(call.name)} failed, and the agent went on as if it had not."
             return finding("tool_error_ignored", confidence, call.answered, [call.fact, call.answered, *shows], said)
     return None
@@ -66,7 +71,7 @@ def _takes_notice(call: Call, fact: Fact) -> bool:
         return True
     if fact.type == "tool_call":
         return fact.tool == call.name
-    if fact.type == "end" and (fact.status in ("failed", "error", "failure") or fact.error is not None):
+    if fact.type == "end" and (fact.failed or fact.error is not None):
         return True
     if fact.type in ("message", "llm_call", "log", "end"):
         own = (call.error or "")[:_OWN_WORDS]

@@ -2,7 +2,7 @@
 
 Definition: a call, or a cycle of two to four calls, made three times or more in a row: the same tools, equal arguments,
 equal answers (an answer that was not recorded is like any other). Calls that failed are no part of it (retry_storm), a
-message of a person begins anew. A single call that after less than ten times brings something else was waiting, not
+message of a person begins anew. A single call that after less than thirty times brings something else was waiting, not
 looping.
 Confidence: 0.7 for three rounds, 0.1 more for each further one, at most 0.95.
 Begins at: the first call of the first round.
@@ -14,12 +14,13 @@ Reads: of `tool_call` the tool (`tool`, `tool_name`, `name`, `function.name`), i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from telemetry.agents.detectors.base import Detector, Finding, finding, rising, shown
 from telemetry.agents.recordings import Call, Recording
 
 ROUNDS = 3
-PATIENCE = 10
+PATIENCE = 30
 LONGEST_CYCLE = 4
 
 
@@ -39,6 +40,23 @@ def find(recording: Recording) -> Finding | None:
 
 def loops(recording: Recording) -> Iterator[tuple[list[Call], int]]:
     """Every loop, in order: its calls, and of how many a round consists."""
+    return ((each.calls, each.cycle) for each in _repetitions(recording) if each.until is None)
+
+
+def waits(recording: Recording) -> Iterator[tuple[Call, Call]]:
+    """Every time that something was waited for, and came: the first call that asked for it, and the one that got it."""
+    return ((each.calls[0], each.until) for each in _repetitions(recording) if each.until is not None)
+
+
+class _Repetition(NamedTuple):
+    """Calls that are alike, `cycle` a round. `until`: the call that brought what they waited for, None of a loop."""
+
+    calls: list[Call]
+    cycle: int
+    until: Call | None
+
+
+def _repetitions(recording: Recording) -> Iterator[_Repetition]:
     for stretch in _stretches(recording):
         start = 0
         while start < len(stretch):
@@ -48,8 +66,9 @@ def loops(recording: Recording) -> Iterator[tuple[list[Call], int]]:
                 continue
             length, cycle = found
             loop = stretch[start : start + length]
-            if not _was_waiting(loop, cycle, stretch[start + length : start + length + 1]):
-                yield loop, cycle
+            following = stretch[start + length] if start + length < len(stretch) else None
+            waited = cycle == 1 and length < PATIENCE and following is not None and following.same_as(loop[0])
+            yield _Repetition(loop, cycle, following if waited else None)
             start += length
 
 
@@ -84,10 +103,6 @@ def _loop_at(calls: list[Call], start: int) -> tuple[int, int] | None:
 def _alike(one: Call, other: Call) -> bool:
     told = one.outcome is None or other.outcome is None or one.outcome == other.outcome
     return told and one.same_as(other)
-
-
-def _was_waiting(loop: list[Call], cycle: int, following: list[Call]) -> bool:
-    return cycle == 1 and len(loop) < PATIENCE and bool(following) and following[0].same_as(loop[0])
 
 
 DETECTOR = Detector(

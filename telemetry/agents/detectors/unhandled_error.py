@@ -3,7 +3,8 @@
 Definition: an error after which the agent does nothing more: no call, no generation, no message; or an error, anywhere,
 that says of itself that nobody handled it (`handled: false`, `unhandled`, `uncaught`, `fatal`). Errors are events of
 type `error`, generations that failed, a tool's failure if the run ended as failed, and an `end` that brings an error
-of its own. Of several on end it is the first. What says `handled: true`, or is a warning, is none.
+of its own. Of several on end it is the first. What says `handled: true`, or is a warning, is none. Of a conversation
+each turn, which an `end` ends, is judged by itself: an error that its turn ended with stays one, whatever comes after.
 Confidence: 0.95 where the run ended as failed, 0.9 where the error says so itself, 0.75 where the run ended otherwise,
 0.7 where its end was not recorded.
 Begins at: the error.
@@ -14,31 +15,36 @@ from __future__ import annotations
 
 from telemetry.agents.detectors.base import Detector, Finding, finding, shown
 from telemetry.agents.facts import Fact
-from telemetry.agents.recordings import Recording
+from telemetry.agents.recordings import Recording, Turn
 
 _QUIET = ("log", "screenshot", "state")
-_FAILED = ("failed", "error", "failure", "errored", "crashed")
 
 
 def find(recording: Recording) -> Finding | None:
-    said_so = next((fact for fact in recording.facts if fact.type == "error" and fact.handled is False), None)
-    last = _last_words(recording)
+    for turn in recording.turns:
+        found = _in_turn(recording.facts[turn.first : turn.after], turn)
+        if found is not None:
+            return found
+    return None
+
+
+def _in_turn(facts: list[Fact], turn: Turn) -> Finding | None:
+    said_so = next((fact for fact in facts if fact.type == "error" and fact.handled is False), None)
+    last = _last_words(facts, turn) if turn.whole else None
     if said_so is not None and (last is None or said_so.seq < last.seq):
         return _found(0.9, said_so)
     if last is None:
         return None
-    if recording.end is None:
+    if turn.end is None:
         return _found(0.7, last)
-    return _found(0.95 if _ended_failed(recording.end) else 0.75, last)
+    return _found(0.95 if turn.end.failed else 0.75, last)
 
 
-def _last_words(recording: Recording) -> Fact | None:
-    """The first of the errors with which the run ended."""
+def _last_words(facts: list[Fact], turn: Turn) -> Fact | None:
+    """The first of the errors with which a turn ended."""
     found: Fact | None = None
-    if not recording.whole:
-        return None
-    failed = recording.end is not None and _ended_failed(recording.end)
-    for fact in reversed(recording.facts):
+    failed = turn.end is not None and turn.end.failed
+    for fact in reversed(facts):
         if fact.type in _QUIET:
             continue
         if fact.type == "end":
@@ -56,10 +62,6 @@ def _is_error(fact: Fact, *, failed: bool) -> bool:
     if fact.type == "llm_call":
         return fact.error is not None
     return fact.type == "tool_result" and fact.error is not None and failed
-
-
-def _ended_failed(end: Fact) -> bool:
-    return end.status in _FAILED or end.error is not None
 
 
 def _found(confidence: float, fact: Fact) -> Finding:

@@ -1,7 +1,8 @@
 """unknown_tool: the agent calls a tool that there is not.
 
-Definition: a call of a tool that stands in none of the lists of tools recorded up to then, or one that is answered by
-an error which says that there is no such tool.
+Definition: a call of a tool that stands in none of the lists of tools recorded up to then and that nothing answers but
+an error, if anything (what answers is there, whatever the lists say); or one that is answered by an error which says
+that there is no such tool.
 Confidence: 0.98 where both hold, 0.9 by the lists alone, 0.85 by the error alone.
 Begins at: the call.
 Reads: of `llm_call` and `state` the tools (`tools`, `available_tools`, `functions`: names, or objects with a `name`, or

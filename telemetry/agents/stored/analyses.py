@@ -21,13 +21,14 @@ _FACTS = (
     "WHERE organization_id = ? AND session = ? AND seq > ? ORDER BY seq LIMIT ?"
 )
 _COLUMNS = "upto_seq, at_ms, version, critical_step, summary, detectors, incident_id"
-_STORE = (
+_STORING = (
     f"INSERT INTO agent_analyses (organization_id, session, {_COLUMNS}, labels) "  # noqa: S608 - our own columns
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?) "
     "ON CONFLICT (organization_id, session) DO UPDATE SET upto_seq = excluded.upto_seq, at_ms = excluded.at_ms, "
     "version = excluded.version, critical_step = excluded.critical_step, summary = excluded.summary, "
-    "detectors = excluded.detectors, labels = excluded.labels WHERE agent_analyses.upto_seq <= excluded.upto_seq"
+    "detectors = excluded.detectors, labels = excluded.labels WHERE agent_analyses.upto_seq %s excluded.upto_seq"
 )
+_STORE, _STORE_NEWER = _STORING % "<=", _STORING % "<"
 
 
 class StoredAnalysis(msgspec.Struct):
@@ -45,6 +46,11 @@ class Read(msgspec.Struct):
 
     facts: list[Fact]
     whole: bool
+
+    @property
+    def upto_seq(self) -> int:
+        """Of the newest event that it knows; 0 without any."""
+        return self.facts[-1].seq if self.facts else 0
 
 
 def facts_of_session(session: Session, organization_id: str, number: int) -> Read:
@@ -65,12 +71,24 @@ def store_analysis(
 ) -> StoredAnalysis:
     """In place of the one before, unless that knows more of the run; the one that is stored then. What it was put into
     it stays in (`link_incident`). In a write of the telemetry store."""
-    run(
-        session, _STORE, organization_id, number, upto_seq, now_ms, found.version, found.critical_step, found.summary,
-        pack(msgspec.to_builtins(found.detectors)), labels_text([finding.label for finding in found.detectors]),
-    )  # fmt: skip
+    run(session, _STORE, organization_id, number, *_told(found, upto_seq, now_ms))
     stored = get_analysis(session, organization_id, number)
     return stored or StoredAnalysis(found, upto_seq, now_ms, None)
+
+
+def store_newer_analysis(
+    session: Session, organization_id: str, number: int, found: Analysis, *, upto_seq: int, incident_id: str | None,
+    now_ms: int,
+) -> None:  # fmt: skip
+    """The same of one that nobody asked for, with its incident: one that knows as much of the run stays too."""
+    if run(session, _STORE_NEWER, organization_id, number, *_told(found, upto_seq, now_ms)):
+        link_incident(session, organization_id, number, incident_id)
+
+
+def _told(found: Analysis, upto_seq: int, now_ms: int) -> tuple[Any, ...]:
+    kept = pack(msgspec.to_builtins(found.detectors))
+    labels = labels_text([finding.label for finding in found.detectors])
+    return upto_seq, now_ms, found.version, found.critical_step, found.summary, kept, labels
 
 
 def labels_text(labels: Sequence[str]) -> str:

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from store.statements import rows, run, run_many
 from store.wakeups import wake
+from telemetry.agents.endings import worse
 from telemetry.agents.events import AgentEvent, RefusedError
-from telemetry.agents.stored.sessions import hold_organization
+from telemetry.agents.stored.ended import Ended, tell_ended
+from telemetry.agents.stored.sessions import RUNNING, hold_organization
 
 ORDER = "seq must be monotonic for this session"
 _OTHER_BODY = "idempotency_key was used with another body"
@@ -121,17 +123,19 @@ def _store(
         for count, event in enumerate(fresh, 1)
     ]  # fmt: skip
     run_many(session, _INSERT, added)
-    ends = [event.ends for event in fresh if event.ends is not None]
+    status = worse(place.status, [event.ends for event in fresh if event.ends is not None])
     run(
         session,
         "UPDATE agent_sessions SET last_seq = ?, last_ms = ?, status = ?, events = events + ? "
         "WHERE organization_id = ? AND number = ?",
-        fresh[-1].seq, now_ms, ends[-1] if ends else place.status, len(fresh), organization_id, place.number,
+        fresh[-1].seq, now_ms, status, len(fresh), organization_id, place.number,
     )  # fmt: skip
     run(
         session, "UPDATE agent_heads SET stream_seq = ? WHERE organization_id = ?",
         stream_seq + len(fresh), organization_id,
     )  # fmt: skip
+    if status != RUNNING:
+        tell_ended(session, Ended(organization_id, place.number, fresh[-1].seq), now_ms)
     wake(session, agent_topic(organization_id))
 
 

@@ -70,7 +70,7 @@ def _delete(deleting: Deleting, old: _Old) -> Iterator[int]:
         if not rows(session, _EMPTY, *old, old.organization_id, old.number):
             return
         gone = 0
-        for table in ("agent_analyses", "agent_traces"):
+        for table in ("agent_analyses", "agent_traces", "agent_ended"):
             gone += run(
                 session, f"DELETE FROM {table} WHERE organization_id = ? AND session = ?",  # noqa: S608 - our own names
                 old.organization_id, old.number,

@@ -12,11 +12,12 @@ from store.statements import rows, run
 from telemetry.payloads import pack, unpack
 
 RUNNING = "running"
-_COLUMNS = "id, number, project, name, agent, status, started_ms, last_ms, last_seq, events, metadata"
+_LISTED = "id, number, project, name, agent, status, started_ms, last_ms, last_seq, events, NULL"
+_COLUMNS = _LISTED.replace("NULL", "metadata")
 
 
 class AgentSession(msgspec.Struct):
-    """One run. `project`: its number, None where it is of none."""
+    """One run. `project`: its number, None where it is of none. `metadata`: None in a list of many."""
 
     id: str
     number: int
@@ -85,6 +86,12 @@ def get_session(session: Session, organization_id: str, session_id: str) -> Agen
     return _session(found[0]) if found else None
 
 
+def session_numbered(session: Session, organization_id: str, number: int) -> AgentSession | None:
+    query = f"SELECT {_COLUMNS} FROM agent_sessions WHERE organization_id = ? AND number = ?"  # noqa: S608 - our own columns
+    found = rows(session, query, organization_id, number)
+    return _session(found[0]) if found else None
+
+
 def workspaces_with(session: Session, session_id: str) -> list[str]:
     """The organizations that have a run of this id: each names its own."""
     query = "SELECT organization_id FROM agent_sessions WHERE id = ? ORDER BY organization_id"
@@ -102,7 +109,7 @@ def list_sessions(
     limit: int,
 ) -> tuple[list[AgentSession], int | None]:
     """The newest first, and the number to go on before, None at the end. `projects`: those that may be seen; None:
-    all, and those of no project too."""
+    all, and those of no project too. Metadata is read only where one run is asked for."""
     terms, values = ["organization_id = ?"], list[Any]([organization_id])
     for term, value in (
         ("project IN ?", None if projects is None else list(projects)),
@@ -113,7 +120,8 @@ def list_sessions(
         if value is not None:
             terms.append(term)
             values.append(value)
-    query = f"SELECT {_COLUMNS} FROM agent_sessions WHERE {' AND '.join(terms)} ORDER BY number DESC LIMIT ?"  # noqa: S608 - our own columns and terms
+    columns = _COLUMNS if session_id is not None else _LISTED
+    query = f"SELECT {columns} FROM agent_sessions WHERE {' AND '.join(terms)} ORDER BY number DESC LIMIT ?"  # noqa: S608 - our own columns and terms
     found = [_session(row) for row in rows(session, query, *values, limit + 1)]
     return found[:limit], found[limit - 1].number if len(found) > limit else None
 
@@ -132,5 +140,5 @@ def sessions_since(
 
 
 def _session(row: Any) -> AgentSession:
-    facts: list[Any] = [*row[:-1], unpack(row[-1])]
+    facts: list[Any] = [*row[:-1], None if row[-1] is None else unpack(row[-1])]
     return AgentSession(*facts)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from store.statements import rows, run
 from telemetry.agents.events import AgentEvent
-from telemetry.agents.spans import AgentSpan, end_of, session_key
+from telemetry.agents.spans import AgentSpan, end_of, session_key, united
 from telemetry.agents.stored.appending import append_arrived
 from telemetry.agents.stored.sessions import RUNNING, NewSession, begin_session, hold_organization
 from telemetry.payloads import unpack
@@ -101,7 +101,7 @@ class _Telling:
         stored = 0
         for each in self._runs.values():
             each.events.sort(key=lambda told: (told[0], told[1].type == "end"))
-            events = [event for _, event in each.events]
+            events = _once_each([event for _, event in each.events])
             stored += append_arrived(self._session, self._arrived.organization_id, each.id, events, self._now_ms)
         return stored
 
@@ -149,6 +149,17 @@ class _Telling:
                 self._session, "UPDATE agent_sessions SET name = ?, agent = ? WHERE organization_id = ? AND number = ?",
                 span.name or span.agent, span.agent, self._arrived.organization_id, found.number,
             )  # fmt: skip
+
+
+def _once_each(events: Sequence[AgentEvent]) -> list[AgentEvent]:
+    """A tool's call is told by the model that asked for it and by its own span, its answer by that span and to the next
+    model: in the place of the first, with all that they say."""
+    found: dict[str, AgentEvent] = {}
+    for event in events:
+        known = found.setdefault(event.idempotency_key, event)
+        if known is not event and event.type in ("tool_call", "tool_result"):
+            found[event.idempotency_key] = united(known, event)
+    return list(found.values())
 
 
 def _conversations(spans: Sequence[AgentSpan]) -> dict[str, str]:

@@ -78,6 +78,18 @@ AGENT_ANALYSES = Table(
 """The newest analysis of a run, by its number. `upto_seq`: of the newest event that it knows. `version`: of the
 detectors. `labels`: those of its findings, each between blanks."""
 
+AGENT_ENDED = Table(
+    "agent_ended",
+    METADATA,
+    Column("organization_id", String(40), nullable=False),
+    Column("session", Number, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("at_ms", Number, nullable=False),
+    PrimaryKeyConstraint("organization_id", "session"),
+    Index("ix_agent_ended_at", "at_ms"),
+)
+"""Runs that ended, by their number, and wait to be analysed. `seq`: of the newest event. `at_ms`: since when."""
+
 AGENT_TRACES = Table(
     "agent_traces",
     METADATA,

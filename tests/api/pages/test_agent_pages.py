@@ -232,7 +232,7 @@ def test_only_who_may_run_things_is_offered_to_analyze(browser: Browser, owner: 
     browser.sign_in(make_key(["read"]))
     seen = browser.get(RUN)
     assert f"{RUN}/analyze" not in [form.get("action") for form in seen.all("form")]
-    assert "Somebody who may run things does that here" in seen.text
+    assert "that is done soon after it has ended." in seen.text
 
 
 def test_it_leads_to_the_incident_that_it_belongs_to(

@@ -17,6 +17,7 @@ from tests.api.pages.conftest import Outage
 from tests.api.pages.world import Browser, fail, succeed
 from tests.conftest import Clock
 from tests.telemetry.reporting import Reports, event, make_project, message, span
+from tests.telemetry.test_source_maps import RELEASE, upload
 
 HOSTILE = "<script>alert(1)</script>\"'`{{7*7}}\u202e"
 
@@ -181,6 +182,8 @@ def test_a_run_shows_what_was_reported_of_it_beside_its_phases(
         assert part in seen.text, part
     [issue] = reports.issues()
     assert any(link.startswith(f"/issues/{issue['id']}?event=") for link in hrefs(seen))
+    assert "/releases/truecom?name=orders%407" in hrefs(seen)
+    assert "orders@7" in signed_in.get("/releases/truecom?name=orders%407").text
 
 
 def test_a_release_shows_checks_before_and_after(
@@ -203,6 +206,21 @@ def test_a_release_shows_checks_before_and_after(
     assert "TypeError: x is undefined" in seen.text
     assert signed_in.get("/releases/truecom?name=nothing", status=404)
     assert signed_in.get("/releases/nobodys?name=x", status=404)
+
+
+def test_a_release_lists_its_source_maps(signed_in: Browser, reports: Reports, owner: Client) -> None:
+    assert owner("POST", "/v1/releases", {"project": "truecom", "release": RELEASE}).status_code == 201
+    assert "None. With one, stack traces" in signed_in.get(f"/releases/truecom?name={RELEASE}").text
+    for fields in ({"url": "/b<i>.js"}, {"url": "/other.js", "release": "web@9"}):
+        assert upload(reports, **fields).status_code == 201
+    seen = signed_in.get(f"/releases/truecom?name={RELEASE}").text
+    assert "/b<i>.js 1 kB 10:30" in seen
+    assert "/other.js" not in seen
+    for number in range(100):
+        assert upload(reports, url=f"/{number}.js").status_code == 201
+    seen = signed_in.get(f"/releases/truecom?name={RELEASE}").text
+    assert "The 100 uploaded last" in seen
+    assert "/b<i>.js" not in seen
 
 
 def test_a_release_that_only_errors_name_is_listed_where_it_was_first_met(

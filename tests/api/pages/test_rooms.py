@@ -118,7 +118,7 @@ def test_the_audit_log_is_filtered_and_shows_what_a_change_made(signed_in: Brows
     assert "Nothing fits" in signed_in.get("/settings/audit?actor=nobody").text
     wrong = signed_in.answer("/settings/audit?from=soon&actor=me", status=422).get_data(as_text=True)
     assert 'value="soon"' in wrong
-    assert "must be a date and time" in wrong
+    assert "must be a date and a time" in wrong
 
 
 @sqlite_only

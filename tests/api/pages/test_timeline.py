@@ -32,7 +32,7 @@ def test_it_begins_with_the_first_failure_and_ends_with_who_was_told_of_the_reco
     events = [event("triggered", 10), event("acknowledged", 50, "on it", "Ada"), event("resolved", 90, "it recovered")]
     told = [sent("chan_a", 10), sent("chan_a", 90, "resolved")]
     assert said(events, told, CHANNELS, first) == [
-        "Told Mail: the recovery",
+        "Told Mail: that it is over",
         "Resolved (it recovered)",
         "Acknowledged by Ada (on it)",
         "Told Mail: the alert",

@@ -24,6 +24,40 @@ NEAR: dict[str, tuple[str, tuple[Said, ...]]] = {
     ),
     "an answer that changes": ("tool_loop", tuple(e for n in range(5) for e in looking(1, f"{n} of 5 done"))),
     "waiting that was worth it": ("tool_loop", (*looking(4, "pending"), *looking(1, "ready"))),
+    "long waiting that was worth it": (
+        "tool_loop",
+        (asks(), *looking(29, "pending"), *looking(1, "ready"), says("Done."), ends()),
+    ),
+    "waiting that was worth it is progress": (
+        "no_progress",
+        (asks(), *looking(12, "pending"), *looking(1, "ready"), says("Done."), ends()),
+    ),
+    "little waiting is progress": ("no_progress", (asks(), *looking(6, "pending"), *looking(1, "ready"), ends())),
+    "a lint that finds nothing": (
+        "tool_error_ignored",
+        (calls("lint"), told("lint", "Error: none found. 0 errors"), says("Clean"), ends()),
+    ),
+    "a field that says none": (
+        "tool_error_ignored",
+        (calls("lint"), told("lint", {"error": "none"}), says("Clean"), ends()),
+    ),
+    "a document that begins with an error": (
+        "tool_error_ignored",
+        (
+            calls("read"),
+            told("read", "Error: disk full\nJan 3\nall well\nJan 4\nall well"),
+            says("A log"),
+            ends(),
+        ),
+    ),
+    "an apology in German": (
+        "tool_error_ignored",
+        (calls("pay"), fails("pay", "card declined"), says("Leider wurde Ihre Karte abgelehnt."), ends()),
+    ),
+    "a tool beside the list that answers": (
+        "unknown_tool",
+        (thinks("a", tools=["x"]), calls("y"), told("y", "fine"), says("Done."), ends()),
+    ),
     "a person who asks again": ("tool_loop", tuple(e for _ in range(4) for e in (asks("Again"), *looking(1)))),
     "the same failing": ("tool_loop", tuple(failing(6))),
     "two failures and a success": ("retry_storm", (*failing(2), calls("book", ROOM), told("book"))),

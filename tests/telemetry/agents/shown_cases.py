@@ -60,6 +60,18 @@ FOUND: dict[str, tuple[str, tuple[Said, ...], int]] = {
         (*looking(1, "x"), *[e for _ in range(3) for e in (calls("a"), told("a"), calls("b"), told("b"))]),
         3,
     ),
+    "waiting that takes too long": ("tool_loop", (*looking(30, "pending"), *looking(1, "ready")), 1),
+    "waiting for nothing": ("tool_loop", tuple(looking(12, "pending")), 1),
+    "an answer that is a stack trace": (
+        "tool_error_ignored",
+        (
+            calls("run"),
+            told("run", "TypeError: x\n    at a (a.js:1)\n    at b (b.js:2)\n    at c (c.js:3)"),
+            says("Done, here you are."),
+            ends(),
+        ),
+        2,
+    ),
     "the same failure three times": ("retry_storm", (asks(), *failing(3), ends("failed")), 2),
     "the same error of other arguments": (
         "retry_storm",

@@ -28,6 +28,7 @@ from tests.telemetry.agents.recorded import (
     facts_of,
     fails,
     goes_wrong,
+    labels,
     says,
     stands,
     thinks,
@@ -71,9 +72,25 @@ def test_a_long_loop_has_evidence_that_can_be_read() -> None:
 
 
 def test_a_run_that_goes_on_is_not_judged_by_its_end() -> None:
-    facts = facts_of([asks(), thinks("x"), goes_wrong(), ends("failed")])
+    facts = facts_of([asks(), thinks("x"), ends(), asks(), thinks("y"), goes_wrong()])
     assert analyze(facts).detectors
     assert not analyze(facts, whole=False).detectors
+
+
+def test_a_turn_that_failed_stays_found_whatever_turns_come_after() -> None:
+    """A later good turn mends nothing, and a turn's error is not one of the next."""
+    good = (asks(), thinks("Yes"), says("Done."), ends())
+    for bad, label, step in (
+        ((asks(), goes_wrong(), ends("failed")), "unhandled_error", 6),
+        ((asks(), thinks("x"), ends("failed", error="boom")), "unhandled_error", 7),
+        ((asks(), thinks("x"), ends("timeout")), "premature_end", 7),
+        ((asks(), calls("book"), ends()), "premature_end", 6),
+        ((asks(), ends()), "premature_end", 5),
+    ):
+        for more in ((), good, (asks(), thinks("and then"))):
+            assert labels(*good, *bad, *more) == {label: step}
+    assert labels(*good, *good, *good) == {}
+    assert labels(asks(), goes_wrong(), thinks("again"), says("Mended."), ends(), *good) == {}
 
 
 @pytest.mark.parametrize(

@@ -312,7 +312,7 @@ def test_events_may_name_artifacts_and_open_nothing_by_it(owner: Client, run: di
     payload = {"artifact_id": "art_of_nobody", "storage_path": "artifacts/x"}
     append(owner, event(1, "screenshot", payload=payload), status=201)
     assert replayed(owner)[0]["payload"] == payload
-    assert owner("GET", "/artifacts/art_of_nobody").status_code == 403
+    assert owner("GET", "/artifacts/art_of_nobody").status_code == 404
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from telemetry.agents import detectors
 from telemetry.agents.detectors.registry import DETECTORS, LABELS
 from tests.telemetry.agents.near_misses import NEAR
-from tests.telemetry.agents.recorded import Said, analysed, labels
+from tests.telemetry.agents.recorded import Said, analysed, calls, ends, labels, says, told
 from tests.telemetry.agents.shown_cases import FOUND, HEALTHY
 
 
@@ -27,6 +27,12 @@ def test_what_comes_near_is_not_found(label: str, said: tuple[Said, ...]) -> Non
 def test_a_healthy_run_shows_nothing() -> None:
     found = analysed(*HEALTHY)
     assert (found.detectors, found.critical_step, found.summary) == ([], None, "Nothing was found in 8 events.")
+
+
+def test_what_an_answer_only_looks_like_convinces_nobody() -> None:
+    for result, confidence in (("Error: disk full", 0.5), ({"error": "disk full"}, 0.85)):
+        found = analysed(calls("read"), told("read", result), says("All is well."), ends()).detectors
+        assert [(each.label, each.confidence) for each in found] == [("tool_error_ignored", confidence)]
 
 
 def test_each_label_has_its_file_and_its_cases() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from flask import Flask
@@ -90,7 +93,10 @@ def test_404_is_a_run_that_is_none_or_another_workspaces(
     said(owner(method, f"/api/traces/none/{name}", body), 404, "not_found")
     artifact = kept(owner)
     said(stranger("GET", f"/artifacts/{artifact}"), 404, "not_found")
-    said(owner("GET", "/artifacts/art_00000000000000"), 404, "not_found")
+    for nothing in ("art_00000000000000", "art_x", "art_"):
+        answer = owner("GET", f"/artifacts/{nothing}")
+        said(answer, 404, "not_found")
+        assert set(answer.get_json()) == {"error"}, "no envelope, as all of seed 002"
 
 
 @sqlite_only
@@ -113,11 +119,31 @@ def test_413_is_what_is_too_large(owner: Client, run: Any) -> None:
 
 
 @sqlite_only
+@pytest.mark.parametrize(("name", "size"), [("artifacts", 105 << 20), ("events", 22 << 20)])
+def test_413_is_read_by_who_sends_all_before_it_looks(
+    app: Flask, owner: Client, run: Any, database: Database, keyring: Keyring, settings: Settings, name: str, size: int
+) -> None:
+    kind = "multipart/form-data; boundary=x" if name == "artifacts" else "application/json"
+    with Server(app, database, keyring, settings) as server:
+        asked = Request(f"{server.url}/api/traces/trace_1/{name}", b" " * size, method="POST")
+        asked.add_header("Authorization", f"Bearer {owner.key}")
+        asked.add_header("Content-Type", kind)
+        with pytest.raises(HTTPError) as caught:
+            urlopen(asked, timeout=30)
+    with caught.value as answer:
+        found = json.load(answer)["error"]
+    most = "100 MiB" if name == "artifacts" else "5 MiB"
+    assert (answer.status, found["code"], found["message"]) == (413, "too_large", f"The body is larger than {most}")
+
+
+@sqlite_only
 def test_415_is_a_type_that_is_not_taken_or_is_forged(owner: Client, run: Any) -> None:
     said(send(owner, b"<html>", "image/png"), 415, "unsupported_media_type")
     said(send(owner, b"<html>", "text/html"), 415, "unsupported_media_type")
-    for path in ("/api/traces", "/api/traces/trace_1/artifacts"):
-        said(owner("POST", path, data=b"x", content_type="text/plain"), 415, "unsupported_media_type")
+    for path in ("/api/traces", "/api/traces/trace_1/artifacts", "/api/traces/trace_1/events"):
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            answer = owner("POST", path, data=b"{}", content_type=kind)
+            said(answer, 415, "unsupported_media_type")
 
 
 @sqlite_only

@@ -78,6 +78,9 @@ def swapped(workspace: str) -> str:
     [
         lambda org: signed(org, exp=int(time.time()) - 60),
         lambda org: signed(org, exp=None),
+        lambda org: signed(org, exp=str(int(time.time()) + 600)),
+        lambda org: signed(org, exp=1e300),
+        lambda org: signed(org, exp=True),
         lambda org: signed(org, aud="another"),
         lambda org: signed(org, aud=None),
         lambda org: signed(org, sub=None),

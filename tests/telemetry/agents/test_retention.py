@@ -26,7 +26,7 @@ from tests.telemetry.agents.running import append, begin, event, replayed
 from tests.telemetry.agents.uploading import PNG, kept, opened, register, send
 from tests.telemetry.reporting import make_project
 
-TABLES = ("agent_sessions", "agent_events", "agent_analyses", "agent_traces")
+TABLES = ("agent_sessions", "agent_events", "agent_analyses", "agent_traces", "agent_ended")
 
 
 @pytest.fixture
@@ -85,8 +85,10 @@ def test_each_run_is_kept_as_long_as_its_project_says_or_its_organization(
         make_project(owner, slug=slug, retention_days=days)
     files = {name: recorded(owner, name, project_id=name) for name in ("short", "long")}
     files["none"] = recorded(owner, "none")
+    append(owner, event(4, "end"), to="short", status=201)
     clock.advance(8 * DAY_MS)
     yard.pass_over()
+    assert yard.left()["agent_ended"] == 0, "nobody has to look at it any more"
     assert owner("GET", "/api/traces/short/events").status_code == 404
     assert owner("GET", f"/artifacts/{files['short']}").status_code == 404
     for name in ("long", "none"):
@@ -96,7 +98,9 @@ def test_each_run_is_kept_as_long_as_its_project_says_or_its_organization(
     clock.advance(23 * DAY_MS)
     yard.pass_over()
     assert [one["id"] for one in owner("GET", "/api/sessions").get_json()["sessions"]] == ["long"]
-    assert yard.left() == {"agent_sessions": 1, "agent_events": 3, "agent_analyses": 1, "agent_traces": 0}
+    assert yard.left() == {
+        "agent_sessions": 1, "agent_events": 3, "agent_analyses": 1, "agent_traces": 0, "agent_ended": 0,
+    }  # fmt: skip
     assert (yard.files(), yard.counted()) == (1, len(PNG) + len("long"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -23,6 +24,25 @@ def test_a_run_begins_and_says_what_it_is(owner: Client, organization: str) -> N
         "agent": "scheduler", "status": "running", "started_at": "2024-01-15T10:30:00.000Z", "last_seq": 0,
         "metadata": {"commit": "9f"},
     }  # fmt: skip
+
+
+def test_metadata_has_a_limit_and_makes_no_list_large(owner: Client) -> None:
+    large = {"log": "x" * ((64 << 10) - len('{"log":""}'))}
+    for number in range(3):
+        begin(owner, session_id=f"s{number}", metadata=large)
+    listed = owner("GET", "/api/sessions")
+    assert len(listed.get_data()) < 2_000
+    assert {each["metadata"] for each in listed.get_json()["sessions"]} == {None}
+    [one] = owner("GET", "/api/sessions?session_id=s1").get_json()["sessions"]
+    assert one["metadata"] == large
+
+
+@pytest.mark.parametrize("session_id", ["...", ".hidden", "a b", "é?#%2F&", "a\\b"])
+def test_what_an_address_can_hold_is_an_id(owner: Client, session_id: str) -> None:
+    begin(owner, session_id=session_id)
+    path = f"/api/traces/{quote(session_id)}/events"
+    assert owner("POST", path, event(1)).status_code == 201
+    assert len(owner("GET", path).get_json()["events"]) == 1
 
 
 def test_without_an_id_it_is_given_one(owner: Client) -> None:
@@ -82,7 +102,8 @@ def test_a_key_for_a_project_sees_its_runs_and_is_told_of_no_other(
         ({"agent": "x"}, "name"),
         ({"name": "x" * 201}, "name"),
         ({"name": "x", "metadata": []}, "metadata"),
-        ({"name": "x", "session_id": "a\nb"}, "session_id"),
+        ({"name": "x", "metadata": {"log": "x" * (64 << 10)}}, "metadata"),
+        *[({"name": "x", "session_id": one}, "session_id") for one in ("a\nb", "a/b", "/", "../../etc", ".", "..")],
         ({"name": "x", "unknown": 1}, "unknown"),
     ],
 )

@@ -81,7 +81,11 @@ class Sending:
         assert (answer.status_code, answer.get_json()) == (200, {})
 
     def sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.reports.owner("GET", "/api/sessions").get_json()["sessions"]
+        """Each with its metadata."""
+        listed = self.reports.owner("GET", "/api/sessions").get_json()["sessions"]
+        found: list[dict[str, Any]] = []
+        for each in listed:
+            found += self.reports.owner("GET", f"/api/sessions?session_id={each['id']}").get_json()["sessions"]
         return found
 
     def events(self, place: int = 0) -> list[tuple[str, Any]]:
@@ -209,6 +213,75 @@ def test_a_conversation_is_one_run_over_its_traces(sending: Sending) -> None:
     assert [kind for kind, _ in sending.events()] == [
         "tool_call", "tool_result", "llm_call", "end", "llm_call", "tool_call", "tool_result",
     ]  # fmt: skip
+
+
+def test_a_turn_that_failed_stays_so_when_the_next_goes_well(sending: Sending) -> None:
+    def analysed() -> dict[str, Any]:
+        found: dict[str, Any] = sending.reports.owner(
+            "POST", f"/api/traces/{sending.sessions()[0]['id']}/analyze"
+        ).get_json()
+        return found
+
+    named = {"gen_ai__conversation__id": "talk"}
+    sending.send(sending.chat(**named), sending.tool("pay", error="card declined"), sending.agent(error="declined"))
+    before = analysed()
+    assert [each["label"] for each in before["detectors"]] == ["unhandled_error"]
+    later = TRACE[::-1]
+    sending.send(sending.chat(trace_id=later, **named), sending.agent(trace_id=later))
+    after = analysed()
+    assert sending.sessions()[0]["status"] == "failed"
+    assert (after["detectors"], after["incident_id"]) == (before["detectors"], before["incident_id"])
+    assert sending.reports.owner("GET", f"/api/incidents/{after['incident_id']}").status_code == 200
+
+
+def asked_for(call_id: str, **arguments: Any) -> dict[str, Any]:
+    called = {"type": "tool_call", "id": call_id, "name": "search", "arguments": arguments}
+    return {"role": "assistant", "parts": [called], "finish_reason": "tool_call"}
+
+
+def answered(call_id: str, result: Any) -> dict[str, Any]:
+    return {"role": "tool", "parts": [{"type": "tool_call_response", "id": call_id, "response": result}]}
+
+
+def chats(sending: Sending, times: int) -> list[dict[str, Any]]:
+    """A model that asks for the same again and again, and is told all that was said before, as the conventions say."""
+    said: list[dict[str, Any]] = [QUESTION]
+    spans = []
+    for number in range(times):
+        call = asked_for(f"call_{number}", day="Monday")
+        spans.append(
+            sending.chat(
+                gen_ai__input__messages=json.dumps(said), gen_ai__output__messages=json.dumps([call]), at=(
+                    NOW_MS + 100 * number, NOW_MS + 100 * number + 10)
+            )
+        )  # fmt: skip
+        said = [*said, call, answered(f"call_{number}", "no rooms")]
+    return spans
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_tools_that_stand_in_captured_messages_are_told_once_each(sending: Sending, at_once: bool) -> None:
+    spans = chats(sending, 5)
+    for request in [spans] if at_once else [[span] for span in spans]:
+        sending.send(*request)
+    run = sending.sessions()[0]["id"]
+    kinds = [each["type"] for each in replayed(sending.reports.owner, run)]
+    assert (kinds.count("tool_call"), kinds.count("tool_result")) == (5, 4)
+    found = sending.reports.owner("POST", f"/api/traces/{run}/analyze").get_json()
+    assert [each["label"] for each in found["detectors"]][:1] == ["tool_loop"]
+
+
+def test_the_span_of_a_tool_completes_what_messages_say_of_it(sending: Sending) -> None:
+    first, second = chats(sending, 2)
+    ran = sending.tool("search", at=(NOW_MS + 20, NOW_MS + 30), gen_ai__tool__call__id="call_0")
+    sending.send(first, ran, second)
+    told = [each for each in replayed(sending.reports.owner, sending.sessions()[0]["id"]) if "tool" in each["type"]]
+    assert [each["type"] for each in told] == ["tool_call", "tool_result", "tool_call"]
+    asked, answer, _ = (each["payload"] for each in told)
+    assert (asked["tool"], asked["arguments"], "captured" in asked) == ("search", {"day": "Monday"}, False)
+    assert (answer["tool"], answer["result"], answer["status"], answer["tool_call_id"]) == (
+        "search", "no rooms", "ok", "call_0",
+    )  # fmt: skip
 
 
 def test_what_is_no_agents_is_no_run(sending: Sending) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +25,10 @@ from tests.telemetry.agents.test_json_web_tokens import SECRET, signed
 from tests.telemetry.reporting import make_project
 
 Listen = Callable[..., Listener]
+RECONNECTS = int(os.environ.get("TRACER_TEST_RECONNECTS", "200")) // 2
+"""Half of them on each store; ten thousand by the environment."""
+_KEYS = 40
+"""A place is given back a moment after its stream has gone, and each has four."""
 
 
 @pytest.fixture
@@ -66,16 +72,30 @@ def test_what_was_missed_comes_first_then_what_happens_each_once(listen: Listen,
     }  # fmt: skip
 
 
-def test_who_comes_back_again_and_again_misses_nothing_and_hears_nothing_twice(listen: Listen, owner: Client) -> None:
+@pytest.mark.timeout(120 + RECONNECTS)
+def test_who_comes_back_again_and_again_misses_nothing_and_hears_nothing_twice(
+    listen: Listen, owner: Client, make_key: MakeKey
+) -> None:
+    """An agent goes on while the listener is cut off at every second event."""
     begin(owner)
-    key, last, heard = None, 0, list[int]()
-    for turn in range(40):
-        append(owner, [event(3 * turn + n) for n in (1, 2, 3)])
-        stream = listen(after=last) if turn % 2 else listen(f"?after_seq={last}", key)
+    count = 2 * RECONNECTS
+
+    def act() -> None:
+        for first in range(1, count + 1, 3):
+            append(owner, [event(number) for number in range(first, min(first + 3, count + 1))])
+
+    acting = threading.Thread(target=act)
+    acting.start()
+    keys = [make_key(("read",)) for _ in range(_KEYS)]
+    last, heard = 0, list[int]()
+    for turn in range(RECONNECTS):
+        key = keys[turn % _KEYS]
+        stream = listen("", key, after=last) if turn % 2 else listen(f"?after_seq={last}", key)
         heard += [message.id for message in stream.messages(2)]
         last = heard[-1]
         stream.close()
-    assert heard == list(range(1, 81))
+    acting.join()
+    assert heard == list(range(1, count + 1))
 
 
 def test_filters_narrow_and_never_widen(

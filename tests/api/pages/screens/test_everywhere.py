@@ -66,3 +66,18 @@ def test_a_step_shows_the_fields_of_the_type_that_was_chosen(visit: Visit) -> No
     page.select_option("[name='steps.0.type']", "fill")
     expect(page.locator("[name='steps.0.selector']")).to_be_visible()
     expect(page.locator("[name='steps.0.value']")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "opens"), [("/settings/audit", None), ("/monitors/{check}", "#when > summary")])
+def test_times_that_are_typed_are_of_the_readers_zone(
+    visit: Visit, outage: Outage, path: str, opens: str | None
+) -> None:
+    page = visit("/")
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    page.goto(path.format(check=outage.check_id))
+    if opens:
+        page.click(opens)
+    page.get_by_label("From (Asia/Tokyo)" if opens else "From, Asia/Tokyo").fill("2024-01-15 19:00")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_label("Asia/Tokyo").first).to_have_value("2024-01-15 19:00")
+    assert "zone=Asia%2FTokyo" in page.url

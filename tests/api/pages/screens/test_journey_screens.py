@@ -89,3 +89,34 @@ def test_a_run_that_somebody_else_asked_for_shows_on_its_journeys_open_page(
     walker.tell(run_id, "success", of=2)
     expect(page.locator("#under-way")).to_contain_text("Step 2 of 2 is under way: Buy <it>", timeout=PATIENT_MS)
     assert faults(page) == []
+
+
+def test_a_journey_is_tried_out_in_its_editor_before_it_is_saved(
+    visit: Visit, database: Database, keyring: Keyring, organization: str, clock: Clock, owner: Client,
+    complaints: list[str],
+) -> None:  # fmt: skip
+    walker = Walker(database, keyring, organization, clock)
+    walker.lease()  # so that a browser is online
+    page = visit("/journeys/new")
+    page.locator("#name").fill("Purchase")
+    page.locator('[name="steps.0.url"]').fill("nowhere")
+    page.get_by_role("button", name="Try it").press("Enter")
+    expect(page.locator("[data-field] .wrong")).to_be_visible(timeout=PATIENT_MS)
+    complaints.clear()  # Chromium's, of an answer of 422
+    page.locator('[name="steps.0.url"]').fill("https://shop.example/")
+    page.get_by_role("button", name="Try it").press("Enter")
+    tried = page.locator("#tried")
+    expect(tried).to_contain_text("It waits for a browser", timeout=PATIENT_MS)
+    expect(page.locator("[data-field] .wrong")).to_have_count(0)
+    [run_id] = walker.lease()
+    walker.tell(run_id, of=1)
+    expect(tried).to_contain_text("Step 1 of 1 is under way", timeout=PATIENT_MS)
+    assert faults(page) == []
+    walker.end(run_id, steps=(StepResult(0, "goto", "success", duration_ms=812.0),))
+    expect(tried.locator(".film")).to_contain_text("1. goto", timeout=PATIENT_MS)
+    expect(tried).to_contain_text("Passed")
+    assert faults(page) == []
+    assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
+    assert owner.data("GET", "/v1/journeys") == []
+    page.get_by_role("button", name="Create journey").press("Enter")
+    page.wait_for_url("**/journeys/jny_*")
