@@ -93,7 +93,7 @@ class IncidentFailure(Scoped, Base):
 
 
 class IncidentChange(Scoped, Base):
-    """A line of an incident's history. `kind`: opened, came_back, status, owner, note, fix, regression. `was`,
+    """A line of an incident's history. `kind`: opened, came_back, emptied, status, owner, note, fix, regression. `was`,
     `became`: statuses, owners as people know them, or what a fix or a regression run came to. `by`: a person (of
     fixes and regression runs, who asked for it), or null for Tracer itself. `number` counts an incident's lines."""
 

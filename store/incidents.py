@@ -13,6 +13,8 @@ from store.incident_tables import Incident, IncidentChange, IncidentMember
 from store.statements import run
 
 OPEN, INVESTIGATING, FIXED, IGNORED = "open", "investigating", "fixed", "ignored"
+OPENED = "opened"
+"""The first line of a history."""
 STATUSES = (OPEN, INVESTIGATING, FIXED, IGNORED)
 _MAKE = (
     "INSERT INTO incidents (organization_id, id, cluster_key, title, label, tally, status, count, first_ms, last_ms, "
@@ -137,8 +139,13 @@ def span_of_members(session: Session, incident_id: str) -> tuple[int, int]:
 
 
 def delete_empty(session: Session, incidents: Sequence[Incident]) -> set[str]:
-    """Of these that are held, those that nothing is left of and nobody has said anything of; their ids."""
-    gone = {incident.id for incident in incidents if not incident.count and incident.touched_ms is None}
+    """Of these that are held, those that nothing is left of, and whose history says nothing but that they began; their
+    ids."""
+    empty = [incident.id for incident in incidents if not incident.count and incident.touched_ms is None]
+    told = select(IncidentChange.incident_id).where(
+        IncidentChange.incident_id.in_(empty), IncidentChange.kind != OPENED
+    )
+    gone = set(empty) - set(session.scalars(told)) if empty else set[str]()
     for incident in incidents:
         if incident.id in gone:
             session.delete(incident)

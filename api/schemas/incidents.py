@@ -98,7 +98,7 @@ class IncidentChange(Shape):
     """A line of an incident's history."""
 
     at: Time
-    kind: Literal["opened", "came_back", "status", "owner", "note", "fix", "regression"]
+    kind: Literal["opened", "came_back", "emptied", "status", "owner", "note", "fix", "regression"]
     by: Annotated[str | None, Field(description="Of a fix or regression run who asked for it; null: Tracer itself")]
     from_: Annotated[str | None, Field(alias="from")]
     to: str | None

@@ -2,7 +2,9 @@
 
 Which incident a failure is part of is a function of the failure, and all that an incident counts follows from the
 failures in it. So the same incidents come about in whatever order failures arrive and however often they are told;
-one that turns out to be another, or none, moves or leaves, and what it had added goes with it.
+one that turns out to be another, or none, moves or leaves, and what it had added goes with it. An incident that an
+agent's run was the last to leave stays, with a line of its history that says so: people may have seen it. What only
+runs of checks and alerts ever told of, and nothing is left of, goes.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from store.incident_tables import Incident, IncidentFailure, IncidentMember
 from store.incidents import (
     FIXED,
     OPEN,
+    OPENED,
     add_change,
     delete_empty,
     hold_incidents,
@@ -70,7 +73,7 @@ def place_all(
     incidents = hold_incidents(session, organization_id, titles, ids, now_ms)
     for incident in incidents:
         if not incident.label:
-            add_change(session, incident, "opened", now_ms)
+            add_change(session, incident, OPENED, now_ms)
     board = _Board(session, incidents, {each.member for each, _ in due}, now_ms)
     for each, row in due:
         board.move(each, row)
@@ -107,9 +110,14 @@ class _Board:
         row.incident_id = None if to is None else to.id
         if former is not None and former is not to:
             self._leave(former, placing)
+            if not former.count and placing.kind == SESSION:
+                became = "shows it no more" if to is None else f"is part of {to.id} by now"
+                add_change(self._session, former, "emptied", self._now_ms, note=f"session {placing.id} {became}")
         row.waiting, row.upto_seq, row.pinned = -abs(row.waiting), placing.upto_seq, pinned
         row.label, row.first_ms, row.last_ms = placing.label, placing.first_ms, placing.last_ms
         if to is not None:
+            if not to.count and to.label and to.fixed_ms is None:
+                add_change(self._session, to, "came_back", self._now_ms, note=f"{placing.kind} {placing.id}")
             self._join(to, placing, fresh=former is not to)
             if to.fixed_ms is not None and placing.last_ms > max(to.fixed_ms, known_until_ms):
                 self._come_back(to, placing)
@@ -143,6 +151,8 @@ class _Board:
             self._session.add(member)
             self._members[place] = member
             _tally(incident, placing.label, 1)
+        if not incident.count:
+            incident.first_ms = incident.last_ms = 0
         member.count += fresh
         incident.count += fresh
         alone = member.count == 1
@@ -154,6 +164,7 @@ class _Board:
         _relabel(incident, member, placing.label if alone else min(member.label, placing.label, key=rank))
         incident.first_ms = min(incident.first_ms or placing.first_ms, placing.first_ms)
         incident.last_ms = max(incident.last_ms, placing.last_ms)
+        incident.label = label_of(incident.tally)
 
     def _leave(self, incident: Incident, placing: Placing) -> None:
         place = (incident.id, MEMBER_KINDS[placing.kind], placing.member)
@@ -172,7 +183,9 @@ class _Board:
                 del self._members[place]
                 self._session.delete(member)
         self._session.flush()
-        incident.first_ms, incident.last_ms = span_of_members(self._session, incident.id)
+        if incident.count:  # one that nothing is left of is shown as it was last
+            incident.first_ms, incident.last_ms = span_of_members(self._session, incident.id)
+            incident.label = label_of(incident.tally)
 
 
 def _relabel(incident: Incident, member: IncidentMember, label: str) -> None:
@@ -188,4 +201,3 @@ def _tally(incident: Incident, label: str, more: int) -> None:
     if label:
         counted[label] = counted.get(label, 0) + more
     incident.tally = {name: number for name, number in counted.items() if number > 0}
-    incident.label = label_of(incident.tally)

@@ -70,6 +70,14 @@ def test_sessions_are_kept_as_long_as_a_project_keeps_what_it_is_told(yard: Yard
     assert left(yard) == ["young"]
 
 
+def test_one_that_was_left_empty_goes_when_it_is_old(yard: Yard) -> None:
+    for name, days_ago in (("young", 29), ("old", 31)):
+        fail(yard, name, "session", days_ago)
+        gone = Placing(kind="session", id=f"{name}_0", member=name, cluster=None, upto_seq=1)
+        put(yard.database, yard.organization, gone, now_ms=yard.ago(0))
+    assert left(yard) == ["young"]
+
+
 def test_what_people_touched_stays_and_runs_are_forgotten_but_counted(yard: Yard) -> None:
     for number in range(3):
         fail(yard, "touched", "run", 40 + number, number)

@@ -123,17 +123,28 @@ def test_a_run_joins_moves_and_leaves_as_its_analysis_says(owner: Client) -> Non
     append(owner, [event(9 + n, kind, payload=payload) for n, (kind, payload) in enumerate(LOOP)], to="trace_2")
     assert analyzed(owner, "trace_2") == first, "what the agent did is the cause"
     assert owner("GET", "/api/traces/trace_2/analysis").get_json()["incident_id"] == first
-    assert owner("GET", f"{LIST}/{second}").status_code == 404, "nothing is left of it"
+    emptied = owner("GET", f"{LIST}/{second}").get_json()
+    assert (emptied["count"], emptied["session_ids"], emptied["label"]) == (0, [], "unhandled_error")
+    assert [(each["kind"], each["note"]) for each in emptied["history"]] == [
+        ("opened", ""), ("emptied", f"session trace_2 is part of {first} by now"),
+    ]  # fmt: skip
+    assert failed(owner, BOOM, "trace_3") == second, "it is the same when it happens again"
+    again = owner("GET", f"{LIST}/{second}").get_json()
+    assert (again["count"], again["history"][-1]["kind"], again["history"][-1]["note"]) == (
+        1, "came_back", "session trace_3",
+    )  # fmt: skip
     assert owner("GET", f"{LIST}/{first}").get_json()["count"] == 2
 
 
-def test_an_analysis_that_finds_nothing_any_more_leaves(owner: Client) -> None:
+def test_an_analysis_that_finds_nothing_any_more_leaves_the_incident_with_its_history(owner: Client) -> None:
     said = [asks(), calls("http", {"url": SHOP}), told("http", {"status": 500}), goes_wrong("Boom")]
     incident = failed(owner, said)
     assert incident is not None
     append(owner, [event(9, "message", payload={"role": "assistant", "content": "It failed"}), event(10, "end")])
     assert analyzed(owner) is None
-    assert owner("GET", f"{LIST}/{incident}").status_code == 404
+    seen = owner("GET", f"{LIST}/{incident}").get_json()
+    assert (seen["count"], [each["kind"] for each in seen["history"]]) == (0, ["opened", "emptied"])
+    assert listed(owner) == [incident]
     assert owner("GET", "/api/traces/trace_1/analysis").get_json()["incident_id"] is None
 
 

@@ -95,7 +95,12 @@ def test_a_session_moves_with_a_newer_analysis_and_leaves_with_one_that_finds_no
     first, second = dump(database, organization)
     assert (first["count"], first["last_ms"], second["count"], second["label"]) == (2, T0 + 2500, 1, "stall")
     assert put(database, organization, failed(number=3, cluster=None, upto_seq=9)) == [None]
-    assert [each["title"] for each in dump(database, organization)] == ["A fails"], "nothing is left of the other"
+    first, second = dump(database, organization)
+    assert (first["count"], second["count"], second["members"]) == (2, 0, [])
+    assert (second["label"], second["last_ms"]) == ("stall", T0 + 3500), "as it was last"
+    with database.read(organization) as session:
+        history = [(each.kind, each.note) for each in changes_of(session, of_b or "")]
+    assert history == [("opened", ""), ("emptied", "session session_3 shows it no more")]
     assert put(database, organization, failed(number=3, upto_seq=8)) == [None]
 
 
