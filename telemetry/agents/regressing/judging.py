@@ -31,11 +31,13 @@ def begins_in(recording: Recording, found: Analysis, cluster_key: str, payloads:
 
 
 def outcome_of(
-    recording: Recording, found: Analysis, status: str, places: Sequence[Place] | None, payloads: Payloads
-) -> str:
+    recording: Recording, found: Analysis, status: str, places: Sequence[Place] | None, payloads: Payloads, *,
+    whole: bool = True,
+) -> str:  # fmt: skip
     """Of a run that does not show the incident. `status`: as it is stored. `places`: where the incident begins; None:
-    it is not asked whether the run came there."""
-    if status == RUNNING or not all(turn.whole for turn in recording.turns):
+    it is not asked whether the run came there. `whole`: whether these are all of its events; what was cut off just
+    behind an end looks as if they were."""
+    if status == RUNNING or not whole:
         return UNKNOWN
     wrong = any(finding.confidence >= CONVINCING for finding in found.detectors)
     if status != _COMPLETED or wrong or not ended_well(recording):

@@ -35,7 +35,9 @@ def replayed(
         return payloads_of(session, organization_id, run.number, seqs)
 
     begins = begins_in(recording, found, cluster_key, payloads)
-    outcome = AGAIN if begins else outcome_of(recording, found, run.status, places, payloads)
+    outcome = AGAIN if begins else outcome_of(
+        recording, found, run.status, places, payloads, whole=read.whole
+    )  # fmt: skip
     labels = [finding.label for finding in found.detectors]
     return SessionSeen(run.id, run.agent, run.project, run.status, labels, found.critical_step, outcome), begins
 

@@ -62,7 +62,7 @@ def outcome(before: Sequence[Said], after: Sequence[Said], status: str = "comple
     found, recording = analyze(facts, whole=whole), recording_of(facts, whole=whole)
     if begins_in(recording, found, key_of(*before), payloads):
         return "again"
-    return outcome_of(recording, found, status, begins(*before), payloads)
+    return outcome_of(recording, found, status, begins(*before), payloads, whole=whole)
 
 
 def search(answer: Any = "nothing", **more: Any) -> list[Said]:
