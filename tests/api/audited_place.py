@@ -158,6 +158,12 @@ class Place:
         self.owner("POST", f"{path}/regression-runs", {})
         return str(self.owner("GET", path).get_json()["regression"]["id"])
 
+    def fix(self) -> str:
+        """Of the incident: the newest."""
+        path = f"/api/incidents/{self.incident()}"
+        self.owner("POST", f"{path}/fix-agent", {})
+        return str(self.owner("GET", path).get_json()["fix"]["id"])
+
     def notification(self) -> str:
         channel = self.channel()
         with self.database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
