@@ -31,7 +31,9 @@ GATHER_S = 0.1
 KEEP_S = 8.0
 """How often the places of open streams are renewed (store/stream_places.py: LASTS_MS)."""
 AT_ONCE = 25
-"""Streams that are given something in one turn of the loop: whoever asks the API meanwhile comes between."""
+BREATH_S = 0.002
+"""Streams that are given something in one turn of the loop, and how long the loop rests before the next: whoever asks
+the API meanwhile comes between, and the threads that answer have the interpreter to themselves."""
 _AWAY = (DBAPIError, PoolTimeoutError, SaturatedError)
 _log = structlog.get_logger(__name__)
 
@@ -191,7 +193,7 @@ class StreamHub:
             if piece and not reader.over:
                 reader.give(piece)
             if number % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
+                await asyncio.sleep(BREATH_S)
         if news.more:
             self._wake()
 

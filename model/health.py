@@ -36,10 +36,14 @@ def health(verdicts: Iterable[Verdict], *, now_ms: int, paused: bool, maintenanc
         return Health.PAUSED
     if maintenance:
         return Health.MAINTENANCE
-    fresh = [verdict for verdict in verdicts if verdict.fresh_until_ms > now_ms]
+    fresh, failing, slow = 0, 0, False
+    for verdict in verdicts:
+        if verdict.fresh_until_ms > now_ms:
+            fresh += 1
+            failing += verdict.failed
+            slow = slow or verdict.degraded
     if not fresh:
         return Health.UNKNOWN
-    failing = sum(verdict.failed for verdict in fresh)
-    if 2 * failing > len(fresh):
+    if 2 * failing > fresh:
         return Health.DOWN
-    return Health.DEGRADED if failing or any(verdict.degraded for verdict in fresh) else Health.UP
+    return Health.DEGRADED if failing or slow else Health.UP

@@ -158,8 +158,9 @@ def _fits(standing: Standing, chosen: Mapping[str, str]) -> bool:
 
 def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
     """What can be chosen of each filter, as far as there is a choice."""
+    states = {standing.health for standing in every}
     found: dict[str, list[str]] = {
-        "state": [health for health in WORST_FIRST if any(standing.health == health for standing in every)],
+        "state": [health for health in WORST_FIRST if health in states],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
         "location": sorted({location for standing in every for location in standing.locations}),

@@ -57,7 +57,7 @@ def test_tls_is_asked_for_by_options(query: str, enabled: bool, verify: bool) ->
         ("tcp://example.com:99999", "99999"),
         ("tcp://example.com:80?nonsense=1", "'nonsense' is no option"),
         ("tcp://example.com:80?tls=maybe", "tls=maybe must be 1 or 0"),
-        ("dns://", "host must have at least 1"),
+        ("dns://", "host must not be empty"),
         ("dns://example.com?type=ANY", "record_type must be one of"),
         ("https://", "url must begin with"),
     ],
