@@ -82,7 +82,8 @@ def test_arguments_of_some_length_are_indented() -> None:
     ("said", "failed"),
     [
         (fails("book"), True), (told("book"), False), (goes_wrong(), True), (ends("failed"), True), (ends(), False),
-        (("tool_call", {"tool": "x", "error": "full"}), True), (("llm_call", {"error": {"message": "overloaded"}}), True),
+        (("tool_call", {"tool": "x", "error": "full"}), True),
+        (("llm_call", {"error": {"message": "overloaded"}}), True),
     ],
 )  # fmt: skip
 def test_what_failed_is_marked(said: Said, failed: bool) -> None:
