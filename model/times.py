@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -27,14 +27,14 @@ def spoken(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def parse_iso(text: str) -> int:
-    """ISO 8601 (a missing zone is UTC) -> ms. ValueError with a sentence when it is no time."""
+def parse_iso(text: str, zone: tzinfo = UTC) -> int:
+    """ISO 8601 (a missing zone is `zone`) -> ms. ValueError with a sentence when it is no time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text[:40]!r} is not an ISO 8601 time such as 2024-01-15T10:30:00Z") from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=zone)
     try:
         return round(moment.timestamp() * 1000)
     except OverflowError:

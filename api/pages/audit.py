@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from api.access import Scope
 from api.errors import Invalid
 from api.pages.forms import page_number
 from api.pages.gate import page, visitor
-from api.pages.moments import TIMES, ZONE, typed_moments
+from api.pages.moments import asked_for, typed_moments
 from api.pages.rendering import render
 from api.pages.words import text_of
 from api.services import services
@@ -52,11 +52,7 @@ class Entry:
 @page(Scope.ADMIN)
 def audit_page() -> Response:
     """The log, filtered; a filter that makes no sense is told of beside its field."""
-    chosen = {
-        name: value[:MAX_NAME] for name in (*_TEXTS, *TIMES, ZONE) if (value := request.args.get(name, "").strip())
-    }
-    if not chosen.keys() & set(TIMES):
-        chosen.pop(ZONE, None)
+    chosen = asked_for(_TEXTS, MAX_NAME)
     try:
         wanted, wrong = _filter(chosen), {}
     except Invalid as error:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
+from flask import request
+
 from api.errors import Invalid
+from model.times import parse_iso
 
 TIMES = ("from", "to")
 ZONE = "zone"
 """The name of the zone's field: scripts fill it in, without them times are UTC."""
 HINT = "2026-11-26 14:30"
+
+
+def asked_for(names: Iterable[str], most: int) -> dict[str, str]:
+    """What the address says of these filters and of TIMES, cut to `most` characters; a zone only beside times."""
+    typed = {name: request.args.get(name, "").strip()[:most] for name in (*names, *TIMES, ZONE)}
+    beside_times = any(typed[name] for name in TIMES)
+    return {name: text for name, text in typed.items() if text and (beside_times or name != ZONE)}
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -25,9 +34,8 @@ def zone_of(name: str) -> ZoneInfo:
 def moment_ms(text: str, zone: ZoneInfo) -> int:
     """A date, or a date and a time, which is of this zone unless it names its own -> ms. ValueError with a sentence."""
     try:
-        at = datetime.fromisoformat(text)
-        return round((at if at.tzinfo is not None else at.replace(tzinfo=zone)).timestamp() * 1000)
-    except (ValueError, OverflowError):
+        return parse_iso(text, zone)
+    except ValueError:
         raise ValueError(f"must be a date and a time such as {HINT}") from None
 
 

@@ -11,7 +11,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from api.pages.forms import MOST_PAGES
-from api.pages.moments import TIMES, ZONE, typed_moments
+from api.pages.moments import asked_for, typed_moments
 from model.outcome import RunStatus, Trigger
 from store.runs import Entry, RunFilter, list_runs
 
@@ -24,7 +24,7 @@ STATUSES = {
     "cancelled": ("Cancelled", (RunStatus.CANCELLED,)),
 }
 TRIGGERS = {"schedule": "On schedule", "manual": "By hand", "ci": "By CI", "confirm": "To confirm a failure"}
-_FIELDS = ("status", "place", "trigger", *TIMES, ZONE)
+_FIELDS = ("status", "place", "trigger")
 _MOST_TYPED = 64
 
 
@@ -50,9 +50,7 @@ class Listed:
 
 def wanted(locations: Sequence[str]) -> Wanted:
     """From the address. What can't be read is said beside its field."""
-    typed = {name: value[:_MOST_TYPED] for name in _FIELDS if (value := request.args.get(name, "").strip())}
-    if not typed.keys() & set(TIMES):
-        typed.pop(ZONE, None)
+    typed = asked_for(_FIELDS, _MOST_TYPED)
     asked = Wanted(typed)
     for name, known in (("status", tuple(STATUSES)), ("trigger", tuple(TRIGGERS)), ("place", tuple(locations))):
         if name in typed and typed[name] not in known:
