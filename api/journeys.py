@@ -8,8 +8,7 @@ from flask import Response
 from pydantic import Field
 
 from api import check_requests as checks
-from api.access import Scope, caller
-from api.envelope import success
+from api.access import Scope
 from api.families import JOURNEY
 from api.paging import Page
 from api.routes import PathModel, Routes
@@ -18,10 +17,8 @@ from api.schemas.journeys import JourneyAnswer, JourneyChange, JourneyList, NewJ
 from api.schemas.monitors import RunRequest
 from api.schemas.runs import QueuedAnswer
 from api.schemas.tries import JourneyDraftPath, JourneyTryAnswer, JourneyTryQuery, JourneyTryWaits
-from api.services import services
-from api.trying import journey_draft_shape, tried, try_out
+from api.trying import answer_draft, tried, try_out
 from model.fields import Name, Tag
-from store.draft_tables import Draft
 
 routes = Routes("Journeys", "A real browser walks the user's path: steps as data, evidence of how they went.")
 
@@ -70,20 +67,13 @@ def try_journey(query: JourneyTryQuery, body: dict[str, Any]) -> Response:
     of the location has a browser.
     """
     draft = tried(try_out(JOURNEY, body, query.location, query.journey).id, query.wait)
-    return _draft(draft, unfinished=202)
+    return answer_draft(draft, unfinished=202)
 
 
 @routes.get("/v1/journeys/try/<journey_draft_id>", needs=Scope.WRITE, answers=JourneyTryAnswer)
 def show_journey_try(path: JourneyDraftPath) -> Response:
     """Get a draft of a journey that was tried out, for an hour."""
-    return _draft(tried(path.journey_draft_id, of=JOURNEY))
-
-
-def _draft(draft: Draft, unfinished: int = 200) -> Response:
-    state = services()
-    with state.database.read(caller().organization_id) as session:
-        shape = journey_draft_shape(session, draft, state.database.now_ms(session))
-    return success(shape, 200 if shape["status"].terminal else unfinished, no_store=True)
+    return answer_draft(tried(path.journey_draft_id, of=JOURNEY))
 
 
 @routes.get("/v1/journeys/<journey_id>", needs=Scope.READ, answers=JourneyAnswer)

@@ -8,8 +8,7 @@ from flask import Response
 from pydantic import Field
 
 from api import check_requests as checks
-from api.access import Scope, caller
-from api.envelope import success
+from api.access import Scope
 from api.families import MONITOR
 from api.paging import Page
 from api.routes import PathModel, Routes
@@ -17,10 +16,8 @@ from api.schemas.envelope import DeletedAnswer
 from api.schemas.monitors import MonitorAnswer, MonitorChange, MonitorList, NewMonitor, RunRequest
 from api.schemas.runs import QueuedAnswer
 from api.schemas.tries import DraftPath, TryAnswer, TryQuery, TryWaits
-from api.services import services
-from api.trying import draft_shape, tried, try_out
+from api.trying import answer_draft, tried, try_out
 from model.fields import Name, Tag
-from store.draft_tables import Draft
 
 routes = Routes("Monitors", "Checks of URLs, APIs, TCP ports, DNS records, and heartbeats of jobs.")
 if TYPE_CHECKING:
@@ -72,20 +69,13 @@ def try_monitor(query: TryQuery, body: dict[str, Any]) -> Response:
     and nobody is told. It counts as used like a run asked for by hand. 409 when no probe of the location is online.
     """
     draft = tried(try_out(MONITOR, body, query.location, query.monitor).id, query.wait)
-    return _draft(draft, unfinished=202)
+    return answer_draft(draft, unfinished=202)
 
 
 @routes.get("/v1/monitors/try/<draft_id>", needs=Scope.WRITE, answers=TryAnswer)
 def show_try(path: DraftPath) -> Response:
     """Get a draft that was tried out, for an hour."""
-    return _draft(tried(path.draft_id, of=MONITOR))
-
-
-def _draft(draft: Draft, unfinished: int = 200) -> Response:
-    with services().database.read(caller().organization_id) as session:
-        now_ms = services().database.now_ms(session)
-    shape = draft_shape(draft, now_ms)
-    return success(shape, 200 if shape["status"].terminal else unfinished, no_store=True)
+    return answer_draft(tried(path.draft_id, of=MONITOR))
 
 
 @routes.get("/v1/monitors/<monitor_id>", needs=Scope.READ, answers=MonitorAnswer)

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from alerts.payload import target_of
@@ -14,6 +15,7 @@ from api.access import caller
 from api.attempts import count_try
 from api.check_requests import default_locations, find
 from api.definitions import definition_of, merged, plain
+from api.envelope import success
 from api.errors import Conflict, Invalid, NotFound, RateLimited
 from api.families import JOURNEY, JOURNEY_TYPE, Family
 from api.run_shape import assertion_shape, error_shape, phases_shape, step_shapes, tidy
@@ -133,6 +135,16 @@ def verdict_of(draft: Draft, now_ms: int) -> tuple[RunStatus, RunError | None]:
             ErrorCode.PROBE_LOST, f"the probe at {draft.location} that took this never reported a result"
         )
     return status, found_of(draft).error
+
+
+def answer_draft(draft: Draft, unfinished: int = 200) -> Response:
+    """A draft as REST answers with it. `unfinished`: the status of one that has not ended."""
+    state = services()
+    with state.database.read(caller().organization_id) as session:
+        now_ms = state.database.now_ms(session)
+        of_journey = draft.type == JOURNEY_TYPE
+        shape = journey_draft_shape(session, draft, now_ms) if of_journey else draft_shape(draft, now_ms)
+    return success(shape, 200 if shape["status"].terminal else unfinished, no_store=True)
 
 
 def journey_draft_shape(session: Session, draft: Draft, now_ms: int) -> dict[str, Any]:

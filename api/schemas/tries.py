@@ -13,13 +13,15 @@ from api.schemas.runs import AssertionShape, Milliseconds, PhaseTimes, RunErrorS
 from api.trying import LONGEST_WAIT_S
 from model.fields import LocationName
 
+_DraftId = Annotated[str, Field(pattern=r"^try_[0-9a-z]{6,40}$", description="The draft's id")]
+
 
 class DraftPath(PathModel):
-    draft_id: Annotated[str, Field(pattern=r"^try_[0-9a-z]{6,40}$", description="The draft's id")]
+    draft_id: _DraftId
 
 
 class JourneyDraftPath(PathModel):
-    journey_draft_id: Annotated[str, Field(pattern=r"^try_[0-9a-z]{6,40}$", description="The draft's id")]
+    journey_draft_id: _DraftId
 
 
 class _Trying(QueryModel):
