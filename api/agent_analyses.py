@@ -25,9 +25,9 @@ from telemetry.agents.detectors.base import Finding
 from telemetry.agents.joining import Joining
 from telemetry.agents.stored.analyses import (
     StoredAnalysis,
-    facts_of_session,
     get_analysis,
     link_incident,
+    recording_of_session,
     store_analysis,
 )
 from telemetry.agents.stored.sessions import AgentSession, get_session, workspaces_with
@@ -66,10 +66,10 @@ def analyze_agent_session(path: SessionPath) -> Response:
     seen = Seen()
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
         found = seen.session(session, path.agent_session_id)
-        read = facts_of_session(session, seen.organization_id, found.number)
-    analysis = analyze(read.facts, whole=read.whole)
-    incident_id = _joining(seen.organization_id).join(found, analysis, read.facts, read.upto_seq)
-    stored = _stored(seen.organization_id, found, analysis, read.upto_seq, incident_id)
+        recording = recording_of_session(session, seen.organization_id, found.number)
+    analysis = analyze(recording)
+    incident_id = _joining(seen.organization_id).join(found, analysis, recording, recording.upto_seq)
+    stored = _stored(seen.organization_id, found, analysis, recording.upto_seq, incident_id)
     _note(seen.organization_id, "agent_session.analyzed", found, stored)
     return json_response(analysis_shape(found.id, stored))
 
@@ -90,13 +90,14 @@ def put_agent_analysis(path: SessionPath, query: WorkspaceQuery, body: AnalysisT
         if found is None:
             raise no_such("session", path.agent_session_id)
         before = get_analysis(session, organization_id, found.number)
-        read = facts_of_session(session, organization_id, found.number) if body.detectors is not None else None
+        told = body.detectors is not None
+        recording = recording_of_session(session, organization_id, found.number) if told else None
     merged, upto_seq = _merged(before, body), max(found.last_seq, before.upto_seq if before else 0)
     incident_id: str | UnsetType | None = UNSET
     if "incident_id" in body.model_fields_set:
         incident_id = _put(organization_id, found, merged, body.incident_id, upto_seq)
-    elif read is not None:
-        incident_id = _joining(organization_id).join(found, merged, read.facts, upto_seq)
+    elif recording is not None:
+        incident_id = _joining(organization_id).join(found, merged, recording, upto_seq)
     stored = _stored(organization_id, found, merged, upto_seq, incident_id)
     _note(organization_id, "agent_session.analysis_put", found, stored)
     return json_response(analysis_shape(found.id, stored))

@@ -76,7 +76,7 @@ def measure(url: str, events: int, rounds: int) -> None:
     from store.sessions import EVERY_ORGANIZATION, Database
     from store.write_lock import Urgency
     from telemetry.agents.analysis import analyze
-    from telemetry.agents.stored.analyses import facts_of_session
+    from telemetry.agents.stored.analyses import recording_of_session
 
     upgrade(url)
     database, keyring = Database(url), Keyring({"k1": bytes(range(32))}, b"pepper")
@@ -90,9 +90,9 @@ def measure(url: str, events: int, rounds: int) -> None:
     for _ in range(rounds):
         began, began_cpu = time.perf_counter(), time.process_time()
         with database.telemetry.read(EVERY_ORGANIZATION) as session:
-            read = facts_of_session(session, organization_id, 1)
+            read = recording_of_session(session, organization_id, 1)
         halfway = time.perf_counter()
-        found = analyze(read.facts, whole=read.whole)
+        found = analyze(read)
         ended = time.perf_counter()
         parts["read"].append(halfway - began)
         parts["detect"].append(ended - halfway)

@@ -15,7 +15,8 @@ from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 from telemetry.agents.analysis import Analysis, analyze
 from telemetry.agents.joining import Joining
-from telemetry.agents.stored.analyses import Read, facts_of_session, get_analysis, store_newer_analysis
+from telemetry.agents.recordings import Recording
+from telemetry.agents.stored.analyses import get_analysis, recording_of_session, store_newer_analysis
 from telemetry.agents.stored.ended import Ended, forget_ended, next_ended
 from telemetry.agents.stored.sessions import AgentSession, session_numbered
 
@@ -48,26 +49,26 @@ class Analysing:
             run = session_numbered(session, ended.organization_id, ended.number)
             known = get_analysis(session, ended.organization_id, ended.number)
             due = run is not None and (known is None or known.upto_seq < run.last_seq)
-            read = facts_of_session(session, ended.organization_id, ended.number) if due else None
-        found = None if run is None or read is None else _analysed(run, read)
+            recording = recording_of_session(session, ended.organization_id, ended.number) if due else None
+        found = None if run is None or recording is None else _analysed(run, recording)
         incident_id = None
-        if run is not None and read is not None and found is not None:
+        if run is not None and recording is not None and found is not None:
             joining = Joining(self._database, ended.organization_id, Urgency.HOUSEKEEPING)
-            incident_id = joining.join(run, found, read.facts, read.upto_seq)
+            incident_id = joining.join(run, found, recording, recording.upto_seq)
             self._reached("joined")
         with store.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
-            if read is not None and found is not None:
+            if recording is not None and found is not None:
                 store_newer_analysis(
-                    session, ended.organization_id, ended.number, found, upto_seq=read.upto_seq,
+                    session, ended.organization_id, ended.number, found, upto_seq=recording.upto_seq,
                     incident_id=incident_id, now_ms=store.now_ms(session),
                 )  # fmt: skip
             forget_ended(session, ended)
         self._reached("kept")
 
 
-def _analysed(run: AgentSession, read: Read) -> Analysis | None:
+def _analysed(run: AgentSession, recording: Recording) -> Analysis | None:
     try:
-        return analyze(read.facts, whole=read.whole)
+        return analyze(recording)
     except Exception as error:  # noqa: BLE001 - the same events would break it again, and keep all others waiting
         _log.error("agents.not_analysed", session_id=run.id, exc_info=error)
         return None

@@ -8,14 +8,13 @@ the registry. Findings below a confidence of 0.6 count only where there are no o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from telemetry.agents.detectors.base import Finding
 from telemetry.agents.detectors.registry import DETECTORS, LABELS, VERSION
-from telemetry.agents.facts import Fact
-from telemetry.agents.recordings import recording_of
+from telemetry.agents.recordings import Recording
 
 CONVINCING = 0.6
 MOST_EVENTS = 50_000
@@ -34,9 +33,8 @@ class Analysis(msgspec.Struct):
     version: int = VERSION
 
 
-def analyze(facts: Iterable[Fact], *, whole: bool = True) -> Analysis:
-    """The facts of one run, in any order. `whole`: whether they are all that it has."""
-    recording = recording_of(facts, whole=whole)
+def analyze(recording: Recording) -> Analysis:
+    """What the detectors find in a run."""
     found = [finding for detector in DETECTORS if (finding := detector.find(recording)) is not None]
     found.sort(key=_begins)
     looked_at = len(recording.facts)

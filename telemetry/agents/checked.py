@@ -78,7 +78,7 @@ def target_of_check(check: CheckFacts) -> str | None:
 
 def _of_walk(check: CheckFacts, run: RunFacts) -> Signature:
     recording, payloads = walk_of(check, run)
-    critical = critical_of(analyze(recording.facts).detectors)
+    critical = critical_of(analyze(recording).detectors)
     if critical is None:
         return Signature(UNLABELLED, "", how_it_failed(0, run.error))
     suspects = suspects_of(recording, critical)

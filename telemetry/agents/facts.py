@@ -17,8 +17,8 @@ _MOST_SAID = 600
 _MODEL = words.Names("model", "model_name", "gen_ai.request.model")
 _HANDLED = words.Names("handled", "recovered")
 _UNHANDLED = words.Names("unhandled", "uncaught", "fatal")
-_DONE = frozenset({"goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done"})
-_REMAINS = frozenset({"remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks"})
+_DONE = words.Names("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done")
+_REMAINS = words.Names("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks")
 _STATUS = words.Names("status", "outcome")
 _LEVEL = words.Names("level", "severity")
 
@@ -60,7 +60,7 @@ def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -
     """An event, as it is stored -> what it says."""
     fact = Fact(seq, seq if step is None else step, kind, at_ms)
     layers = words.layers_of(payload)
-    if not layers:
+    if not layers.each:
         return fact
     read = _READERS.get(kind)
     if read is not None:
@@ -88,9 +88,9 @@ def _llm_call(fact: Fact, layers: words.Layers) -> None:
 
 def _tool_call(fact: Fact, layers: words.Layers) -> None:
     fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
-    fact.asked = words.arguments_of(layers) if layers[0].get("captured") is not False else f"#{fact.seq}".encode()
+    fact.asked = words.arguments_of(layers) if layers.payload.get("captured") is not False else f"#{fact.seq}".encode()
     result = words.inline_result_of(layers)
-    fact.error = words.error_of(layers[:1], result)
+    fact.error = words.error_of(layers.outermost, result)
     _is_told(fact, result)
 
 
@@ -103,20 +103,20 @@ def _tool_result(fact: Fact, layers: words.Layers) -> None:
 
 def _error(fact: Fact, layers: words.Layers) -> None:
     fact.error = words.words_of_error(layers)
-    fact.tool, fact.call_id = words.tool_of(layers[:1]), words.call_id_of(layers[:1])
+    fact.tool, fact.call_id = words.tool_of(layers.outermost), words.call_id_of(layers.outermost)
     handled = words.first(layers, _HANDLED)
     unhandled = words.first(layers, _UNHANDLED)
     if isinstance(handled, bool):
         fact.handled = handled
     elif unhandled is True:
         fact.handled = False
-    level = words.first(layers[:1], _LEVEL)
+    level = words.own(layers.payload, _LEVEL)
     if isinstance(level, str) and level.lower() in ("warning", "warn", "info", "debug"):
         fact.handled = True
 
 
 def _state(fact: Fact, layers: words.Layers) -> None:
-    fact.outcome = words.state_of(layers[0])
+    fact.outcome = words.state_of(layers.payload)
     fact.offered = words.offered_in(layers)
     fact.unfinished = _is_unfinished(layers)
 
@@ -126,11 +126,11 @@ def _log(fact: Fact, layers: words.Layers) -> None:
 
 
 def _end(fact: Fact, layers: words.Layers) -> None:
-    status = words.first(layers[:1], _STATUS)
+    status = words.own(layers.payload, _STATUS)
     fact.status = status.lower()[:40] if isinstance(status, str) else ""
     fact.said = words.said_in(layers)[:_MOST_SAID]
     fact.error = words.own_error_of(layers)
-    if not fact.status and words.says_failed(layers[0]):
+    if not fact.status and words.says_failed(layers.payload):
         fact.status = "failed"
     fact.reason = words.reason_of(layers)
     fact.failed = has_failed(fact.status, fact.reason, fact.error)
@@ -147,10 +147,12 @@ def _is_told(fact: Fact, result: Any) -> None:
 
 def _is_unfinished(layers: words.Layers) -> bool:
     """Whether it says itself that something remains to be done."""
-    said = layers[0]
-    if any(said[name] is False for name in _DONE.intersection(said)):
+    if layers.lack(_DONE) and layers.lack(_REMAINS):
+        return False
+    said = layers.payload
+    if any(said[name] is False for name in _DONE if name in said):
         return True
-    return any(said[name] and isinstance(said[name], list | dict | int) for name in _REMAINS.intersection(said))
+    return any(said[name] and isinstance(said[name], list | dict | int) for name in _REMAINS if name in said)
 
 
 def _says(fact: Fact, layers: words.Layers) -> None:

@@ -4,15 +4,12 @@ to the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from store.incident_failures import SESSION
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 from telemetry.agents.analysis import Analysis, critical_of
-from telemetry.agents.facts import Fact
 from telemetry.agents.failures import cluster_of, seqs_of, signature_of, suspects_of
-from telemetry.agents.recordings import recording_of
+from telemetry.agents.recordings import Recording
 from telemetry.agents.stored.replaying import payloads_of
 from telemetry.agents.stored.sessions import AgentSession
 from telemetry.agents.uniting import Placing, place
@@ -24,13 +21,13 @@ class Joining:
     def __init__(self, database: Database, organization_id: str, urgency: Urgency) -> None:
         self._database, self._organization_id, self._urgency = database, organization_id, urgency
 
-    def join(self, run: AgentSession, found: Analysis, facts: Sequence[Fact], upto_seq: int) -> str | None:
+    def join(self, run: AgentSession, found: Analysis, recording: Recording, upto_seq: int) -> str | None:
         """The incident that its failure is part of; None where nothing was found. One where a server has put it
         stays."""
         placing = _placing(run, upto_seq)
         critical = critical_of(found.detectors)
         if critical is not None:
-            suspects = suspects_of(recording_of(facts), critical)
+            suspects = suspects_of(recording, critical)
             with self._database.telemetry.read(EVERY_ORGANIZATION) as session:
                 payloads = payloads_of(session, self._organization_id, run.number, seqs_of(suspects))
             placing.cluster = cluster_of(signature_of(critical.label, suspects, payloads))

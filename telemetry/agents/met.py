@@ -8,8 +8,6 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any, NamedTuple
 
-from msgspec import UNSET
-
 from telemetry.agents import payload_words as words
 from telemetry.agents.targets import target_of, url_in, without_urls
 from telemetry.fingerprints import plain
@@ -72,9 +70,9 @@ def met(asked: Any, told: Any, error: str | None) -> Met:
     """`asked`, `told`: payloads of a tool's call and of what answered it, None where there is none; `error`: what went
     wrong in words, None where nothing is known to have. What an answer holds may be full of other addresses: of it only
     what a name, or its error, says to be the one counts."""
-    answers = [*words.layers_of(told)]
-    result = words.result_of(answers) if answers else UNSET
-    answers += words.layers_of(result)
+    answer = words.layers_of(told)
+    result = words.result_of(answer)
+    answers = [*answer.each, *words.layers_of(result).each]
     text = result if isinstance(result, str) else ""
     said = f"{error or ''}\n{text}"
     status = _status_of(answers) or (
@@ -106,7 +104,7 @@ def in_words(error: str) -> str:
 def arguments_in(payload: Any) -> Any:
     """What a call asked, read; None where it has no arguments, or none of which anything is recorded. Numbers that
     stand under the same names, as counts of tokens do, are none."""
-    for layer in words.layers_of(payload):
+    for layer in words.layers_of(payload).each:
         for name in () if words.ARGUMENTS.known.isdisjoint(layer) else words.ARGUMENTS:
             found = layer.get(name)
             if isinstance(found, str | dict | list):
@@ -114,7 +112,7 @@ def arguments_in(payload: Any) -> Any:
     return None
 
 
-def _status_of(layers: words.Layers) -> int:
+def _status_of(layers: Sequence[dict[str, Any]]) -> int:
     """The first that says a failure; 0 where none does."""
     for layer in layers:
         if _STATUS.known.isdisjoint(layer):
@@ -145,14 +143,14 @@ def _asked_address(asked: Any) -> str | None:
     """What a call was about: under a name that says so, else the first in any of its texts, by the order of names."""
     found = arguments_in(asked)
     arguments = asked if found is None else found
-    named = _address_under_a_name(words.layers_of(arguments))
+    named = _address_under_a_name(words.layers_of(arguments).each)
     if named is not None:
         return named
     texts = islice(_texts(arguments, 0), _MOST_VALUES)
     return next((found for text in texts if (found := url_in(text)) is not None), None)
 
 
-def _address_under_a_name(layers: words.Layers) -> str | None:
+def _address_under_a_name(layers: Sequence[dict[str, Any]]) -> str | None:
     for layer in layers:
         for name in () if _ADDRESS.known.isdisjoint(layer) else _ADDRESS:
             found = layer.get(name)

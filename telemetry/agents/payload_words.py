@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -14,8 +15,6 @@ import msgspec
 from msgspec import UNSET
 
 from telemetry.sdk_json import BadBodyError, decode
-
-Layers = Sequence[dict[str, Any]]
 
 
 class Names(tuple[str, ...]):
@@ -27,6 +26,28 @@ class Names(tuple[str, ...]):
         made = super().__new__(cls, names)
         made.known = frozenset(names)
         return made
+
+
+class Layers(msgspec.Struct, gc=False):
+    """A payload and the objects in it that belong to it. `each`: the outermost first, none of a payload that is no
+    object; `known`: every name in any of them."""
+
+    each: list[dict[str, Any]]
+    known: set[str]
+
+    def lack(self, names: Names) -> bool:
+        """Whether none of these names is in any of them."""
+        return names.known.isdisjoint(self.known)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The outermost."""
+        return self.each[0] if self.each else {}
+
+    @property
+    def outermost(self) -> Layers:
+        """It alone."""
+        return Layers(self.each[:1], self.known)
 
 
 _WITHIN = Names(
@@ -70,7 +91,7 @@ _YES_FAILED = Names("error", "is_error", "isError", "failed")
 _NO_FAILED = Names("success", "ok")
 _EXIT = Names("exit_code", "exitCode", "returncode")
 _HTTP_STATUS = Names("status_code", "statusCode", "http_status")
-_OUTCOMES = _YES_FAILED.known | _NO_FAILED.known | _EXIT.known | _HTTP_STATUS.known | {"status"}
+_OUTCOMES = Names(*_YES_FAILED, *_NO_FAILED, *_EXIT, *_HTTP_STATUS, "status")
 _FAILED = frozenset({"error", "errored", "failed", "failure", "timeout", "timed_out", "exception"})
 _LOOKS_FAILED = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|"
@@ -96,17 +117,21 @@ _MOST_NAME, _MOST_SAID, _MOST_NAMES = 200, 600, 1_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def layers_of(payload: Any) -> list[dict[str, Any]]:
-    """The payload and the objects in it that belong to it, the outermost first."""
+def layers_of(payload: Any) -> Layers:
     if not isinstance(payload, dict):
-        return []
-    found = [payload, *_within(payload)]
-    for inner in found[1:]:
-        found += _within(inner)  # response.usage
-    return found
+        return Layers([], set())
+    found, known = [payload], set(payload)
+    if not _WITHIN.known.isdisjoint(known):
+        found += _within(payload)
+        for inner in found[1:]:
+            found += _within(inner)  # response.usage
+        known.update(*found[1:])
+    return Layers(found, known)
 
 
-def _within(layer: dict[str, Any]) -> list[dict[str, Any]]:
+def _within(layer: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    if _WITHIN.known.isdisjoint(layer):
+        return ()
     held = [name for name in _WITHIN.known.intersection(layer) if isinstance(layer[name], dict)]
     if len(held) > 1:
         held.sort(key=_WITHIN.index)
@@ -121,22 +146,31 @@ def key_of(value: Any) -> bytes:
 
 def first(layers: Layers, names: Names) -> Any:
     """The value of the first of these names that has one."""
-    for layer in layers:
-        if names.known.isdisjoint(layer):
-            continue
-        for name in names:
-            value = layer.get(name)
-            if value is not None:
-                return value
+    if layers.lack(names):
+        return None
+    for layer in layers.each:
+        found = own(layer, names)
+        if found is not None:
+            return found
+    return None
+
+
+def own(layer: dict[str, Any], names: Names) -> Any:
+    """The same of one layer."""
+    for name in names:
+        if name in layer and layer[name] is not None:
+            return layer[name]
     return None
 
 
 def tool_of(layers: Layers) -> str:
-    for layer in layers:
-        if _TOOL.known.isdisjoint(layer):
-            continue
+    if layers.lack(_TOOL):
+        return ""
+    for layer in layers.each:
         for name in _TOOL:
-            value = layer.get(name)
+            if name not in layer:
+                continue
+            value = layer[name]
             if isinstance(value, dict):
                 value = value.get("name")
             if isinstance(value, str) and value:
@@ -160,7 +194,7 @@ def arguments_of(layers: Layers) -> bytes:
 
 def result_of(layers: Layers) -> Any:
     """What a tool answered; UNSET where that was not recorded."""
-    for place, layer in enumerate(layers):
+    for place, layer in enumerate(layers.each):
         for name in _RESULT:
             if name in layer and (place == 0 or name in ("content", "output", "result")):
                 return _plain(layer[name])
@@ -170,8 +204,8 @@ def result_of(layers: Layers) -> Any:
 def inline_result_of(layers: Layers) -> Any:
     """What a call itself says that it was answered; UNSET where it does not."""
     for name in ("result", "output", "observation"):
-        if layers[0].get(name) is not None:
-            return _plain(layers[0][name])
+        if layers.payload.get(name) is not None:
+            return _plain(layers.payload[name])
     return UNSET
 
 
@@ -205,9 +239,9 @@ def is_empty(value: Any) -> bool:
 
 def own_error_of(layers: Layers) -> str | None:
     """What is named as an error, in words; None where nothing is."""
-    for layer in layers:
-        if _ERROR.known.isdisjoint(layer):
-            continue
+    if layers.lack(_ERROR):
+        return None
+    for layer in layers.each:
         for name in _ERROR:
             value = layer.get(name)
             if value and value is not True and not _is_none(value):
@@ -224,7 +258,7 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
         (result.get("error") and not _is_none(result["error"])) or result.get("isError") is True
     ):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
-    if any(says_failed(layer) for layer in layers[:3]):
+    if not layers.lack(_OUTCOMES) and any(says_failed(layer) for layer in layers.each[:3]):
         found = first(layers, _ALSO_SAID)
         return _words(("" if result is UNSET else result) if found is None else found)
     return None
@@ -241,7 +275,7 @@ def _is_none(value: Any) -> bool:
 
 def says_failed(layer: dict[str, Any]) -> bool:
     """`is_error: true`, `ok: false`, `exit_code: 1`, `status: "failed"`."""
-    if _OUTCOMES.isdisjoint(layer):
+    if _OUTCOMES.known.isdisjoint(layer):
         return False
     if any(layer.get(name) is True for name in _YES_FAILED) or any(layer.get(name) is False for name in _NO_FAILED):
         return True
@@ -269,11 +303,10 @@ def words_of_error(layers: Layers) -> str:
     """What an event of type error says."""
     found = error_of(layers)
     if found:
-        told = first(layers[:1], _ERROR_KIND)
-        message = first(layers[:1], _MESSAGE)
+        told, message = own(layers.payload, _ERROR_KIND), own(layers.payload, _MESSAGE)
         parts = [part for part in (told, found, message) if isinstance(part, str) and part]
         return ": ".join(dict.fromkeys(parts))[:_MOST_SAID]
-    return _words(layers[0]) if layers else ""
+    return _words(layers.payload) if layers.each else ""
 
 
 def said_in(layers: Layers) -> str:
@@ -281,11 +314,10 @@ def said_in(layers: Layers) -> str:
     choices = first(layers, _CHOICES)
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         message = choices[0].get("message")
-        layers = [message if isinstance(message, dict) else choices[0]]
-    for layer in layers:
+        layers = layers_of(message if isinstance(message, dict) else choices[0])
+    for layer in layers.each:
         for name in _SAID:
-            text = _text(layer.get(name))
-            if text:
+            if name in layer and (text := _text(layer[name])):
                 return text
     return ""
 
@@ -303,7 +335,7 @@ def _text(value: Any) -> str:
 
 
 def role_of(layers: Layers) -> str:
-    found = first(layers[:1], _ROLE)
+    found = own(layers.payload, _ROLE)
     return found.lower()[:40] if isinstance(found, str) else ""
 
 
@@ -321,8 +353,8 @@ def reason_of(layers: Layers) -> str:
 
 def tokens_of(layers: Layers) -> tuple[int, int]:
     """(what went in, all)"""
-    sent = _whole(layers, _INPUT_TOKENS) + _whole(layers, _CACHE_READ) + _whole(layers, _CACHE_WRITTEN)
-    got = _whole(layers, _OUTPUT_TOKENS)
+    sent, got = _whole(layers, _INPUT_TOKENS), _whole(layers, _OUTPUT_TOKENS)
+    sent += _whole(layers, _CACHE_READ) + _whole(layers, _CACHE_WRITTEN)
     return sent, sent + got or _whole(layers, _TOTAL_TOKENS)
 
 
@@ -333,9 +365,9 @@ def limit_of(layers: Layers) -> int:
 
 def cost_of(layers: Layers) -> float:
     """US dollars; 0 where it is not said."""
-    for layer in layers:
-        if _COST.known.isdisjoint(layer):
-            continue
+    if layers.lack(_COST):
+        return 0.0
+    for layer in layers.each:
         for name in _COST:
             value = layer.get(name)
             if isinstance(value, dict):
@@ -359,14 +391,19 @@ def offered_in(layers: Layers) -> tuple[str, ...]:
 def state_of(payload: Any) -> bytes:
     """A state without what differs each time: counters, clocks, ids."""
     if isinstance(payload, dict):
-        payload = {name: value for name, value in payload.items() if not _VOLATILE.fullmatch(name)}
+        payload = {name: value for name, value in payload.items() if not _is_volatile(name)}
     return key_of(payload)
 
 
+@lru_cache(maxsize=10_000)
+def _is_volatile(name: str) -> bool:
+    return _VOLATILE.fullmatch(name) is not None
+
+
 def _whole(layers: Layers, names: Names) -> int:
-    for layer in layers:
-        if names.known.isdisjoint(layer):
-            continue
+    if layers.lack(names):
+        return 0
+    for layer in layers.each:
         for name in names:
             value = layer.get(name)
             if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:

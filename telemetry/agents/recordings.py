@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 
@@ -50,22 +51,31 @@ class Turn(msgspec.Struct):
 
 
 class Recording(msgspec.Struct):
-    """`calls` of tools, `generations` of models. `answering`: calls by the place of the event that answers them."""
+    """`facts` by `seq`; `whole`: whether they are all that the run has. `calls` of tools, `generations` of models.
+    `answering`: calls by the place of the event that answers them."""
 
     facts: list[Fact]
+    whole: bool
     calls: list[Call]
     generations: list[Call]
     answering: dict[int, Call]
     turns: list[Turn]
 
+    @property
+    def upto_seq(self) -> int:
+        """Of the newest event in it; 0 without any."""
+        return self.facts[-1].seq if self.facts else 0
+
 
 def recording_of(facts: Iterable[Fact], *, whole: bool = True) -> Recording:
-    """In any order -> by `seq`. `whole`: whether these are all of its events."""
-    ordered = sorted(facts, key=lambda fact: fact.seq)
+    """Facts of one run, in any order. `whole`: whether they are all that it has."""
+    ordered = sorted(facts, key=attrgetter("seq"))
     matching = _Matching()
     for place, fact in enumerate(ordered):
         matching.take(fact, place)
-    return Recording(ordered, matching.calls, matching.generations, matching.answering, _turns(ordered, whole=whole))
+    return Recording(
+        ordered, whole, matching.calls, matching.generations, matching.answering, _turns(ordered, whole=whole)
+    )
 
 
 def _turns(ordered: list[Fact], *, whole: bool) -> list[Turn]:

@@ -71,9 +71,9 @@ def _is_new(seen: set[tuple[str, object]], kind: str, what: object) -> bool:
 
 def _told_elsewhere(recording: Recording) -> set[int]:
     """The `seq` of all that loops, storms and waits span."""
-    spans = [(loop[0].fact, loop[-1].answered or loop[-1].fact) for loop, _ in tool_loop.loops(recording)]
-    spans += [(storm[0], storm[-1]) for storm in retry_storm.storms(recording)]
-    spans += [(first.fact, got.fact) for first, got in tool_loop.waits(recording)]
+    spans = [(storm[0], storm[-1]) for storm in retry_storm.storms(recording)]
+    for loop, _, until in tool_loop.repetitions(recording):
+        spans.append((loop[0].fact, until.fact if until is not None else loop[-1].answered or loop[-1].fact))
     covered: set[int] = set()
     ends = sorted((first.seq, last.seq) for first, last in spans)
     place = 0

@@ -25,7 +25,9 @@ LONGEST_CYCLE = 4
 
 
 def find(recording: Recording) -> Finding | None:
-    for loop, cycle in loops(recording):
+    for loop, cycle, until in repetitions(recording):
+        if until is not None:
+            continue
         rounds = len(loop) // cycle
         tools = " and ".join(shown(name) for name in dict.fromkeys(call.name for call in loop[:cycle]))
         return finding(
@@ -38,17 +40,7 @@ def find(recording: Recording) -> Finding | None:
     return None
 
 
-def loops(recording: Recording) -> Iterator[tuple[list[Call], int]]:
-    """Every loop, in order: its calls, and of how many a round consists."""
-    return ((each.calls, each.cycle) for each in _repetitions(recording) if each.until is None)
-
-
-def waits(recording: Recording) -> Iterator[tuple[Call, Call]]:
-    """Every time that something was waited for, and came: the first call that asked for it, and the one that got it."""
-    return ((each.calls[0], each.until) for each in _repetitions(recording) if each.until is not None)
-
-
-class _Repetition(NamedTuple):
+class Repetition(NamedTuple):
     """Calls that are alike, `cycle` a round. `until`: the call that brought what they waited for, None of a loop."""
 
     calls: list[Call]
@@ -56,7 +48,8 @@ class _Repetition(NamedTuple):
     until: Call | None
 
 
-def _repetitions(recording: Recording) -> Iterator[_Repetition]:
+def repetitions(recording: Recording) -> Iterator[Repetition]:
+    """Every loop, and every time that something was waited for and came, in order."""
     for stretch in _stretches(recording):
         start = 0
         while start < len(stretch):
@@ -68,7 +61,7 @@ def _repetitions(recording: Recording) -> Iterator[_Repetition]:
             loop = stretch[start : start + length]
             following = stretch[start + length] if start + length < len(stretch) else None
             waited = cycle == 1 and length < PATIENCE and following is not None and following.same_as(loop[0])
-            yield _Repetition(loop, cycle, following if waited else None)
+            yield Repetition(loop, cycle, following if waited else None)
             start += length
 
 

@@ -13,11 +13,10 @@ from store.tables import Run
 from telemetry.agents.analysis import analyze
 from telemetry.agents.checked import JOURNEY, CheckFacts, RunFacts, signature_of_run, target_of_check, walk_of
 from telemetry.agents.failures import cluster_of
-from telemetry.agents.recordings import recording_of
 from telemetry.agents.regressing.judging import begins_in, outcome_of
 from telemetry.agents.regressing.places import Place, passed
 from telemetry.agents.regressing.verdicts import AGAIN, CLEAR, ELSEWHERE, OTHERWISE, UNKNOWN, RunSeen, SessionSeen
-from telemetry.agents.stored.analyses import facts_of_session
+from telemetry.agents.stored.analyses import recording_of_session
 from telemetry.agents.stored.replaying import payloads_of
 from telemetry.agents.stored.sessions import AgentSession
 from telemetry.agents.told import as_stored
@@ -28,15 +27,15 @@ def replayed(
 ) -> tuple[SessionSeen, list[Place]]:
     """A run of an agent, and where the cluster begins in it. `places`: where it began before the fix; None: it is not
     asked whether the run came there. In a read of the telemetry store."""
-    read = facts_of_session(session, organization_id, run.number)
-    found, recording = analyze(read.facts, whole=read.whole), recording_of(read.facts, whole=read.whole)
+    recording = recording_of_session(session, organization_id, run.number)
+    found = analyze(recording)
 
     def payloads(seqs: Sequence[int]) -> Mapping[int, Any]:
         return payloads_of(session, organization_id, run.number, seqs)
 
     begins = begins_in(recording, found, cluster_key, payloads)
     outcome = AGAIN if begins else outcome_of(
-        recording, found, run.status, places, payloads, whole=read.whole
+        recording, found, run.status, places, payloads, whole=recording.whole
     )  # fmt: skip
     labels = [finding.label for finding in found.detectors]
     return SessionSeen(run.id, run.agent, run.project, run.status, labels, found.critical_step, outcome), begins
@@ -66,7 +65,7 @@ def _begins_in(check: CheckFacts, run: RunFacts, cluster_key: str) -> list[Place
     if check.type != JOURNEY:
         return [_asked_by(check)]
     recording, said = walk_of(check, run)
-    return begins_in(recording, analyze(recording.facts), cluster_key, lambda seqs: {seq: said[seq] for seq in seqs})
+    return begins_in(recording, analyze(recording), cluster_key, lambda seqs: {seq: said[seq] for seq in seqs})
 
 
 def _came_past(check: CheckFacts, run: RunFacts, places: Sequence[Place]) -> bool:

@@ -12,6 +12,7 @@ from store.statements import rows, run
 from telemetry.agents.analysis import MOST_EVENTS, Analysis
 from telemetry.agents.detectors.base import Finding
 from telemetry.agents.facts import Fact, read_fact
+from telemetry.agents.recordings import Recording, recording_of
 from telemetry.payloads import pack, unpack
 
 _AT_ONCE = 500
@@ -41,29 +42,17 @@ class StoredAnalysis(msgspec.Struct):
     incident_id: str | None
 
 
-class Read(msgspec.Struct):
-    """What a run says. `whole`: whether these are all of its events."""
-
-    facts: list[Fact]
-    whole: bool
-
-    @property
-    def upto_seq(self) -> int:
-        """Of the newest event that it knows; 0 without any."""
-        return self.facts[-1].seq if self.facts else 0
-
-
-def facts_of_session(session: Session, organization_id: str, number: int) -> Read:
-    """By `seq`, as many as are looked at."""
+def recording_of_session(session: Session, organization_id: str, number: int) -> Recording:
+    """A run as it is stored, or as much of it as is looked at."""
     facts: list[Fact] = []
     while len(facts) < MOST_EVENTS:
         after = facts[-1].seq if facts else 0
         page = rows(session, _FACTS, organization_id, number, after, _AT_ONCE)
         facts += [read_fact(seq, step, kind, at_ms, unpack(kept)) for seq, step, kind, at_ms, kept in page]
         if len(page) < _AT_ONCE:
-            return Read(facts, whole=True)
+            return recording_of(facts)
     beyond = rows(session, _FACTS, organization_id, number, facts[-1].seq, 1)
-    return Read(facts, whole=not beyond)
+    return recording_of(facts, whole=not beyond)
 
 
 def store_analysis(

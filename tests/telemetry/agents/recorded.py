@@ -7,6 +7,7 @@ from typing import Any
 
 from telemetry.agents.analysis import Analysis, analyze
 from telemetry.agents.facts import Fact, read_fact
+from telemetry.agents.recordings import recording_of
 
 Said = tuple[str, dict[str, Any]]
 """An event's type and its payload. `at_s`, `step` in the payload are the event's own."""
@@ -66,7 +67,7 @@ def facts_of(said: Sequence[Said]) -> list[Fact]:
 
 
 def analysed(*said: Said) -> Analysis:
-    return analyze(facts_of(said))
+    return analyze(recording_of(facts_of(said)))
 
 
 def labels(*said: Said) -> dict[str, int]:

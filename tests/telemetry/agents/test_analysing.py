@@ -11,7 +11,8 @@ from store.statements import rows, run
 from store.write_lock import Urgency
 from telemetry.agents import analysing
 from telemetry.agents.analysing import AT_ONCE, Analysing
-from telemetry.agents.analysis import analyze
+from telemetry.agents.analysis import Analysis, analyze
+from telemetry.agents.recordings import Recording
 from tests.api.client import Client
 from tests.api.conftest import INTERNAL_TOKEN
 from tests.conftest import Clock
@@ -141,10 +142,10 @@ def test_a_run_that_breaks_a_detector_keeps_no_other_waiting(
     record(owner, LOOP)
     record(owner, [asks("Hi"), *LOOP], "other")
 
-    def broken(facts: Any, **options: Any) -> Any:
-        if len(facts) == len(LOOP):
+    def broken(recording: Recording) -> Analysis:
+        if len(recording.facts) == len(LOOP):
             raise ZeroDivisionError
-        return analyze(facts, **options)
+        return analyze(recording)
 
     monkeypatch.setattr(analysing, "analyze", broken)
     Analysing(database).work()

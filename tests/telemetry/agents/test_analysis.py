@@ -19,6 +19,7 @@ from telemetry.agents.detectors.base import MOST_EVIDENCE, Finding
 from telemetry.agents.detectors.registry import LABELS
 from telemetry.agents.facts import read_fact
 from telemetry.agents.payload_words import layers_of, tokens_of
+from telemetry.agents.recordings import recording_of
 from tests.telemetry.agents.recorded import (
     analysed,
     asks,
@@ -61,7 +62,7 @@ def test_a_doubtful_finding_is_critical_only_alone() -> None:
 
 def test_where_events_have_no_step_it_is_the_seq() -> None:
     facts = [read_fact(10 * each["seq"], None, each["type"], 0, each["payload"]) for each in events_of(looking(3))]
-    found = analyze(facts)
+    found = analyze(recording_of(facts))
     assert (found.critical_step, found.detectors[0].step) == (10, 10)
 
 
@@ -73,8 +74,8 @@ def test_a_long_loop_has_evidence_that_can_be_read() -> None:
 
 def test_a_run_that_goes_on_is_not_judged_by_its_end() -> None:
     facts = facts_of([asks(), thinks("x"), ends(), asks(), thinks("y"), goes_wrong()])
-    assert analyze(facts).detectors
-    assert not analyze(facts, whole=False).detectors
+    assert analyze(recording_of(facts)).detectors
+    assert not analyze(recording_of(facts, whole=False)).detectors
 
 
 def test_a_turn_that_failed_stays_found_whatever_turns_come_after() -> None:
@@ -141,8 +142,8 @@ likely = st.lists(
 def test_the_same_events_in_any_order_are_the_same_analysis(events: list[Any], dice: random.Random) -> None:
     facts = [read_fact(place + 1, None, kind, at_ms, payload) for place, (kind, payload, at_ms) in enumerate(events)]
     shuffled = dice.sample(facts, len(facts))
-    found = analyze(facts)
-    assert msgspec.json.encode(found) == msgspec.json.encode(analyze(shuffled))
+    found = analyze(recording_of(facts))
+    assert msgspec.json.encode(found) == msgspec.json.encode(analyze(recording_of(shuffled)))
     seqs = {fact.seq for fact in facts}
     for finding in found.detectors:
         assert finding.label in LABELS
@@ -157,8 +158,9 @@ PROGRAM = """
 import json, sys, msgspec
 from telemetry.agents.analysis import analyze
 from telemetry.agents.facts import read_fact
+from telemetry.agents.recordings import recording_of
 facts = [read_fact(*event) for event in json.load(sys.stdin)]
-sys.stdout.write(msgspec.json.encode(analyze(facts)).decode())
+sys.stdout.write(msgspec.json.encode(analyze(recording_of(facts))).decode())
 """
 
 
@@ -181,7 +183,7 @@ def test_other_processes_with_other_hash_seeds_and_orders_come_to_the_same() -> 
         )  # fmt: skip
         answers.append(done.stdout)
     assert answers == [answers[0]] * 3
-    assert msgspec.json.encode(analyze(facts_of(said))).decode() == answers[0]
+    assert msgspec.json.encode(analyze(recording_of(facts_of(said)))).decode() == answers[0]
     assert len(json.loads(answers[0])["detectors"]) >= 6
 
 

@@ -33,10 +33,10 @@ JSON = st.recursive(
 
 def known_by(*said: Said) -> Signature:
     """What the failure of an agent's run is known by."""
-    facts = facts_of(said)
-    critical = critical_of(analyze(facts).detectors)
+    recording = recording_of(facts_of(said))
+    critical = critical_of(analyze(recording).detectors)
     assert critical is not None
-    suspects = suspects_of(recording_of(facts), critical)
+    suspects = suspects_of(recording, critical)
     payloads = {each["seq"]: each["payload"] for each in events_of(said)}
     return signature_of(critical.label, suspects, {seq: payloads[seq] for seq in seqs_of(suspects)})
 

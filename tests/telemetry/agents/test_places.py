@@ -44,7 +44,8 @@ def _payloads(said: Sequence[Said]) -> Any:
 
 def key_of(*said: Said) -> str:
     """Of the incident that a run makes."""
-    recording, found = recording_of(facts_of(said)), analyze(facts_of(said))
+    recording = recording_of(facts_of(said))
+    found = analyze(recording)
     critical = critical_of(found.detectors)
     assert critical is not None, "it shows something"
     suspects = suspects_of(recording, critical)
@@ -53,13 +54,14 @@ def key_of(*said: Said) -> str:
 
 def begins(*said: Said) -> list[Place]:
     """Where the incident begins that a run makes."""
-    return begins_in(recording_of(facts_of(said)), analyze(facts_of(said)), key_of(*said), _payloads(said))
+    recording = recording_of(facts_of(said))
+    return begins_in(recording, analyze(recording), key_of(*said), _payloads(said))
 
 
 def outcome(before: Sequence[Said], after: Sequence[Said], status: str = "completed", *, whole: bool = True) -> str:
     """What a run says of the incident that another made."""
-    facts, payloads = facts_of(after), _payloads(after)
-    found, recording = analyze(facts, whole=whole), recording_of(facts, whole=whole)
+    recording, payloads = recording_of(facts_of(after), whole=whole), _payloads(after)
+    found = analyze(recording)
     if begins_in(recording, found, key_of(*before), payloads):
         return "again"
     return outcome_of(recording, found, status, begins(*before), payloads, whole=whole)
@@ -168,12 +170,14 @@ def test_what_has_not_ended_or_is_not_whole_is_unknown() -> None:
 
 
 def test_where_nothing_is_recorded_any_more_nothing_is_proven() -> None:
-    recording, found = recording_of(facts_of(ANSWERED)), analyze(facts_of(ANSWERED))
+    recording = recording_of(facts_of(ANSWERED))
+    found = analyze(recording)
     assert outcome_of(recording, found, "completed", [], _payloads(ANSWERED)) == "elsewhere"
 
 
 def test_of_several_lengths_the_longest_counts_and_a_place_before_any_length() -> None:
-    recording, found, payloads = recording_of(facts_of(ANSWERED)), analyze(facts_of(ANSWERED)), _payloads(ANSWERED)
+    recording, payloads = recording_of(facts_of(ANSWERED)), _payloads(ANSWERED)
+    found = analyze(recording)
     short, long, named = Place(events=2), Place(events=50), begins(*LOOP)
     assert outcome_of(recording, found, "completed", [short], payloads) == "clear"
     assert outcome_of(recording, found, "completed", [short, long], payloads) == "elsewhere"

@@ -17,7 +17,7 @@ from telemetry.agents import analysis
 from telemetry.agents.analysis import Analysis
 from telemetry.agents.detectors.base import Finding
 from telemetry.agents.stored import analyses
-from telemetry.agents.stored.analyses import facts_of_session, get_analysis, link_incident, store_analysis
+from telemetry.agents.stored.analyses import get_analysis, link_incident, recording_of_session, store_analysis
 from telemetry.agents.stored.sessions import NewSession, begin_session
 from tests.api.client import Client
 from tests.api.conftest import INTERNAL_TOKEN
@@ -98,7 +98,7 @@ def test_long_runs_are_read_in_parts_and_to_an_end(
     for most, read, whole in ((100, 14, True), (14, 14, True), (12, 12, False), (6, 8, False)):
         monkeypatch.setattr(analyses, "MOST_EVENTS", most)
         with database.telemetry.read(EVERY_ORGANIZATION) as session:
-            found = facts_of_session(session, organization, 1)
+            found = recording_of_session(session, organization, 1)
         assert ([fact.seq for fact in found.facts], found.whole) == (list(range(1, read + 1)), whole)
 
 
