@@ -76,7 +76,9 @@ def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:
     """Add these deltas to the table. The caller holds the location states of all their streams."""
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    read = f"SELECT check_id, rowid, {_COUNTS} FROM {table} WHERE check_id IN ? AND bucket_ms = ? AND location = ?"  # noqa: S608
+    read = (
+        f"SELECT check_id, the_address, {_COUNTS} FROM {table} WHERE check_id IN ? AND bucket_ms = ? AND location = ?"  # noqa: S608
+    )
     for (location, bucket_ms), checks in sorted(deltas.items()):
         stored = {row[0]: row for row in rows(session, read, list(checks), bucket_ms, location)}
         for check_id, delta in checks.items():
@@ -84,15 +86,15 @@ def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:
             if before is None:
                 new.append((check_id, location, bucket_ms, delta.organization_id, *_added(_EMPTY, delta)))
             else:
-                changed.append((*_added(before, delta), before[1], check_id))
+                changed.append((*_added(before, delta), check_id, bucket_ms, location, before[1]))
     run_many(
         session,
         f"INSERT INTO {table} (check_id, location, bucket_ms, organization_id, {_COUNTS}) "  # noqa: S608
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?::jsonb, ?, ?)",
         new,
     )
-    # By the row's address, which no plan can turn into a scan; the check id guards against an address used anew.
-    run_many(session, f"UPDATE {table} SET {_SET} WHERE rowid = ? AND check_id = ?", changed)  # noqa: S608
+    where = "check_id = ? AND bucket_ms = ? AND location = ? AND the_address IS ?"  # which no plan can turn into a scan
+    run_many(session, f"UPDATE {table} SET {_SET} WHERE {where}", changed)  # noqa: S608
 
 
 def _added(before: Sequence[Any], delta: Delta) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ organization. What the ORM has not flushed they don't see. Templates are written
     INDEXED BY x   for SQLite, which plans without statistics; PostgreSQL has them and chooses by itself
     FOR UPDATE [OF x] [SKIP LOCKED]   row locks, where rows can be locked (SQLite has one writer anyway)
     json_array_length(column)
-    rowid      the address of a row (PostgreSQL's ctid), good until the row is written
+    the_address, the_address IS ?   of a row on PostgreSQL (ctid), good until it is written; SQLite finds by the key
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ def sql(template: str, dialect: str) -> str:
     """The template as the dialect writes it."""
     if dialect == "sqlite":
         plain = template.replace("IN ?", "IN (SELECT value FROM json_each(?))").replace("?::jsonb", "?")
-        return _ROW_LOCKS.sub("", plain)
-    plain = _INDEXED_BY.sub("", template).replace("%", "%%").replace("IN ?", "= ANY(?)").replace("rowid", "ctid")
+        return _ROW_LOCKS.sub("", plain).replace("the_address", "NULL")
+    plain = _INDEXED_BY.sub("", template).replace("%", "%%").replace("IN ?", "= ANY(?)")
+    plain = plain.replace("the_address IS", "ctid =").replace("the_address", "ctid")
     return plain.replace("json_array_length", "jsonb_array_length").replace("?", "%s")
 
 

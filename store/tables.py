@@ -204,8 +204,10 @@ class _Rollup(Scoped):
     (by reason), always. `maintenance` and `by_hand` (manual, ci, confirm) stand apart from planned.
     `histogram`: model.histogram counts of the durations of measured scheduled runs; `duration_sum_ms` their sum.
     The key has the bucket before the location, so that a window of a check is one range of it; there is no index by
-    time alone, which PostgreSQL would read every check's rows of an hour by."""
+    time alone, which PostgreSQL would read every check's rows of an hour by. SQLite keeps the rows in the key itself:
+    a window is read in one go, not by a search for each of its rows."""
 
+    __table_args__ = {"sqlite_with_rowid": False}
     check_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     bucket_ms: Mapped[int] = mapped_column(Ms, primary_key=True)
     location: Mapped[str] = mapped_column(String(64), primary_key=True)
