@@ -16,6 +16,7 @@ import msgspec
 from api.envelope import JSON, error_body
 
 ITEMS, EVENTS, TRACES = "/v1/ingest", "/v1/events", "/v1/traces"
+STREAM = "/v1/stream"
 OTLP = "/v1/otlp/"
 SOURCE_MAPS = "/v1/sourcemaps"
 AGENTS = "/api/"
@@ -71,16 +72,18 @@ class Said(NamedTuple):
     headers: Mapping[str, str]
 
 
-def say(path: str, refusal: Refusal, content_type: str = "") -> Said:
-    """The answer. `content_type`: of the request."""
-    status = 400 if refusal.status == 422 and is_bare(path) and not path.startswith(AGENTS) else refusal.status
+def say(path: str, refusal: Refusal, content_type: str = "", *, of_a_project: bool = False) -> Said:
+    """The answer. `content_type`: of the request; `of_a_project`: whether it names one: a stream of its events is seed
+    000's, any other the organization's own."""
+    bare = is_bare(path) or (path == STREAM and of_a_project)
+    status = 400 if refusal.status == 422 and bare and not path.startswith(AGENTS) else refusal.status
     refusal = refusal._replace(status=status, code="malformed" if status != refusal.status else refusal.code)
     headers = CORS if path in FROM_BROWSERS else {}
     if path == ITEMS:
         return Said(status, msgspec.json.encode({"error": _word(refusal)}), JSON, headers)
     if path.startswith(OTLP):
         return _as_status(refusal, content_type)
-    if is_bare(path):
+    if bare:
         return Said(status, _bare(refusal), JSON, headers)
     return Said(status, error_body(*refusal[1:5]), JSON, headers)
 

@@ -167,7 +167,7 @@ def _respond(
         return shown
     code = CODES.get(status, "malformed" if status < 500 else "internal")
     refusal = Refusal(status, code, message, g.get("request_id", ""), fields, more)
-    said = say(request.path, refusal, request.content_type or "")
+    said = say(request.path, refusal, request.content_type or "", of_a_project="project" in request.args)
     response = Response(said.body, said.status, content_type=said.content_type)
     response.headers["Cache-Control"] = "no-store"
     for name, value in {**said.headers, **(headers or {})}.items():

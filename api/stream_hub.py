@@ -18,7 +18,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.serving_pools import Pool, SaturatedError
 from api.serving_requests import Request, Send
-from api.stream_messages import COMMENT
 from api.stream_readers import Opening, Reader
 from api.stream_sources import News, Source, newest
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -113,7 +112,7 @@ class StreamHub:
             news = await self._pool.run(source.read, self._database, reader.seen)
         except _AWAY as error:
             _log.warning("streams.store_away", error=str(error.__cause__ or error))
-            reader.give(COMMENT)
+            reader.comment()
             await asyncio.sleep(LOOK_S)
             return
         if news.messages:
@@ -203,8 +202,8 @@ class StreamHub:
             if reader.is_stalled(now):
                 _log.info("streams.stalled", organization_id=reader.organization_id)
                 reader.cut()
-            elif reader.live and reader.is_quiet(now):
-                reader.give(COMMENT)
+            elif reader.live and reader.is_due_a_comment(now):
+                reader.comment()
 
     def _ask(self, listeners: set[Listener], seen: Mapping[Source, int]) -> _Look:
         with self._database.read(EVERY_ORGANIZATION) as session:

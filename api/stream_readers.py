@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import dataclass
 
 from api.serving_requests import Request, Send
-from api.stream_messages import HELLO, RETRY
+from api.stream_messages import COMMENT, HELLO, RETRY
 from api.stream_sources import Source
 from store.stream_places import Listener
 
 MOST_BYTES = 1 << 20
 """What may wait for a reader that is slower than its messages; with more it is cut, and can resume where it was."""
 STALLED_S = 15.0
-QUIET_S = 8.0
-"""A stream that has said nothing for so long says that it is there: once in 10 s is promised."""
+COMMENT_S = 8.0
+"""So long after a comment comes the next, whatever else is said meanwhile: one in 10 s is promised."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Reader:
         self._something = asyncio.Event()
         self._something.set()
         self._greeted = False
-        self._said_at = self._loop.time()
+        self._commented_at = self._loop.time()
         self._stuck_since: float | None = None
 
     @property
@@ -59,9 +59,14 @@ class Reader:
         self._bytes += len(piece)
         self._something.set()
 
-    def is_quiet(self, now: float) -> bool:
-        """Whether it is time to say something. `now`: of the loop."""
-        return not self._waiting and now - self._said_at >= QUIET_S
+    def comment(self) -> None:
+        """Say that it is there."""
+        self._commented_at = self._loop.time()
+        self.give(COMMENT)
+
+    def is_due_a_comment(self, now: float) -> bool:
+        """`now`: of the loop."""
+        return now - self._commented_at >= COMMENT_S
 
     def is_stalled(self, now: float) -> bool:
         """Whether its end takes nothing any more."""
@@ -79,7 +84,7 @@ class Reader:
         if not self._greeted and b"id: " in piece:
             self._greeted = True
             piece = piece.replace(b"id: ", RETRY + b"id: ", 1)
-        self._stuck_since = self._said_at = self._loop.time()
+        self._stuck_since = self._loop.time()
         await send({"type": "http.response.body", "body": piece, "more_body": True})
         self._stuck_since = None
 

@@ -18,7 +18,7 @@ from api.errors import Invalid, RateLimited
 from api.events_query import terms_of
 from api.project_access import visible
 from api.routes import QueryModel, Routes
-from api.schemas.streams import StreamMessages
+from api.schemas.streams import StreamMessages, StreamRefused
 from api.schemas.telemetry import Named, Query
 from api.services import services
 from api.serving_wsgi import FLOW
@@ -33,7 +33,9 @@ OF_A_TOKEN, OF_A_PERSON = 4, 50
 """Streams at a time: of one Bearer token; of one person, or one key, in all browsers that are signed in as it."""
 AGAIN_S = 5
 _ID = "[0-9]{1,18}"
-routes = Routes("Stream", "Runs and alerts, or a project's events, as they happen, as Server-Sent Events.")
+routes = Routes(
+    "Stream", "Runs and alerts, or a project's events, as they happen, as Server-Sent Events.", StreamRefused
+)
 
 
 class StreamQuery(QueryModel):
@@ -53,7 +55,13 @@ class StreamHeaders(BaseModel):
 
 
 @routes.get(
-    "/v1/stream", needs=Scope.READ, answers=StreamMessages, media=EVENT_STREAM, headers=StreamHeaders, pages=True
+    "/v1/stream",
+    needs=Scope.READ,
+    answers=StreamMessages,
+    errors=(400,),
+    media=EVENT_STREAM,
+    headers=StreamHeaders,
+    pages=True,
 )
 def stream(query: StreamQuery) -> Response:
     """Listen to what happens: `event: run` as each run ends, `event: alert` at each step of an alert, `event: progress`
@@ -69,7 +77,7 @@ def stream(query: StreamQuery) -> Response:
     strictly. With `Last-Event-ID` it goes on after that message, without it with what is new; the answer's own
     `Last-Event-ID` says where it begins. Messages of runs and alerts are kept for 24 hours: who comes later is told of
     the `gap` by a message; events as long as their project keeps them. A comment comes at least every 10 s. One token
-    may have 4 streams at a time.
+    may have 4 streams at a time. With `project` it refuses as `/v1/query` does: bare, and with 400 in place of 422.
     """
     return open_stream(_source(query), last_event_id())
 

@@ -6,7 +6,8 @@ session made for none must say so (store/sessions.py), so no query can forget th
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -207,7 +208,7 @@ class _Rollup(Scoped):
     time alone, which PostgreSQL would read every check's rows of an hour by. SQLite keeps the rows in the key itself:
     a window is read in one go, not by a search for each of its rows."""
 
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__: ClassVar[Mapping[str, Any]] = {"sqlite_with_rowid": False}
     check_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     bucket_ms: Mapped[int] = mapped_column(Ms, primary_key=True)
     location: Mapped[str] = mapped_column(String(64), primary_key=True)

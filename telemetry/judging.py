@@ -118,6 +118,9 @@ class EventJudge:
             merged = joinings(ground.opened.values(), _by_issue(ground), facts)
             if merged:  # first of all: what they are open of decides who is told of what follows
                 return _Pass(ground, self._seen, False, now_ms, [], [], merged)
+            returned = list(_came_back(ground, facts))
+            if returned:  # their alerts end before the events are judged that are news now
+                return _Pass(ground, self._seen, False, now_ms, [], returned)
             start = self._start(events, ground, head)
             upto = min(head, start + MOST_EVENTS)
             fires = sorted(self._fires(events, ground, start, upto), key=lambda fire: (fire.seq, fire.rule.id))
@@ -206,6 +209,15 @@ def _facts_of_open(events: Session, ground: Ground) -> dict[int, IssueFacts]:
     """Of the issues that open alerts are about, by the numbers that these name them by."""
     numbers = {issue_number(group.issue_id or "") for group in ground.opened.values()}
     return facts_of_issues(events, sorted(number for number in numbers if number is not None))
+
+
+def _came_back(ground: Ground, facts: Mapping[int, IssueFacts]) -> Iterator[Closing]:
+    """Open alerts whose issue was resolved and has come back already, so soon that nobody saw it resolved."""
+    by_issue = _by_issue(ground)
+    for group in ground.opened.values():
+        issue = facts.get(issue_number(group.issue_id or "") or 0)
+        if group.rule_id in by_issue and issue is not None and (issue.regressed_ms or 0) > group.triggered_ms:
+            yield Closing(group, "its issue was resolved, and has come back", settled=True)
 
 
 def _by_issue(ground: Ground) -> set[str]:

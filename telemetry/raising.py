@@ -131,7 +131,12 @@ def _cause(fire: Fire) -> str:
     found = f"{counted(fire.count, 'event')} in {rule.window}"
     if rule.threshold > 1:
         found += f", {rule.threshold} are enough"
-    return found if rule.group_by == FINGERPRINT else f"{found}; the last: {fire.issue.title}"
+    if rule.group_by != FINGERPRINT:
+        return f"{found}; the last: {fire.issue.title}"
+    if fire.issue.regressed_ms is None:
+        return found
+    back = fire.issue.regressed_release
+    return f"{found}; it was resolved, and came back{f' in {back}' if back else ''}"
 
 
 def _about(fire: Fire) -> dict[str, Any]:
@@ -144,6 +149,7 @@ def _about(fire: Fire) -> dict[str, Any]:
             "culprit": issue.culprit,
             "level": issue.level,
             "first_seen": iso(issue.first_ms),
-            "release": issue.release,
+            "first_release": issue.release,
+            "regressed_release": issue.regressed_release,
         },
     }

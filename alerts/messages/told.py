@@ -153,7 +153,7 @@ def _happening(parts: _Parts) -> Facts:
     yield "Project", inert(project.get("name"), 200)
     yield "Where", inert(issue.get("culprit"), 300)
     yield "First seen", moment(issue.get("first_seen"))
-    yield "Release", inert(issue.get("release"), 200)
+    yield "First in release", inert(issue.get("first_release"), 200)
     yield "Rule", inert(alert.get("rule_name"), 200)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 
 from api.routes import BodyModel, QueryModel
 from api.schemas.envelope import Shape, Time
-from model.fields import Name, one_line
+from model.fields import Name, ProjectName, one_line
 from telemetry.agents.events import MOST_EVENTS, TYPES
 
 SessionId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(one_line)]
@@ -29,7 +29,7 @@ def _moderate(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Project = Annotated[str, Field(min_length=1, max_length=64, description="A project: number, slug or id")]
+Project = Annotated[ProjectName, Field(description="A project: number, slug or id")]
 SessionStatus = Literal["running", "completed", "failed"]
 _SESSION: dict[str, Any] = {
     "id": "trace_curl_1",

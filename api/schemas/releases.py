@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.routes import QueryModel
 from api.schemas.envelope import Shape, Time
 from api.schemas.telemetry import Cursor, Issue, Limit, Named, NextCursor
-from model.fields import Instant, Shaped, Text, WebAddress
+from model.fields import Instant, ProjectName, Shaped, Text, WebAddress
 
 
 class Release(Shape):
@@ -133,7 +133,7 @@ class ReleaseRequest(BaseModel):
         },
     )  # fmt: skip
 
-    project: Named
+    project: ProjectName
     release: Annotated[
         str,
         Field(min_length=1, max_length=200),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, RootModel
 
+from api.schemas.bare import BareError
+from api.schemas.envelope import ErrorAnswer
+
 _EXAMPLE = """: connected
 
 id: 4711
@@ -28,3 +31,7 @@ class StreamMessages(RootModel[str]):
     """Server-Sent Events, as they happen"""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+
+
+class StreamRefused(RootModel[BareError | ErrorAnswer]):
+    """A request that was refused: in an envelope, unless it names a project"""

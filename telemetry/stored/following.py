@@ -43,7 +43,8 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class IssueFacts(msgspec.Struct, frozen=True):
-    """What is said of the issue that stands for an event. `release`: the first it came in."""
+    """What is said of the issue that stands for an event. `regressed_ms`: when it came back after it was resolved, None
+    unless it is open since, and in which release. `release`: the first it came in."""
 
     number: int
     fingerprint: str
@@ -52,6 +53,8 @@ class IssueFacts(msgspec.Struct, frozen=True):
     level: str
     status: str
     first_ms: int
+    regressed_ms: int | None = None
+    regressed_release: str | None = None
     release: str | None = None
 
 
@@ -105,7 +108,10 @@ def facts_of_issues(session: Session, issues: Sequence[int]) -> dict[int, IssueF
     """Each of these issues -> what is said of the one that stands for it."""
     roots = roots_of(session, set(issues))
     wanted = sorted({roots.get(issue, issue) for issue in issues})
-    query = "SELECT number, fingerprint, title, culprit, level, status, first_ms FROM issues WHERE number IN ?"
+    query = (
+        "SELECT number, fingerprint, title, culprit, level, status, first_ms, regressed_ms, regressed_release "
+        "FROM issues WHERE number IN ?"
+    )
     known = {int(row[0]): IssueFacts(*row) for row in rows(session, query, wanted)} if wanted else {}
     return {issue: known[root] for issue in issues if (root := roots.get(issue, issue)) in known}
 

@@ -210,7 +210,7 @@ def test_a_stream_ends_when_its_sign_in_does(listen: Listen, crowd: Crowd) -> No
 
 @sqlite_only
 def test_a_quiet_stream_says_that_it_is_there(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_readers, "QUIET_S", 0.1)
+    monkeypatch.setattr(stream_readers, "COMMENT_S", 0.1)
     stream = listen()
     assert [stream.comment() for _ in range(3)] == [": connected", ":", ":"]
 

@@ -63,6 +63,7 @@ def test_401_is_who_shows_nothing_that_opens_anything(reports: Reports) -> None:
         for auth in ({}, {"X-CodeRadar-Auth": f"dsn={'0' * 32},project=1"}):
             said(reports.client.post(path, json={"events": []}, headers=auth), 401, "unauthorized")
     for path in (*SEEN, "/v1/stream?project=truecom"):
+        assert "success" not in reports.client.get(path).get_json(), "no envelope"
         said(reports.client.get(path), 401, "unauthorized")
         said(reports.client.get(path, headers={"Authorization": "Bearer nobodys"}), 401, "unauthorized")
     said(reports.client.post("/v1/sourcemaps"), 401, "unauthorized")

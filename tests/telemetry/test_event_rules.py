@@ -214,11 +214,31 @@ def test_an_issue_that_is_settled_ends_its_alert_and_one_that_comes_back_is_told
     fail(reports, release="web@3")
     judge()
     assert [alert.status for alert in alerts_of(database)] == ["resolved", "triggered"]
+    assert alerts_of(database)[1].cause == "2 events in 5m; it was resolved, and came back in web@3"
     reports.put(f"/v1/issues/{issue}", {"status": "ignored"})
     clock.advance(61 * MINUTE)
     fail(reports)
     judge()
     assert [alert.status for alert in alerts_of(database)] == ["resolved", "resolved"]
+
+
+def test_an_issue_that_comes_back_before_anybody_saw_it_resolved_is_told_at_once_too(
+    reports: Reports, judge: Judge, database: Database, clock: Clock
+) -> None:
+    add(reports)
+    clock.advance(1)
+    fail(reports)
+    judge()
+    clock.advance(1)
+    reports.put(f"/v1/issues/{reports.issues()[0]['id']}", {"status": "resolved"})
+    clock.advance(1)
+    fail(reports, release="web@3")
+    judge()
+    judge()
+    assert [(alert.status, alert.resolution) for alert in alerts_of(database)] == [
+        ("resolved", "its issue was resolved, and has come back"), ("triggered", None),
+    ]  # fmt: skip
+    assert len(firings(reports)) == 2
 
 
 def test_silences_keep_it_back_and_maintenance_keeps_it_from_firing(
@@ -535,7 +555,12 @@ def test_its_alert_is_shown_on_the_pages_of_alerts_and_told_in_words(
         said = told(event_payload(session, alert, "triggered", clock.now_ms), "https://t.example", lambda _id: None)
     assert said.subject == "[HIGH] TypeError: x is undefined in Truecom"
     text = plain(said)
-    for line in ("Cause: 1 event in 5m", "Project: Truecom", "Where: loadData (app/page.tsx)", "Release: web@1"):
+    for line in (
+        "Cause: 1 event in 5m",
+        "Project: Truecom",
+        "Where: loadData (app/page.tsx)",
+        "First in release: web@1",
+    ):
         assert line in text
     assert "Last good run" not in text
     browser = Browser(reports.client)

@@ -154,10 +154,41 @@ def test_the_streams_of_a_token_count_together_whatever_they_are_of(
 def test_a_quiet_stream_says_that_it_is_there_also_where_nothing_fits(
     listen: Listen, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_readers, "QUIET_S", 0.1)
+    monkeypatch.setattr(stream_readers, "COMMENT_S", 0.1)
     stream = listen("level:fatal")
     reports.events(event("e1"))
     assert [stream.comment() for _ in range(3)] == [": connected", ":", ":"]
+
+
+@sqlite_only
+def test_a_busy_stream_says_that_it_is_there_too(
+    listen: Listen, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_readers, "COMMENT_S", 0.1)
+    stream, over = listen(), threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            reports.events(event(f"e{next(_numbers)}"))
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        assert [stream.comment() for _ in range(3)] == [": connected", ":", ":"]
+    finally:
+        over.set()
+        writing.join()
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("query", "status"), [("?project=truecom&sort=up", 400), ("?project=truecom&q=in:x", 400), ("?sort=up", 422)]
+)
+def test_a_stream_of_a_project_refuses_as_queries_do_and_any_other_as_the_rest(
+    reports: Reports, query: str, status: int
+) -> None:
+    answer = reports.owner("GET", f"/v1/stream{query}")
+    assert (answer.status_code, "success" in answer.get_json()) == (status, status == 422)
 
 
 @sqlite_only
