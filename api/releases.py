@@ -21,7 +21,7 @@ from model.times import iso, parse_iso
 from store.sessions import EVERY_ORGANIZATION
 from store.write_lock import Urgency
 from telemetry.stored.issues import issues_first_in
-from telemetry.stored.releases import Release, get_release, keep_release, list_releases
+from telemetry.stored.releases import Release, get_release, keep_release, list_releases, met_release
 
 routes = Routes("Releases", "What went live when, as the build says it.", BareError)
 
@@ -50,11 +50,12 @@ def list_of_releases(query: ReleaseQuery) -> Response:
 @routes.get("/v1/releases/impact", needs=Scope.READ, answers=ReleaseImpact)
 def release_impact(query: ImpactQuery) -> Response:
     """What a release changed: uptime and response times of the checks before and after `deployed_at` (a release that
-    says none: when it was told of), and the issues first seen in it."""
+    says none: when it was told of; one that no build told of: when an error first named it), and the issues first seen
+    in it."""
     projects = visible(query.project)
     [number] = projects.numbers
     with services().database.telemetry.read(EVERY_ORGANIZATION) as session:
-        release = get_release(session, number, query.release)
+        release = get_release(session, number, query.release) or met_release(session, number, query.release)
         issues = [] if release is None else issues_first_in(session, number, query.release)
     if release is None:
         raise no_such("release", query.release)

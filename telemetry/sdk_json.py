@@ -3,6 +3,7 @@ hold, or no program could walk through, is refused."""
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 MAX_DEPTH = 100
 """What is nested deeper would reach the limits of those who handle it later."""
 _NUL = b"\\u0000"
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
 
 class BadBodyError(ValueError):
@@ -47,6 +49,8 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
     except RecursionError:
         raise BadBodyError(f"The JSON is nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.DecodeError, ValueError) as error:
+        if _HALF_A_PAIR.search(raw):
+            raise BadBodyError("A text holds half of a surrogate pair, which is no character") from None
         said = str(error).removeprefix("JSON is malformed: ").encode("utf-8", "replace").decode()
         raise BadBodyError(f"The body is not JSON: {said}") from None
     text = bytes(raw)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from api.pages.words import text_of
+from telemetry.aging import precise
 from telemetry.events import exception_of, frames_of
 from telemetry.frames import MOST_FRAMES, Frame, frame_of
 
@@ -42,9 +43,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Crumb:
-    """What happened before. `at`: as it was said."""
+    """What happened before. `at_ms`: None where what was said, `at`, is no time."""
 
     at: str
+    at_ms: int | None
     category: str
     level: str
     message: str
@@ -140,12 +142,20 @@ def _crumbs(sent: Any) -> list[Crumb]:
     return [
         Crumb(
             _text(each.get("timestamp"), 40),
+            _moment(each.get("timestamp")),
             _text(each.get("category") or each.get("type"), 80),
             _text(each.get("level"), 20),
             _text(each.get("message") or each.get("data"), 500),
         )
         for each in found
     ]
+
+
+def _moment(said: Any) -> int | None:
+    try:
+        return round(precise(said))
+    except ValueError:
+        return None
 
 
 def _message(event: Mapping[str, Any]) -> Any:

@@ -35,6 +35,7 @@ SPANS = {
     "7d": Stretch("7 d", 4 * HOUR_MS, 42),
     "30d": Stretch("30 d", DAY_MS, 30),
     "90d": Stretch("90 d", 3 * DAY_MS, 30),
+    "13mo": Stretch("13 months", 13 * DAY_MS, 31),
 }
 
 

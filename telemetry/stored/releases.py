@@ -67,6 +67,12 @@ def releases_met(session: Session, projects: Sequence[int], limit: int) -> list[
     return [Release(int(project), name, None, None, None, int(first_ms)) for project, name, first_ms in found]
 
 
+def met_release(session: Session, project: int, release: str) -> Release | None:
+    """One that no build told of, as errors name it."""
+    first_ms = first_met(session, project, release)
+    return None if first_ms is None else Release(project, release, None, None, None, first_ms)
+
+
 def first_met(session: Session, project: int, release: str) -> int | None:
     """When an error of this project first named it, in ms; None: none does."""
     query = (

@@ -182,6 +182,9 @@ def test_a_release_names_the_issues_that_it_brought(reports: Reports, clock: Clo
     release(reports, "shop@2", clock.now_ms)
     assert [issue["title"] for issue in impact(reports, "shop@2")["new_issues"]] == ["brand new"]
     assert reports.get("/v1/releases/impact", 404, release="shop@3")
+    reports.events(event("met", release="shop@3"))
+    met = impact(reports, "shop@3")
+    assert (met["release"]["deployed_at"], met["release"]["commit"]) == (None, None), "no build told of it"
 
 
 def test_the_error_behind_an_alert_is_the_most_frequent_of_its_runs(

@@ -105,6 +105,7 @@ def test_an_issue_shows_its_calls_the_applications_own_first(signed_in: Browser,
     ):  # fmt: skip
         assert part in seen.text, part
     assert "/traces/4bf92f3577b34da6a3ce929d0e0e4736" in hrefs(seen)
+    assert "2024-01-15T10:29:59.000Z" in [each.get("datetime") for each in seen.all("time")], "in the reader's zone"
 
 
 def test_an_issue_leads_to_the_checks_that_it_breaks(signed_in: Browser, reports: Reports, outage: Outage) -> None:
