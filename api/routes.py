@@ -274,7 +274,7 @@ def _refusals(
     statuses |= {422} if "query" in takes else set()
     statuses |= {400, 413, 415, 422} if "body" in takes else set()
     if one_word and 422 in statuses:
-        statuses = statuses - {422} | {400}  # seed 000 has one word for both
+        statuses = statuses - {422} | {400, *more}  # seed 000 has one word for both
     described = {status: refusal(status, said, phrases.get(status)) for status in sorted(statuses)}
     if method == "GET" and not fleeting:
         described[304] = {"description": "Nothing has changed since the ETag given in If-None-Match"}
