@@ -58,7 +58,7 @@ class StreamHeaders(BaseModel):
     "/v1/stream",
     needs=Scope.READ,
     answers=StreamMessages,
-    errors=(400,),
+    errors=(400, 422),
     media=EVENT_STREAM,
     headers=StreamHeaders,
     pages=True,
