@@ -49,13 +49,14 @@ _ABOUT = {
     "depends_on": "Ids of checks: while one of them is down, nobody is told of this one",
     "badge": "/badge/:id/state.svg and uptime.svg, without a sign-in",
     "retries.count": "Times, before a failure is one: 0 to 5",
+    "send": r"To the last character: \r\n ends a line, as in EHLO probe\r\n; \\ is a backslash",
     "secret_headers": "Names of headers whose values are kept secret, too",
     "degraded_ms": "Passes, but counts as slow",
     "traceparent": "Sends a W3C traceparent: what the service reports of it stands beside the run",
 }  # fmt: skip
 _KINDS = {
     "interval": "span", "grace": "span", "headers": "pairs", "basic_auth.password": "secret",
-    "client_certificate.certificate": "long", "client_certificate.key": "long", "send": "long",
+    "client_certificate.certificate": "long", "client_certificate.key": "long", "send": "escaped",
 }  # fmt: skip
 _BOOLEANS = {"true": YES, "false": ""}
 _PLACEHOLDERS = {"url": "https://example.com/health", "host": "example.com", "name": "As its address"}

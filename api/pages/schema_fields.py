@@ -20,6 +20,9 @@ COMMON = ("name", "timeout", "frame")
 """What every step has: shown after its own fields."""
 YES = "yes"
 """What a ticked box sends."""
+_ESCAPES = {"\\": r"\\", "\r": r"\r", "\n": r"\n", "\t": r"\t"}
+_MEANT = {escape: character for character, escape in _ESCAPES.items()}
+_ESCAPED = re.compile(r"\\[\\rnt]")
 _LONG = frozenset({"body", "content_base64", "description"})
 
 
@@ -30,8 +33,9 @@ class NotReadError(ValueError):
 @dataclass(frozen=True)
 class Field:
     """`kind`: text, long, number, choice, list (parted by commas), json; or what a form makes of one of these: flag (a
-    box to tick), pairs (`name: value` a line), span (a stretch of time, in seconds), secret. `default`: a choice's, as
-    text. `words`: what it is called, where its name does not say it."""
+    box to tick), pairs (`name: value` a line), span (a stretch of time, in seconds), secret, escaped (one line in which
+    `\\n` stands for the end of one). `default`: a choice's, as text. `words`: what it is called, where its name does not
+    say it."""
 
     name: str
     kind: str
@@ -60,6 +64,8 @@ class Field:
             return seconds_of(text)
         if self.kind == "pairs":
             return _pairs(text)
+        if self.kind == "escaped":
+            return _ESCAPED.sub(lambda found: _MEANT[found[0]], text)
         if self.kind == "json":
             try:
                 return json.loads(text)
@@ -81,6 +87,8 @@ class Field:
             return span_text(value)
         if self.kind == "pairs":
             return "\n".join(f"{name}: {inner}" for name, inner in value.items())
+        if self.kind == "escaped":
+            return "".join(_ESCAPES.get(character, character) for character in value)
         if self.kind == "list":
             return ", ".join(map(str, value))
         if self.kind == "json":

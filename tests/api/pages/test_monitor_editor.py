@@ -41,7 +41,7 @@ EVERY_TYPE: list[dict[str, Any]] = [
                     {"type": "json_path", "operator": "exists", "path": "$.n", "value": None},
                     {"type": "json_schema", "operator": "matches", "value": {"type": "object"}}]},
     {"type": "tcp", "name": "Port", "host": "db.example", "port": 5432, "tls": {"enabled": True, "verify": False},
-     "send": "PING\n", "expect": "PONG", "degraded_ms": 40},
+     "send": "EHLO probe\r\n\\r\ttab\n", "expect": "PONG", "degraded_ms": 40},
     {"type": "dns", "name": "Name", "host": "shop.example", "record_type": "MX", "cron": "*/5 * * * *",
      "timezone": "Europe/Berlin", "assertions": [{"type": "record", "operator": "contains", "value": "mail"}]},
     {"type": "heartbeat", "name": "Job", "interval": 86_400, "grace": 3_600},
