@@ -25,7 +25,8 @@ class Rect:
 
 @dataclass(frozen=True)
 class Chart:
-    """`most`: what its full height is, in words; `label`: all of it for those who don't see it."""
+    """`most`: what its full height is, in words, "" where nothing is known; `label`: all of it for those who don't see
+    it."""
 
     name: str
     most: str
@@ -74,10 +75,10 @@ def charts(columns: Sequence[Column]) -> list[Chart]:
         _chart("Cost", dollars, f"Cost over time, {dollars(total)} in all", columns,
                lambda column: list(zip(models, column.costs, strict=True))),
         _chart("Calls", _whole, f"Calls over time, {calls} in all, {errors} failed", columns,
-               lambda column: [("cell-down", float(column.errors)), ("model-0", float(column.calls - column.errors))]),
+               lambda column: [("cell-down", float(column.errors)), ("of-all", float(column.calls - column.errors))]),
         _chart("Average latency", milliseconds,
                f"Average latency over time, up to {milliseconds(max(times))}" if times else "No latency is known",
-               columns, lambda column: [("model-1", column.latency_ms or 0.0)]),
+               columns, lambda column: [("of-all", column.latency_ms or 0.0)]),
     ]  # fmt: skip
 
 
@@ -114,4 +115,4 @@ def _chart(
                 rects.append(
                     Rect(css, round(place * step, 1), round(floor, 1), round(step - _GAP, 1), round(height, 1))
                 )
-    return Chart(name, say(most), label, rects)
+    return Chart(name, say(most) if most else "", label, rects)
