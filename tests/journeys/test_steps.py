@@ -198,11 +198,14 @@ def test_every_url_of_the_base_moves_to_the_one_a_run_is_given(walker: Walker, s
     [
         ({"type": "click", "selector": "#nope"}, "step 2 click `#nope`: no element fits within 2 s"),
         ({"type": "click", "selector": "#hidden"}, "an element fits, but none could be seen within 2 s"),
-        ({"type": "click", "selector": "#off"}, "element is disabled"),
-        ({"type": "fill", "selector": "#locked", "value": "x"}, "field can't be written to: it is read-only"),
+        ({"type": "click", "selector": "#off", "timeout": 10}, "element is disabled"),
+        (
+            {"type": "fill", "selector": "#locked", "value": "x", "timeout": 10},
+            "field can't be written to: it is read-only",
+        ),
         ({"type": "fill", "selector": "h1", "value": "x"}, "Element is not an <input>"),
         ({"type": "check", "selector": "h1"}, "Not a checkbox or radio button"),
-        ({"type": "select", "selector": "#colour", "value": "z"}, "there is no such option"),
+        ({"type": "select", "selector": "#colour", "value": "z", "timeout": 10}, "there is no such option"),
         ({"type": "press", "key": "Nokey"}, 'key `Nokey` can\'t be used: Unknown key: "Nokey"'),
         ({"type": "click", "selector": "no=pe"}, 'selector `no=pe` can\'t be used: Unknown engine "no"'),
         ({"type": "click", "frame": "#none", "selector": "b"}, "no frame fits `#none` within 2 s"),
@@ -234,6 +237,8 @@ def test_every_url_of_the_base_moves_to_the_one_a_run_is_given(walker: Walker, s
 def test_a_step_that_fails_says_what_it_met(
     walker: Walker, home: dict[str, Any], step: dict[str, Any], words: str
 ) -> None:
+    """What only the browser's own first try tells (disabled, read-only, no such option) gets the time that a busy
+    machine takes for one."""
     outcome = walker.walk(home, {"timeout": 2, **step})
     assert outcome.status is RunStatus.FAILED
     assert outcome.error is not None

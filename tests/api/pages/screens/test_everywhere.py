@@ -28,6 +28,7 @@ def test_what_is_shown_once_is_not_made_again_by_a_reload(
         page.check("main form [name=scopes][value=read]")
     page.get_by_role("button", name=button).first.click()
     expect(page.locator("[data-reload]")).to_have_count(1)
+    page.wait_for_url(f"**{path}")  # what the page's script says a reload asks for
     made = owner.data("GET", listed)
     page.reload()
     expect(page.locator("[data-reload]")).to_have_count(0)
