@@ -20,15 +20,16 @@ from api.pages.words import text_of
 from model.ids import looks_like_id
 from telemetry.agents import payload_words as words
 from telemetry.agents.facts import Fact, read_fact
+from telemetry.agents.layers import Layers, Names, layers_of
 from telemetry.agents.recordings import recording_of
 from telemetry.agents.stored.replaying import StoredEvent
 
-_LASTED = words.Names("duration_ms", "latency_ms", "elapsed_ms", "took_ms", "durationMs", "latencyMs")
-_STACK = words.Names("stack", "stacktrace", "stack_trace", "traceback")
-_ASKED = words.Names("prompt", "messages", "input", "query", "gen_ai.prompt")
-_CAPTION = words.Names("caption", "title", "url", "page", "name", "alt")
-_LEVEL = words.Names("level", "severity")
-_ARTIFACT = words.Names("artifact_id", "artifactId")
+_LASTED = Names("duration_ms", "latency_ms", "elapsed_ms", "took_ms", "durationMs", "latencyMs")
+_STACK = Names("stack", "stacktrace", "stack_trace", "traceback")
+_ASKED = Names("prompt", "messages", "input", "query", "gen_ai.prompt")
+_CAPTION = Names("caption", "title", "url", "page", "name", "alt")
+_LEVEL = Names("level", "severity")
+_ARTIFACT = Names("artifact_id", "artifactId")
 _SHORT = 200
 
 
@@ -74,7 +75,7 @@ def event_views(events: Sequence[StoredEvent], state_before: Any = None) -> list
     at_ms = {event.seq: event.at_ms for event in events}
     views, state = [], state_before
     for event, fact in zip(events, facts, strict=True):
-        layers = words.layers_of(event.payload)
+        layers = layers_of(event.payload)
         pair = answers.get(event.seq)
         said = _SAYS[event.type](fact, layers) if event.type in _SAYS else _Said()
         if event.type == "state":
@@ -111,58 +112,58 @@ def _failed(fact: Fact) -> bool:
     return fact.type == "error" or fact.error is not None
 
 
-def _lasted(layers: words.Layers) -> float | None:
-    found = words.first(layers, _LASTED)
+def _lasted(layers: Layers) -> float | None:
+    found = layers.first(_LASTED)
     fits = isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found < 1e12
     return float(found) if fits else None
 
 
-def _message(_fact: Fact, layers: words.Layers) -> _Said:
+def _message(_fact: Fact, layers: Layers) -> _Said:
     return _Said(words.role_of(layers).capitalize(), texts=folded("", words.said_in(layers)))
 
 
-def _llm_call(fact: Fact, layers: words.Layers) -> _Said:
+def _llm_call(fact: Fact, layers: Layers) -> _Said:
     notes = [f"{fact.sent:,} tokens in, {fact.tokens - fact.sent:,} out"] if fact.tokens else []
     notes += [dollars(fact.cost_usd)] if fact.cost_usd else []
     notes += [fact.reason] if fact.reason else []
-    asked = words.first(layers, _ASKED)
+    asked = layers.first(_ASKED)
     texts = folded("Asked", asked, closed=True) if isinstance(asked, str | list | dict) else []
     return _Said(fact.tool, notes, [*texts, *folded("Answered", words.said_in(layers)), *_error_text(fact)])
 
 
-def _tool_call(fact: Fact, layers: words.Layers) -> _Said:
+def _tool_call(fact: Fact, layers: Layers) -> _Said:
     result = words.inline_result_of(layers)
     told = [] if result is UNSET else folded("Result", result)
     return _Said(fact.tool, texts=[*folded("Arguments", words.asked_of(layers), code=True), *told, *_error_text(fact)])
 
 
-def _tool_result(fact: Fact, layers: words.Layers) -> _Said:
+def _tool_result(fact: Fact, layers: Layers) -> _Said:
     result = words.result_of(layers)
     told = [] if result is UNSET or result == fact.error else folded("", result)
     notes = ["says that there is nothing"] if fact.barren and fact.error is None else []
     return _Said(fact.tool, notes, [*_error_text(fact), *told])
 
 
-def _error(fact: Fact, layers: words.Layers) -> _Said:
-    stack = words.first(layers, _STACK)
+def _error(fact: Fact, layers: Layers) -> _Said:
+    stack = layers.first(_STACK)
     handled = {True: ["handled"], False: ["not handled"], None: []}[fact.handled]
     return _Said(fact.tool, handled, [*folded("", fact.error), *folded("Stack", stack, code=True, closed=True)])
 
 
-def _screenshot(_fact: Fact, layers: words.Layers) -> _Said:
-    caption, artifact = words.first(layers, _CAPTION), words.first(layers, _ARTIFACT)
+def _screenshot(_fact: Fact, layers: Layers) -> _Said:
+    caption, artifact = layers.first(_CAPTION), layers.first(_ARTIFACT)
     known = isinstance(artifact, str) and looks_like_id(artifact, "art")
     said = _Said(caption if isinstance(caption, str) else "", picture=artifact if known else None)
     said.notes += [] if known else ["no picture was kept"]
     return said
 
 
-def _log(_fact: Fact, layers: words.Layers) -> _Said:
-    level = words.first(layers, _LEVEL)
+def _log(_fact: Fact, layers: Layers) -> _Said:
+    level = layers.first(_LEVEL)
     return _Said(text_of(level) if level else "", texts=folded("", words.said_in(layers)))
 
 
-def _end(fact: Fact, layers: words.Layers) -> _Said:
+def _end(fact: Fact, layers: Layers) -> _Said:
     notes = [fact.reason] if fact.reason else []
     said = words.said_in(layers)
     return _Said(fact.status, notes, [*folded("", said), *(_error_text(fact) if fact.error != said else [])])

@@ -9,18 +9,19 @@ from msgspec import UNSET
 
 from telemetry.agents import payload_words as words
 from telemetry.agents.endings import has_failed
+from telemetry.agents.layers import Layers, Names, layers_of, own
 
 _PEOPLE = ("user", "human", "system", "developer")
 _PRICED = ("message", "llm_call", "tool_call", "tool_result")
 """An end, or a state, says what all of it cost."""
 _MOST_SAID = 600
-_MODEL = words.Names("model", "model_name", "gen_ai.request.model")
-_HANDLED = words.Names("handled", "recovered")
-_UNHANDLED = words.Names("unhandled", "uncaught", "fatal")
-_DONE = words.Names("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done")
-_REMAINS = words.Names("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks")
-_STATUS = words.Names("status", "outcome")
-_LEVEL = words.Names("level", "severity")
+_MODEL = Names("model", "model_name", "gen_ai.request.model")
+_HANDLED = Names("handled", "recovered")
+_UNHANDLED = Names("unhandled", "uncaught", "fatal")
+_DONE = Names("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done")
+_REMAINS = Names("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks")
+_STATUS = Names("status", "outcome")
+_LEVEL = Names("level", "severity")
 
 
 class Fact(msgspec.Struct, gc=False):
@@ -59,7 +60,7 @@ class Fact(msgspec.Struct, gc=False):
 def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -> Fact:
     """An event, as it is stored -> what it says."""
     fact = Fact(seq, seq if step is None else step, kind, at_ms)
-    layers = words.layers_of(payload)
+    layers = layers_of(payload)
     if not layers.each:
         return fact
     read = _READERS.get(kind)
@@ -70,23 +71,23 @@ def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -
     return fact
 
 
-def _message(fact: Fact, layers: words.Layers) -> None:
+def _message(fact: Fact, layers: Layers) -> None:
     fact.by_person = words.role_of(layers) in _PEOPLE
     _says(fact, layers)
 
 
-def _llm_call(fact: Fact, layers: words.Layers) -> None:
+def _llm_call(fact: Fact, layers: Layers) -> None:
     _says(fact, layers)
     fact.error = words.error_of(layers)
     fact.reason = words.reason_of(layers)
     fact.sent, fact.tokens = words.tokens_of(layers)
     fact.limit = words.limit_of(layers)
     fact.offered = words.offered_in(layers)
-    model = words.first(layers, _MODEL)
+    model = layers.first(_MODEL)
     fact.tool = model[:200] if isinstance(model, str) else ""
 
 
-def _tool_call(fact: Fact, layers: words.Layers) -> None:
+def _tool_call(fact: Fact, layers: Layers) -> None:
     fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
     fact.asked = words.arguments_of(layers) if layers.payload.get("captured") is not False else f"#{fact.seq}".encode()
     result = words.inline_result_of(layers)
@@ -94,39 +95,39 @@ def _tool_call(fact: Fact, layers: words.Layers) -> None:
     _is_told(fact, result)
 
 
-def _tool_result(fact: Fact, layers: words.Layers) -> None:
+def _tool_result(fact: Fact, layers: Layers) -> None:
     fact.tool, fact.call_id = words.tool_of(layers), words.call_id_of(layers)
     result = words.result_of(layers)
     fact.error = words.error_of(layers, result)
     _is_told(fact, result)
 
 
-def _error(fact: Fact, layers: words.Layers) -> None:
+def _error(fact: Fact, layers: Layers) -> None:
     fact.error = words.words_of_error(layers)
     fact.tool, fact.call_id = words.tool_of(layers.outermost), words.call_id_of(layers.outermost)
-    handled = words.first(layers, _HANDLED)
-    unhandled = words.first(layers, _UNHANDLED)
+    handled = layers.first(_HANDLED)
+    unhandled = layers.first(_UNHANDLED)
     if isinstance(handled, bool):
         fact.handled = handled
     elif unhandled is True:
         fact.handled = False
-    level = words.own(layers.payload, _LEVEL)
+    level = own(layers.payload, _LEVEL)
     if isinstance(level, str) and level.lower() in ("warning", "warn", "info", "debug"):
         fact.handled = True
 
 
-def _state(fact: Fact, layers: words.Layers) -> None:
+def _state(fact: Fact, layers: Layers) -> None:
     fact.outcome = words.state_of(layers.payload)
     fact.offered = words.offered_in(layers)
     fact.unfinished = _is_unfinished(layers)
 
 
-def _log(fact: Fact, layers: words.Layers) -> None:
+def _log(fact: Fact, layers: Layers) -> None:
     fact.said = words.said_in(layers)[:_MOST_SAID]
 
 
-def _end(fact: Fact, layers: words.Layers) -> None:
-    status = words.own(layers.payload, _STATUS)
+def _end(fact: Fact, layers: Layers) -> None:
+    status = own(layers.payload, _STATUS)
     fact.status = status.lower()[:40] if isinstance(status, str) else ""
     fact.said = words.said_in(layers)[:_MOST_SAID]
     fact.error = words.own_error_of(layers)
@@ -145,7 +146,7 @@ def _is_told(fact: Fact, result: Any) -> None:
         fact.outcome, fact.barren = words.key_of(result), words.is_empty(result)
 
 
-def _is_unfinished(layers: words.Layers) -> bool:
+def _is_unfinished(layers: Layers) -> bool:
     """Whether it says itself that something remains to be done."""
     if layers.lack(_DONE) and layers.lack(_REMAINS):
         return False
@@ -155,7 +156,7 @@ def _is_unfinished(layers: words.Layers) -> bool:
     return any(said[name] and isinstance(said[name], list | dict | int) for name in _REMAINS if name in said)
 
 
-def _says(fact: Fact, layers: words.Layers) -> None:
+def _says(fact: Fact, layers: Layers) -> None:
     text = words.said_in(layers)
     if text:
         fact.said, fact.outcome = text[:_MOST_SAID], words.key_of(text)

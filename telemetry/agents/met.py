@@ -9,14 +9,15 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from telemetry.agents import payload_words as words
+from telemetry.agents.layers import Names, layers_of
 from telemetry.agents.targets import target_of, url_in, without_urls
 from telemetry.fingerprints import plain
 
 FAILED = 400
-_ADDRESS = words.Names(
+_ADDRESS = Names(
     "url", "uri", "href", "endpoint", "address", "link", "target", "url.full", "http.url", "request_url", "page"
 )
-_STATUS = words.Names(
+_STATUS = Names(
     "status_code", "statusCode", "http_status", "httpStatus", "http.response.status_code", "http.status_code", "status",
     "code",
 )  # fmt: skip
@@ -70,9 +71,9 @@ def met(asked: Any, told: Any, error: str | None) -> Met:
     """`asked`, `told`: payloads of a tool's call and of what answered it, None where there is none; `error`: what went
     wrong in words, None where nothing is known to have. What an answer holds may be full of other addresses: of it only
     what a name, or its error, says to be the one counts."""
-    answer = words.layers_of(told)
+    answer = layers_of(told)
     result = words.result_of(answer)
-    answers = [*answer.each, *words.layers_of(result).each]
+    answers = [*answer.each, *layers_of(result).each]
     text = result if isinstance(result, str) else ""
     said = f"{error or ''}\n{text}"
     status = _status_of(answers) or (
@@ -104,7 +105,7 @@ def in_words(error: str) -> str:
 def arguments_in(payload: Any) -> Any:
     """What a call asked, read; None where it has no arguments, or none of which anything is recorded. Numbers that
     stand under the same names, as counts of tokens do, are none."""
-    for layer in words.layers_of(payload).each:
+    for layer in layers_of(payload).each:
         for name in () if words.ARGUMENTS.known.isdisjoint(layer) else words.ARGUMENTS:
             found = layer.get(name)
             if isinstance(found, str | dict | list):
@@ -143,7 +144,7 @@ def _asked_address(asked: Any) -> str | None:
     """What a call was about: under a name that says so, else the first in any of its texts, by the order of names."""
     found = arguments_in(asked)
     arguments = asked if found is None else found
-    named = _address_under_a_name(words.layers_of(arguments).each)
+    named = _address_under_a_name(layers_of(arguments).each)
     if named is not None:
         return named
     texts = islice(_texts(arguments, 0), _MOST_VALUES)

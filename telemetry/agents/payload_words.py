@@ -6,7 +6,6 @@ Whatever a payload holds, these functions answer with plain values of one kind, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -14,47 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from telemetry.agents.layers import Layers, Names, layers_of, own
 from telemetry.sdk_json import BadBodyError, decode
 
-
-class Names(tuple[str, ...]):
-    """Names of one thing, those that count more first. `known`: the same, to tell in one step that there is none."""
-
-    known: frozenset[str]
-
-    def __new__(cls, *names: str) -> Names:
-        made = super().__new__(cls, names)
-        made.known = frozenset(names)
-        return made
-
-
-class Layers(msgspec.Struct, gc=False):
-    """A payload and the objects in it that belong to it. `each`: the outermost first, none of a payload that is no
-    object; `known`: every name in any of them."""
-
-    each: list[dict[str, Any]]
-    known: set[str]
-
-    def lack(self, names: Names) -> bool:
-        """Whether none of these names is in any of them."""
-        return names.known.isdisjoint(self.known)
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The outermost."""
-        return self.each[0] if self.each else {}
-
-    @property
-    def outermost(self) -> Layers:
-        """It alone."""
-        return Layers(self.each[:1], self.known)
-
-
-_WITHIN = Names(
-    "function", "tool_call", "tool_use", "tool_result", "action", "data", "request", "response", "llm_output", "usage",
-    "token_usage", "tokens", "metadata", "limits", "attributes",
-)  # fmt: skip
-"""Objects of a payload that hold some of its facts one layer deeper."""
 _TOOL = Names("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.tool.name")
 _CALL_ID = Names("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
 ARGUMENTS = Names(
@@ -117,75 +78,30 @@ _MOST_NAME, _MOST_SAID, _MOST_NAMES = 200, 600, 1_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def layers_of(payload: Any) -> Layers:
-    if not isinstance(payload, dict):
-        return Layers([], set())
-    found, known = [payload], set(payload)
-    if not _WITHIN.known.isdisjoint(known):
-        found += _within(payload)
-        for inner in found[1:]:
-            found += _within(inner)  # response.usage
-        known.update(*found[1:])
-    return Layers(found, known)
-
-
-def _within(layer: dict[str, Any]) -> Sequence[dict[str, Any]]:
-    if _WITHIN.known.isdisjoint(layer):
-        return ()
-    held = [name for name in _WITHIN.known.intersection(layer) if isinstance(layer[name], dict)]
-    if len(held) > 1:
-        held.sort(key=_WITHIN.index)
-    return [layer[name] for name in held]
-
-
 def key_of(value: Any) -> bytes:
     """The same for equal values, whatever the order of their fields."""
     whole = _encode(value)
     return whole if len(whole) <= _SHORT else blake2b(whole, digest_size=16).digest()
 
 
-def first(layers: Layers, names: Names) -> Any:
-    """The value of the first of these names that has one."""
-    if layers.lack(names):
-        return None
-    for layer in layers.each:
-        found = own(layer, names)
-        if found is not None:
-            return found
-    return None
-
-
-def own(layer: dict[str, Any], names: Names) -> Any:
-    """The same of one layer."""
-    for name in names:
-        if name in layer and layer[name] is not None:
-            return layer[name]
-    return None
-
-
 def tool_of(layers: Layers) -> str:
-    if layers.lack(_TOOL):
-        return ""
-    for layer in layers.each:
-        for name in _TOOL:
-            if name not in layer:
-                continue
-            value = layer[name]
-            if isinstance(value, dict):
-                value = value.get("name")
-            if isinstance(value, str) and value:
-                return value[:_MOST_NAME].removeprefix("functions.")
+    for place, name in layers.shape[_TOOL]:
+        value = layers.each[place][name]
+        if isinstance(value, dict):
+            value = value.get("name")
+        if isinstance(value, str) and value:
+            return value[:_MOST_NAME].removeprefix("functions.")
     return ""
 
 
 def call_id_of(layers: Layers) -> str:
-    found = first(layers, _CALL_ID)
+    found = layers.first(_CALL_ID)
     return found[:_MOST_NAME] if isinstance(found, str) else ""
 
 
 def asked_of(layers: Layers) -> Any:
     """What a tool was called with; None where that was not recorded."""
-    return decoded(first(layers, ARGUMENTS))
+    return decoded(layers.first(ARGUMENTS))
 
 
 def arguments_of(layers: Layers) -> bytes:
@@ -194,10 +110,9 @@ def arguments_of(layers: Layers) -> bytes:
 
 def result_of(layers: Layers) -> Any:
     """What a tool answered; UNSET where that was not recorded."""
-    for place, layer in enumerate(layers.each):
-        for name in _RESULT:
-            if name in layer and (place == 0 or name in ("content", "output", "result")):
-                return _plain(layer[name])
+    for place, name in layers.shape[_RESULT]:
+        if place == 0 or name in ("content", "output", "result"):
+            return _plain(layers.each[place][name])
     return UNSET
 
 
@@ -239,13 +154,10 @@ def is_empty(value: Any) -> bool:
 
 def own_error_of(layers: Layers) -> str | None:
     """What is named as an error, in words; None where nothing is."""
-    if layers.lack(_ERROR):
-        return None
-    for layer in layers.each:
-        for name in _ERROR:
-            value = layer.get(name)
-            if value and value is not True and not _is_none(value):
-                return _words(value)
+    for place, name in layers.shape[_ERROR]:
+        value = layers.each[place][name]
+        if value and value is not True and not _is_none(value):
+            return _words(value)
     return None
 
 
@@ -259,7 +171,7 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
     ):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
     if not layers.lack(_OUTCOMES) and any(says_failed(layer) for layer in layers.each[:3]):
-        found = first(layers, _ALSO_SAID)
+        found = layers.first(_ALSO_SAID)
         return _words(("" if result is UNSET else result) if found is None else found)
     return None
 
@@ -311,14 +223,14 @@ def words_of_error(layers: Layers) -> str:
 
 def said_in(layers: Layers) -> str:
     """The agent's words, or the person's: a text, Anthropic's and OpenAI's lists of parts, OpenAI's choices."""
-    choices = first(layers, _CHOICES)
+    choices = layers.first(_CHOICES)
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         message = choices[0].get("message")
         layers = layers_of(message if isinstance(message, dict) else choices[0])
-    for layer in layers.each:
-        for name in _SAID:
-            if name in layer and (text := _text(layer[name])):
-                return text
+    for place, name in layers.shape[_SAID]:
+        text = _text(layers.each[place][name])
+        if text:
+            return text
     return ""
 
 
@@ -341,11 +253,11 @@ def role_of(layers: Layers) -> str:
 
 def reason_of(layers: Layers) -> str:
     """Why a generation, or a run, ended."""
-    found = first(layers, _REASON)
+    found = layers.first(_REASON)
     if found is None:
-        found = first(layers, _FINISH_REASONS)
+        found = layers.first(_FINISH_REASONS)
         found = found[0] if isinstance(found, list) and found else None
-    choices = first(layers, _CHOICES) if found is None else None
+    choices = layers.first(_CHOICES) if found is None else None
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         found = choices[0].get("finish_reason")
     return found.lower()[:100] if isinstance(found, str) else ""
@@ -365,21 +277,18 @@ def limit_of(layers: Layers) -> int:
 
 def cost_of(layers: Layers) -> float:
     """US dollars; 0 where it is not said."""
-    if layers.lack(_COST):
-        return 0.0
-    for layer in layers.each:
-        for name in _COST:
-            value = layer.get(name)
-            if isinstance(value, dict):
-                value = value.get("total", value.get("usd"))
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
-                return float(value)
+    for place, name in layers.shape[_COST]:
+        value = layers.each[place][name]
+        if isinstance(value, dict):
+            value = value.get("total", value.get("usd"))
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9:
+            return float(value)
     return 0.0
 
 
 def offered_in(layers: Layers) -> tuple[str, ...]:
     """The names of the tools that an agent is given."""
-    found = first(layers, _OFFERED)
+    found = layers.first(_OFFERED)
     if isinstance(found, dict):
         return tuple(list(found)[:_MOST_NAMES])
     if not isinstance(found, list):
@@ -401,11 +310,8 @@ def _is_volatile(name: str) -> bool:
 
 
 def _whole(layers: Layers, names: Names) -> int:
-    if layers.lack(names):
-        return 0
-    for layer in layers.each:
-        for name in names:
-            value = layer.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:
-                return value
+    for place, name in layers.shape[names]:
+        value = layers.each[place][name]
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:
+            return value
     return 0

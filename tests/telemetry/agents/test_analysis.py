@@ -18,7 +18,8 @@ from telemetry.agents.analysis import analyze, concluded
 from telemetry.agents.detectors.base import MOST_EVIDENCE, Finding
 from telemetry.agents.detectors.registry import LABELS
 from telemetry.agents.facts import read_fact
-from telemetry.agents.payload_words import layers_of, tokens_of
+from telemetry.agents.layers import layers_of
+from telemetry.agents.payload_words import tokens_of
 from telemetry.agents.recordings import recording_of
 from tests.telemetry.agents.recorded import (
     analysed,
