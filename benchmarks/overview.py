@@ -46,6 +46,7 @@ def serve(checks: int, store: str) -> None:
     from api.app import create_app
     from api.server import Server
     from migrations.upgrade import upgrade
+    from model.collector import spare_the_collector
     from model.settings import Settings
     from store.bootstrap import bootstrap
     from store.keyring import Keyring
@@ -68,6 +69,7 @@ def serve(checks: int, store: str) -> None:
         organization = bootstrap(database, keyring, settings).organization_id
         last = _fill(database, organization, checks)
         with Server(create_app(database, keyring, settings), database, keyring, settings) as server:
+            spare_the_collector()  # as a server does
             print(json.dumps({"port": server.port, "key": key}), flush=True)
             passed = True
             for number, _ in enumerate(sys.stdin):
