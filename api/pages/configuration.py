@@ -93,7 +93,7 @@ def _asked(given: Mapping[str, Any]) -> Iterator[Fact]:
 
 def _patience(given: Mapping[str, Any]) -> str:
     retries = given.get("retries") or {}
-    said = f"{duration(round(float(given['timeout']) * 1000))} for an answer"
+    said = f"{duration(round(float(given['timeout']) * 1000))} for {'all of it' if given.get('steps') else 'an answer'}"
     if retries.get("count"):
         again = counted(int(retries["count"]), "more time", "more times")
         said += f", and tries {again} {duration(round(float(retries['delay']) * 1000))} apart before it fails"

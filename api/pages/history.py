@@ -132,8 +132,10 @@ def chart(
     *,
     location: str | None = None,
     by_location: bool = False,
+    in_all: str,
 ) -> Chart:
-    """Of one check, at one location or at all; drawn by phase or by location."""
+    """Of one check, at one location or at all; drawn by phase or by location. `in_all`: what a duration without phases
+    is called."""
     columns = span.columns(now_ms)
     cut = [Column() for _ in range(columns.count)]
     sampled = samples(session, organization_id, check_id, columns, location, len(locations))
@@ -146,7 +148,7 @@ def chart(
             for name, ms in phases(sample):
                 cut[columns.of(sample.at_ms)].phase_sums[NAMES.index(name)] += ms
     stroked = by_location and location is None and len(locations) > 1
-    return _drawn(span, columns, cut, locations if stroked else None)
+    return _drawn(span, columns, cut, locations if stroked else None, in_all)
 
 
 def _add_runs(
@@ -210,7 +212,7 @@ def _add_rollups(
         column.missing = 1 - column.measured / planned[place] if planned[place] else 0.0
 
 
-def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Sequence[str] | None) -> Chart:
+def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Sequence[str] | None, in_all: str) -> Chart:
     means = [mean for column in cut if (mean := column.mean_ms) is not None]
     if locations is not None:
         each = [[column.mean_at(name) for column in cut] for name in locations[:MOST_LINES]]
@@ -226,7 +228,7 @@ def _drawn(span: Span, columns: Columns, cut: Sequence[Column], locations: Seque
         lines = [
             Line(css, path, name, _mean_of([layer[number] for layer in known]))
             for number, (css, name, path) in enumerate(
-                zip((*PHASE_CSS, "phase-whole"), (*NAMES, "in all, no phases kept"),
+                zip((*PHASE_CSS, "phase-whole"), (*NAMES, in_all),
                     stacked(layers, top, WIDTH, HEIGHT) or [""] * (len(NAMES) + 1), strict=True)
             )
             if any(layer[number] for layer in known)

@@ -29,7 +29,9 @@ MORE = (
     "viewport",
     "extra_headers",
     "retries",
+    "depends_on",
     "traceparent",
+    "badge",
 )
 _KEPT_EMPTY = ("tags", "locations")
 _MOST_VARIABLES = 100

@@ -14,6 +14,7 @@ from alerts.book import windows_at
 from api.access import Scope
 from api.errors import Invalid
 from api.families import MONITOR
+from api.pages.check_deeds import DONE
 from api.pages.day_bar import Bar, Line, day_bar, latency_line
 from api.pages.forms import page_number
 from api.pages.gate import admit, page, visitor
@@ -116,6 +117,7 @@ def _overview(path: str = "/", types: Collection[str] | None = None) -> Response
         choices=_choices(every),
         words=WORDS,
         path=path,
+        done=DONE.get(request.args.get("done", "")),
         address=lambda **changed: _address(path, chosen, changed),
         now_ms=now_ms,
     )

@@ -28,11 +28,16 @@ def on_journey(deed: str, **fields: str) -> Deed:
     return sent(JOURNEY, f"{JOURNEY}/{deed}", "journey", fields)
 
 
-def resume(place: Place) -> Callable[[], Any]:
-    monitor = place.monitor()
-    place.owner.data("PUT", f"/v1/monitors/{monitor}", {"status": "paused"})
-    place.browser.sign_in(place.owner.key)
-    return lambda: place.browser.send(f"/monitors/{monitor}", f"/monitors/{monitor}/resume")
+def resume(family: str) -> Deed:
+    """`family`: monitors or journeys."""
+
+    def ready(place: Place) -> Callable[[], Any]:
+        check = place.monitor() if family == "monitors" else place.journey()
+        place.owner.data("PUT", f"/v1/{family}/{check}", {"status": "paused"})
+        place.browser.sign_in(place.owner.key)
+        return lambda: place.browser.send(f"/{family}/{check}", f"/{family}/{check}/resume")
+
+    return ready
 
 
 PROJECT = {"name": "Books", "slug": "books", "retention_days": "30"}
@@ -59,21 +64,22 @@ DEEDS_IN_ROOMS: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/monitors/<monitor_id>/edit"): (
         sent(f"{MONITOR}/edit", f"{MONITOR}/edit", "monitor", ADDRESS), "monitor.updated",
     ),
-    ("POST", "/monitors/<monitor_id>/run"): (on_monitor("run"), "monitor.run"),
-    ("POST", "/monitors/<monitor_id>/pause"): (on_monitor("pause"), "monitor.paused"),
-    ("POST", "/monitors/<monitor_id>/resume"): (resume, "monitor.resumed"),
-    ("POST", "/monitors/<monitor_id>/mute"): (on_monitor("mute", **{"for": "1h"}), "monitor.updated"),
-    ("POST", "/monitors/<monitor_id>/clone"): (on_monitor("clone"), "monitor.created"),
-    ("POST", "/monitors/<monitor_id>/delete"): (on_monitor("delete"), "monitor.deleted"),
+    ("POST", "/monitors/<check_id>/run"): (on_monitor("run"), "monitor.run"),
+    ("POST", "/monitors/<check_id>/pause"): (on_monitor("pause"), "monitor.paused"),
+    ("POST", "/monitors/<check_id>/resume"): (resume("monitors"), "monitor.resumed"),
+    ("POST", "/monitors/<check_id>/mute"): (on_monitor("mute", **{"for": "1h"}), "monitor.updated"),
+    ("POST", "/monitors/<check_id>/clone"): (on_monitor("clone"), "monitor.created"),
+    ("POST", "/monitors/<check_id>/delete"): (on_monitor("delete"), "monitor.deleted"),
     ("POST", "/journeys/new"): (sent("/journeys/new", "/journeys/new", fields=WALK), "journey.created"),
     ("POST", "/journeys/<journey_id>/edit"): (
         sent(f"{JOURNEY}/edit", f"{JOURNEY}/edit", "journey", WALK), "journey.updated",
     ),
-    ("POST", "/journeys/<journey_id>/run"): (on_journey("run"), "journey.run"),
-    ("POST", "/journeys/<journey_id>/status"): (on_journey("status", status="paused"), "journey.paused"),
-    ("POST", "/journeys/<journey_id>/mute"): (on_journey("mute", hours="8"), "journey.updated"),
-    ("POST", "/journeys/<journey_id>/clone"): (on_journey("clone"), "journey.created"),
-    ("POST", "/journeys/<journey_id>/delete"): (on_journey("delete"), "journey.deleted"),
+    ("POST", "/journeys/<check_id>/run"): (on_journey("run"), "journey.run"),
+    ("POST", "/journeys/<check_id>/pause"): (on_journey("pause"), "journey.paused"),
+    ("POST", "/journeys/<check_id>/resume"): (resume("journeys"), "journey.resumed"),
+    ("POST", "/journeys/<check_id>/mute"): (on_journey("mute", **{"for": "8h"}), "journey.updated"),
+    ("POST", "/journeys/<check_id>/clone"): (on_journey("clone"), "journey.created"),
+    ("POST", "/journeys/<check_id>/delete"): (on_journey("delete"), "journey.deleted"),
     ("POST", "/issues/<issue_id>/status"): (
         sent("/issues/{}", "/issues/{}/status", "issue", {"status": "resolved"}), "issue.resolved",
     ),

@@ -185,7 +185,7 @@ def test_a_build_whose_roles_all_may_everything_is_caught(
     viewer = ACTORS["viewer"](world)
     monkeypatch.setattr(Caller, "may", lambda *_: True)
     # Its page is asked before the API, and what it has deleted is nowhere any more.
-    assert "('POST', '/monitors/<monitor_id>/delete'): 303, expected 403" in knock_everywhere(app, world, viewer).faults
+    assert "('POST', '/monitors/<check_id>/delete'): 303, expected 403" in knock_everywhere(app, world, viewer).faults
     tally.caught(ATTACK, "roles that all may everything")
 
 

@@ -238,7 +238,7 @@ def test_deleting_names_the_check_and_is_asked_for_twice_without_harm(signed_in:
     page = f"/monitors/{check_id}"
     assert "Delete Shop?" in signed_in.get(page).text
     given = {"form_token": token(signed_in, page)}
-    assert signed_in.post(f"{page}/delete", given).headers["Location"] == "/monitors"
+    assert signed_in.post(f"{page}/delete", given).headers["Location"] == "/monitors?done=deleted"
     assert signed_in.post(f"{page}/delete", given).status_code == 404
     signed_in.answer(page, status=404)
 
