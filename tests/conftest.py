@@ -27,6 +27,9 @@ from tests.security.tally import Tally, lines_of, table
 use_memory()
 share_compiled_statements()
 settings.register_profile("large", max_examples=1000, deadline=None)
+settings.register_profile("unhurried", deadline=None)
+if settings.get_current_profile_name() == "default":  # a busy machine is no failure; in CI Hypothesis knows that itself
+    settings.load_profile("unhurried")
 STORES = ("sqlite", "postgresql")
 KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
 """What a test seals, encrypts and hashes with, unless it says otherwise."""
