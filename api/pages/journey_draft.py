@@ -11,9 +11,12 @@ from typing import Any
 import yaml
 from werkzeug.datastructures import MultiDict
 
+from api.definitions import defaults_of
 from api.errors import Invalid
-from api.pages.monitor_fields import dressed
-from api.pages.schema_fields import Field, NotReadError, fields_of, step_fields, typed_text
+from api.families import JOURNEY_TYPE
+from api.pages.grouped_fields import Texts, field_at, put, texts_of
+from api.pages.monitor_fields import dressed, flat_fields
+from api.pages.schema_fields import Field, NotReadError, step_fields, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
@@ -26,20 +29,22 @@ MORE = (
     "runbook_url",
     "degraded_ms",
     "user_agent",
-    "viewport",
+    "viewport.width",
+    "viewport.height",
     "extra_headers",
-    "retries",
+    "retries.count",
+    "retries.delay",
     "depends_on",
     "traceparent",
     "badge",
 )
 _KEPT_EMPTY = ("tags", "locations")
+_NEW = {"interval": "5 min"}
 _MOST_VARIABLES = 100
 _STEP = re.compile(r"steps\.([0-9]{1,3})\.([a-z0-9_]{1,40})", re.ASCII)
 _VARIABLE = re.compile(r"variables\.([0-9]{1,3})\.(name|value)", re.ASCII)
-FIELDS: Mapping[str, Field] = {name: dressed(fields_of(JourneyCheck)[name]) for name in (*SHOWN, *MORE)}
-
-Texts = dict[str, str]
+_FLAT = {field.name: dressed(field) for field in flat_fields(JourneyCheck)}
+FIELDS: Mapping[str, Field] = {name: _FLAT[name] for name in (*SHOWN, *MORE)}
 
 
 @dataclass
@@ -49,6 +54,11 @@ class Draft:
     fields: Texts = field(default_factory=dict)
     steps: list[Texts] = field(default_factory=list)
     variables: list[Texts] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls) -> Draft:
+        """A new one, which opens a page."""
+        return cls({name: _NEW.get(name, known.default) for name, known in FIELDS.items()}, [{"type": "goto"}])
 
     @classmethod
     def of_form(cls, form: MultiDict[str, str]) -> Draft:
@@ -70,7 +80,7 @@ class Draft:
     def of_document(cls, document: Mapping[str, Any]) -> Draft:
         """A stored journey, its secrets masked."""
         return cls(
-            {name: known.write(document.get(name)) for name, known in FIELDS.items()},
+            texts_of(FIELDS, document),
             [_step_texts(step) for step in document.get("steps") or ()],
             [{"name": name, "value": str(value)} for name, value in (document.get("variables") or {}).items()],
         )
@@ -81,9 +91,9 @@ class Draft:
         self.steps += [_step_texts(step) for step in recording.steps]
         self.variables = [row for row in self.variables if any(row.values())]
         self.variables += [{"name": name, "value": value} for name, value in recording.variables.items()]
-        for name, value in recording.fields.items():
-            if name in FIELDS and not self.fields.get(name, "").strip():
-                self.fields[name] = FIELDS[name].write(value)
+        for name, text in texts_of(FIELDS, recording.fields).items():
+            if text and not self.fields.get(name, "").strip():
+                self.fields[name] = text
 
     def change(self, what: str) -> int | None:
         """What a button of a row asks for: `add.3`, `remove.3`, `up.3`, `down.3` of steps, `variable` for another
@@ -115,7 +125,7 @@ class Draft:
         found: dict[str, Any] = {}
         for name, known in FIELDS.items():
             value = _read(known, self.fields.get(name, ""), name, wrong)
-            found[name] = None if value == [] and name not in _KEPT_EMPTY else value
+            put(found, name, None if value in ("", [], {}) and name not in _KEPT_EMPTY else value)
         found["locations"] = found["locations"] or None
         found["steps"] = [_step(place, texts, wrong) for place, texts in enumerate(self.steps)]
         found["variables"] = {}
@@ -134,11 +144,20 @@ class Draft:
         for at, row in enumerate(self.variables):
             if row.get("value"):
                 row["value"] = swap(f"variables.{at}", row["value"])
-        _swap_headers(self.fields, "extra_headers", "extra_headers", swap)
+        self._swap_extra_headers(swap)
         for at, step in enumerate(self.steps):
             _swap_headers(step, "headers", f"steps.{at}.headers", swap)
             for secret in split({"steps": [{"secret": step.get("secret") or None}]})[1].values():
                 step["secret"] = swap(f"steps.{at}.secret", secret)
+
+    def _swap_extra_headers(self, swap: Swap) -> None:
+        known = FIELDS["extra_headers"]
+        try:
+            headers = known.read(self.fields.get("extra_headers", ""))
+        except NotReadError:
+            return  # left as it is, for its typist to mend
+        if headers:
+            self.fields["extra_headers"] = known.write(swapped_headers(headers, "extra_headers", swap))
 
     def places(self, wrong: Mapping[str, Any]) -> dict[str, str]:
         """A message for each field of the form, by its name there: those of parts of a field stand at the field, those
@@ -155,11 +174,9 @@ class Draft:
                 message = known[inner].said(message) if inner in known else message
             elif parts[0] == "variables" and len(parts) == 2 and parts[1] in rows:
                 name = f"variables.{rows[parts[1]]}.name"
-            elif parts[0] in FIELDS:
-                name = parts[0]
-                message = FIELDS[name].said(message)
             else:
-                name = path
+                name = field_at(FIELDS, path) or path
+                message = FIELDS[name].said(message) if name in FIELDS else message
             found.setdefault(name, message)
         return found
 
@@ -169,7 +186,8 @@ class Draft:
             document = self.document()
         except Invalid:
             return ""
-        whole = {name: value for name, value in document.items() if value not in (None, {}, [])}
+        usual = defaults_of(JOURNEY_TYPE)
+        whole = {name: value for name, value in document.items() if value not in (None, {}, [], usual.get(name))}
         if "variables" in whole:
             whole["variables"] = dict.fromkeys(whole["variables"], MASK)
         return str(yaml.safe_dump({"journeys": [whole]}, sort_keys=False, allow_unicode=True, width=100))

@@ -37,7 +37,7 @@ _MOST_SCRIPT = 400_000
 @page(Scope.WRITE)
 def new_journey() -> Response:
     """An empty form: one step, which opens a page."""
-    return _form(_NEW, Draft({"name": "", "interval": "5 min"}, [{"type": "goto"}]))
+    return _form(_NEW, Draft.blank())
 
 
 @pages.post(_NEW)

@@ -16,7 +16,8 @@ from werkzeug.datastructures import MultiDict
 
 from api.definitions import defaults_of
 from api.errors import Invalid
-from api.pages.assertion_rows import PARTS, SUBJECTS, Texts, document_of, operators_of, row_of, types_of
+from api.pages.assertion_rows import PARTS, SUBJECTS, document_of, operators_of, row_of, types_of
+from api.pages.grouped_fields import Texts, field_at, put, texts_of
 from api.pages.monitor_fields import form_fields
 from api.pages.schema_fields import NotReadError, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
@@ -64,12 +65,9 @@ class MonitorDraft:
     def of_document(cls, document: Mapping[str, Any]) -> MonitorDraft:
         """A stored monitor, its secrets masked."""
         kind = str(document["type"])
-        fields: Texts = {}
-        for name, known in form_fields(kind).items():
-            group, dot, inner = name.partition(".")
-            value = document.get(group)
-            fields[name] = known.write((value or {}).get(inner) if dot else value)
-        return cls(kind, fields, [row_of(each) for each in document.get("assertions") or ()])
+        return cls(
+            kind, texts_of(form_fields(kind), document), [row_of(each) for each in document.get("assertions") or ()]
+        )
 
     def says(self, name: str) -> bool:
         """Whether something stands in this field that does not stand there by itself."""
@@ -114,14 +112,7 @@ class MonitorDraft:
             except NotReadError as error:
                 wrong[name] = [str(error)]
                 continue
-            value = None if value in ("", [], {}) else value
-            group, dot, inner = name.partition(".")
-            if not dot:
-                found[name] = value
-            elif value is not None:
-                found[group] = {**(found.get(group) or {}), inner: value}
-            else:
-                found.setdefault(group, None)
+            put(found, name, None if value in ("", [], {}) else value)
         if found.get("tls") and not found["tls"].get("enabled"):
             found["tls"] = None
         if "url" in found and found["url"] and "//" not in found["url"]:
@@ -160,7 +151,7 @@ class MonitorDraft:
                 inner = "subject" if SUBJECTS.get(row["type"]) == named else named if named in PARTS else "type"
                 name = f"assertions.{parts[1]}.{inner}"
             else:
-                name = next((name for name in (path, ".".join(parts[:2]), parts[0]) if name in known), path)
+                name = field_at(known, path) or path
             found.setdefault(name, known[name].said(messages[0]) if name in known else messages[0])
         return found
 

@@ -40,12 +40,14 @@ _WORDS = {
     "secret_headers": "Secret headers", "grace": "May be late by", "cron": "At fixed times (cron)",
     "timezone": "Time zone of cron", "expect": "Expect in the answer", "nameserver": "Ask this nameserver",
     "max_redirects": "Redirects at most", "headers": "Headers", "traceparent": "Begin a trace",
+    "viewport.width": "Window width (px)", "viewport.height": "Window height (px)",
 }  # fmt: skip
 _ABOUT = {
     "interval": HINT, "grace": HINT, "cron": "In place of how often, such as */5 8-18 * * 1-5",
     "locations": "None: where the organization's checks run",
     "base_url": "What relative URLs of steps begin with",
     "headers": "A line each: Name: value. Those that look like keys are kept secret",
+    "extra_headers": "A line each: Name: value. Sent with every request of the browser",
     "depends_on": "Ids of checks: while one of them is down, nobody is told of this one",
     "badge": "/badge/:id/state.svg and uptime.svg, without a sign-in",
     "retries.count": "Times, before a failure is one: 0 to 5",
@@ -55,7 +57,7 @@ _ABOUT = {
     "traceparent": "Sends a W3C traceparent: what the service reports of it stands beside the run",
 }  # fmt: skip
 _KINDS = {
-    "interval": "span", "grace": "span", "headers": "pairs", "basic_auth.password": "secret",
+    "interval": "span", "grace": "span", "headers": "pairs", "extra_headers": "pairs", "basic_auth.password": "secret",
     "client_certificate.certificate": "long", "client_certificate.key": "long", "send": "escaped",
 }  # fmt: skip
 _BOOLEANS = {"true": YES, "false": ""}
@@ -65,7 +67,7 @@ _PLACEHOLDERS = {"url": "https://example.com/health", "host": "example.com", "na
 @cache
 def form_fields(kind: str) -> Mapping[str, Field]:
     """Every field of the form, by its name there; `retries.count` is part of `retries`."""
-    return {field.name: dressed(field) for field in _flat(MONITOR.types[kind])}
+    return {field.name: dressed(field) for field in flat_fields(MONITOR.types[kind])}
 
 
 @cache
@@ -95,7 +97,7 @@ def placeholder(name: str) -> str:
     return _PLACEHOLDERS.get(name, "")
 
 
-def _flat(model: type[CheckDefinition]) -> Iterator[Field]:
+def flat_fields(model: type[CheckDefinition]) -> Iterator[Field]:
     """A definition's fields; of one that is an object with names of its own, each of these."""
     inner = {info.alias or name: _object(info.annotation) for name, info in model.model_fields.items()}
     for name, field in fields_of(model).items():

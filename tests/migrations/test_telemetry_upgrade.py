@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,6 @@ from sqlalchemy import MetaData, inspect, select, text
 from migrations.upgrade import TELEMETRY, is_newest, newest_revision, upgrade
 from store.sessions import Database
 from telemetry.agents.detectors.base import Finding
-from telemetry.payloads import pack
 from telemetry.stored.tables import METADATA
 from tests.migrations.filling import fill
 
@@ -85,7 +85,7 @@ def test_analyses_from_before_are_found_by_their_labels(empty: Database) -> None
     with empty.telemetry.engine.begin() as connection:
         for session, labels in stored.items():
             found = [Finding(label, 0.9, 1, [1]) for label in labels]
-            values = {"session": session, "detectors": pack(msgspec.to_builtins(found))}
+            values = {"session": session, "detectors": zlib.compress(msgspec.json.encode(found))}
             connection.execute(
                 text(
                     "INSERT INTO agent_analyses "

@@ -99,9 +99,10 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
         invited = world.made("/v1/organization/invite", {"email": "invited@example.com", "role": "viewer"})
         path = route.replace("<member_id>", invited)
     if route.endswith("/resume"):
-        paused = world.monitor()
-        world.owner.data("PUT", f"/v1/monitors/{paused}", {"status": "paused"})
-        path = route.replace("<monitor_id>", paused)
+        room = route.split("/")[1]
+        paused = world.of_parameter(f"{room[:-1]}_id")
+        world.owner.data("PUT", f"/v1/{room}/{paused}", {"status": "paused"})
+        path = route.replace("<check_id>", paused)
     if "<public_key>" in route or route.endswith("/merge"):
         reports = world.reports()
         reports.events(event("e1"), message("e2", "The same"))

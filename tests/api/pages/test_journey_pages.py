@@ -158,8 +158,8 @@ def test_a_journey_is_written_step_by_step_without_a_script(signed_in: Browser, 
 
 def test_what_is_wrong_is_told_beside_its_field_and_nothing_typed_is_lost(signed_in: Browser, owner: Client) -> None:
     form = opened(signed_in) | {"name": "", "locations": "local", "interval": "often", "steps.0.url": "ftp://x/"}
-    form = press(signed_in, NEW, {**form, "extra_headers": "{no json"}, "save", status=422)
-    assert 'id="about-extra_headers">Extra headers is not JSON' in form["_"]
+    form = press(signed_in, NEW, {**form, "extra_headers": "no pair"}, "save", status=422)
+    assert 'id="about-extra_headers">Extra headers line 1 is not a name, a colon and a value' in form["_"]
     form = press(signed_in, NEW, {**form, "extra_headers": ""}, "save", status=422)
     for name in ("name", "interval", "steps.0.url"):
         assert f'id="about-{name}"' in form["_"], name
@@ -186,7 +186,7 @@ def test_somebody_elses_journey_is_not_there(signed_in: Browser) -> None:
 
 SECRETS = {
     "variables.0.name": "PASSWORD", "variables.0.value": "hush-variable",
-    "extra_headers": '{"X-Api-Key": "hush-extra"}',
+    "extra_headers": "X-Api-Key: hush-extra",
     "steps.1.type": "request", "steps.1.url": "https://shop.example/api", "steps.1.method": "GET",
     "steps.1.headers": '{"Authorization": "hush-step", "Accept": "text/plain"}',
     "steps.2.type": "totp", "steps.2.secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "steps.2.variable": "CODE",

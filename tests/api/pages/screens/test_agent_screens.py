@@ -33,6 +33,7 @@ def seqs(page: Page) -> list[int]:
 
 def at_event(page: Page, seq: int) -> None:
     expect(current(page)).to_have_id(f"seq-{seq}", timeout=PATIENT_MS)
+    expect(page.locator("#player")).to_be_visible()  # of a new page: its script hears keys by now
 
 
 @pytest.fixture
