@@ -162,6 +162,11 @@ def test_what_could_not_be_run_is_an_error_in_the_report_and_no_old_one_stays(tm
     assert "journey.yaml:2: steps" in (error.get("message") or "")
 
 
+def _hears_interrupts() -> None:
+    """As a command typed at a terminal does: what a shell starts in the background inherits that they are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_no_verdict_and_reports_what_is_known(site: Site, tmp_path: Path) -> None:
     """A process of its own, which gets the signal while the second journey's page is being loaded."""
     reached, left = threading.Event(), threading.Event()
@@ -177,7 +182,9 @@ def test_ctrl_c_is_no_verdict_and_reports_what_is_known(site: Site, tmp_path: Pa
     file = written(tmp_path, f"journeys: [{one}, {two}]\n")
     report = tmp_path / "report.xml"
     words = [sys.executable, "-m", "cli.main", "journeys", "run", "--file", str(file), "--junit", str(report)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hears_interrupts,
+    ) as process:  # fmt: skip
         assert reached.wait(60)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
