@@ -179,7 +179,7 @@ def _line(channel: AlertChannel, delivery: Delivery) -> Line:
         return Line(channel, word, "down", "Does not arrive", delivery)
     if delivery.sent_ms is not None:
         return Line(channel, word, "up", "Works", delivery)
-    return Line(channel, word, "unknown", "Nothing sent yet", delivery)
+    return Line(channel, word, "unknown", "No alert was sent yet", delivery)
 
 
 def _form(

@@ -259,10 +259,12 @@ def test_a_test_says_what_came_of_it_and_the_list_says_what_is_broken(
 ) -> None:
     hook = {"name": "Ops", "type": "webhook", "config": {"url": "http://127.0.0.1:9/"}}
     channel = owner.data("POST", "/v1/alert-channels", hook, status=201)["id"]
-    assert "Nothing sent yet" in signed_in.get(CHANNELS).text
+    assert "No alert was sent yet" in signed_in.get(CHANNELS).text
     answer = signed_in.send(CHANNELS, f"{CHANNELS}/{channel}/test")
     assert answer.status_code == 200
     assert "Not delivered" in answer.get_data(as_text=True)
+    assert 'data-reload="/alerts/channels"' in answer.get_data(as_text=True), "a reload asks for the list, sends nothing"
+    assert "data-reload" not in signed_in.answer(CHANNELS).get_data(as_text=True)
     tell(
         database,
         organization,
