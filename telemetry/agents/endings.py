@@ -13,6 +13,9 @@ CUT_SHORT = re.compile(
 _FAILED = re.compile(
     r"(?:fail(?:ed|ure|ing)?|error(?:ed)?|crash(?:ed)?|exception|killed|terminated|unsuccessful)(?![a-z])"
 )
+_WELL = frozenset({"completed", "complete", "success", "succeeded", "successful", "done", "ok", "finished"})
+_LONGEST_REASON = 4
+"""Words: what is longer tells of the work (`cancelled the order, as the customer asked`), not of how it ended."""
 COMPLETED, FAILED = "completed", "failed"
 
 
@@ -22,6 +25,15 @@ def has_failed(status: str, reason: str, error: str | None) -> bool:
     if status:
         return _FAILED.match(status) is not None or CUT_SHORT.search(status) is not None
     return error is not None or CUT_SHORT.search(reason) is not None
+
+
+def cut_short(status: str, reason: str) -> bool:
+    """Whether it says that a limit or somebody ended it. Beside a status that says that all is well only a short reason
+    counts, as programs give them: `max_steps`."""
+    if CUT_SHORT.search(status) is not None:
+        return True
+    told = status not in _WELL or len(reason.split()) <= _LONGEST_REASON
+    return told and CUT_SHORT.search(reason) is not None
 
 
 def worse(one: str, ends: list[str]) -> str:

@@ -167,7 +167,9 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
     if named is not None:
         return named
     if isinstance(result, dict) and (
-        (result.get("error") and not _is_none(result["error"])) or result.get("isError") is True
+        (result.get("error") and not _is_none(result["error"]))
+        or result.get("isError") is True
+        or any(result.get(name) is False for name in _NO_FAILED)
     ):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
     if not layers.lack(_OUTCOMES) and any(says_failed(layer) for layer in layers.each[:3]):

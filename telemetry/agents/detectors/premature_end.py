@@ -1,6 +1,7 @@
 """premature_end: the run ends before its work is done.
 
-Definition: an `end` that says that a limit or somebody cut it short (steps, turns, time, budget, length, cancelled);
+Definition: an `end` that says that a limit or somebody cut it short (steps, turns, time, budget, length, cancelled;
+beside a status that says that all went well, in a reason of at most four words);
 or that says itself that something remains (`goal_met: false`, `remaining`, `pending`, `todo`, or the last `state` says
 so); or that says "completed" while a call is unanswered, in a run that does record answers, and the agent has said
 nothing since; right after a generation
@@ -17,7 +18,7 @@ from __future__ import annotations
 from bisect import bisect
 
 from telemetry.agents.detectors.base import Detector, Finding, finding, shown
-from telemetry.agents.endings import CUT_SHORT
+from telemetry.agents.endings import cut_short
 from telemetry.agents.facts import Fact
 from telemetry.agents.recordings import Call, Recording, Turn
 
@@ -34,7 +35,7 @@ def find(recording: Recording) -> Finding | None:
 
 
 def _judged(recording: Recording, turn: Turn, end: Fact) -> Finding | None:
-    if CUT_SHORT.search(end.reason) or CUT_SHORT.search(end.status):
+    if cut_short(end.status, end.reason):
         return _found(0.9, end, end, f"The run was cut short: {shown(end.reason or end.status)}.")
     if end.unfinished:
         return _found(0.9, end, end, "The run ended although it says itself that something remains to be done.")

@@ -263,7 +263,7 @@ def test_a_test_says_what_came_of_it_and_the_list_says_what_is_broken(
     answer = signed_in.send(CHANNELS, f"{CHANNELS}/{channel}/test")
     assert answer.status_code == 200
     assert "Not delivered" in answer.get_data(as_text=True)
-    assert 'data-reload="/alerts/channels"' in answer.get_data(as_text=True), "a reload asks for the list, sends nothing"
+    assert 'data-reload="/alerts/channels"' in answer.get_data(as_text=True), "a reload sends no second test"
     assert "data-reload" not in signed_in.answer(CHANNELS).get_data(as_text=True)
     tell(
         database,

@@ -95,6 +95,21 @@ def test_a_turn_that_failed_stays_found_whatever_turns_come_after() -> None:
     assert labels(asks(), goes_wrong(), thinks("again"), says("Mended."), ends(), *good) == {}
 
 
+def test_a_tool_that_says_it_did_not_succeed_has_failed() -> None:
+    for answer in ({"success": False, "message": "card declined"}, {"ok": False}, '{"success": false}'):
+        assert "tool_error_ignored" in labels(asks(), calls("pay"), told("pay", answer), says("It is paid."), ends())
+    assert labels(asks(), calls("pay"), told("pay", {"success": True}), says("It is paid."), ends()) == {}
+
+
+def test_a_reason_in_prose_beside_a_good_end_tells_of_the_work() -> None:
+    good = (asks(), thinks("x"), says("Done."))
+    assert labels(*good, ends(reason="Cancelled the order, as the customer asked")) == {}
+    assert labels(*good, ends("success", reason="Fixed the timeout in the login test")) == {}
+    for end in (ends(reason="max_steps"), ends(reason="hit the step limit"), ends("cancelled", reason="by the person")):
+        assert list(labels(*good, end)) == ["premature_end"]
+    assert list(labels(*good, ends("", reason="The agent was stopped by its time limit"))) == ["premature_end"]
+
+
 @pytest.mark.parametrize(
     ("payload", "tokens"),
     [
