@@ -36,7 +36,9 @@ def begin_agent_session(body: NewAgentSession) -> Response:
     project, store = project_to_write(body.project_id), services().database.telemetry
     with store.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:
         now_ms = store.now_ms(session)
-        new = NewSession(body.session_id or new_id("trace", now_ms), project, body.name, body.agent, body.metadata)
+        new = NewSession(
+            body.session_id or new_id("trace", now_ms), project, body.name, body.agent, body.metadata or {}
+        )
         found, begun = begin_session(session, caller().organization_id, new, now_ms)
     if not begun and (found.project, found.name, found.agent) != (project, body.name, body.agent):
         raise Conflict("There is a session with this session_id, and it is another one")

@@ -56,23 +56,24 @@ def agents() -> Response:
     with store.read(EVERY_ORGANIZATION) as session:
         now_ms = store.now_ms(session)
         found, following = find_runs(session, organization_id, wanted, before=before, limit=PER_PAGE)
-        counts = count_newest(session, organization_id, wanted.projects)
+        every = count_newest(session, organization_id, RunFilter(wanted.projects))
+        counts = count_newest(session, organization_id, wanted) if any(typed.values()) else every
     given = {"project": chosen.slug, **typed}
     return render(
         "agents.html",
-        heading=heading_of(counts),
+        heading=heading_of(counts) if counts or not every else "No run fits",
         rows=[_row(run, chosen, now_ms) for run in found],
         chosen=chosen,
         typed=typed,
         narrowed=any(given.values()),
-        agents=sorted({each.agent for each in counts} | ({typed["agent"]} - {""})),
+        agents=sorted({each.agent for each in every} | ({typed["agent"]} - {""})),
         statuses=tuple(STATES),
         labels=LABELS,
         following=following,
         address=lambda **changed: address(HERE, given, changed),
         live=cursor is None,
         stream=_stream(chosen),
-        quiet=not counts,
+        quiet=not every,
         now_ms=now_ms,
     )
 

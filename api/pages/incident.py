@@ -38,7 +38,7 @@ from store.incident_tables import IncidentMember
 from store.incidents import STATUSES, changes_of, count_members, newest_members
 from store.members import list_members
 from store.people_tables import Membership, Person
-from store.regressions import newest_regressions
+from store.regressions import RUNNING, newest_regressions
 from store.sessions import EVERY_ORGANIZATION
 from telemetry.agents.stored.analyses import get_analysis
 from telemetry.agents.stored.sessions import get_session
@@ -147,7 +147,7 @@ def _one(
         alerts = newest_members(session, found.id, ALERT, MOST_MEMBERS)
         runs = newest_members(session, found.id, SESSION, MOST_MEMBERS, seen.open)
         people, _ = list_members(session, limit=_MOST_PEOPLE)
-        shown = {
+        shown: dict[str, Any] = {
             "owner": owner_of(session, found),
             "counts": count_members(session, found.id, seen.open),
             "names": check_names(session, [each.member for each in checks]),
@@ -159,6 +159,8 @@ def _one(
             if (proof := newest_regressions(session, [found.id]).get(found.id)) is None
             else regression_shape(seen, proof),
         }
+    if done == _DONE["regression"] and shown["regression"] is not None and shown["regression"]["status"] != RUNNING:
+        done = None  # it stands below
     return render(
         "incident.html",
         status,

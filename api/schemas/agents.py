@@ -23,8 +23,8 @@ def _in_a_path(session_id: str) -> str:
     return session_id
 
 
-def _moderate(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(msgspec.json.encode(metadata)) > MOST_METADATA_BYTES:
+def _moderate(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    if metadata is not None and len(msgspec.json.encode(metadata)) > MOST_METADATA_BYTES:
         raise ValueError(f"must not be larger than {MOST_METADATA_BYTES >> 10} KiB as JSON; files are artifacts")
     return metadata
 
@@ -63,7 +63,7 @@ class NewAgentSession(BodyModel):
     agent: Name = "agent"
     project_id: Project | None = None
     metadata: Annotated[
-        dict[str, Any],
+        dict[str, Any] | None,
         AfterValidator(_moderate),
         Field(default_factory=dict, description=f"At most {MOST_METADATA_BYTES >> 10} KiB"),
     ]

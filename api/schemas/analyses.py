@@ -30,7 +30,7 @@ _ANALYSIS: dict[str, Any] = {
     "critical_step": 4,
     "summary": f"Step 4: {_FOUND['explanation']}",
     "incident_id": None,
-    "version": 3,
+    "version": 4,
 }
 
 

@@ -1,4 +1,4 @@
-"""Runs that ended are analysed without being asked for. A job of the scheduler.
+"""Runs that ended, or fell silent, are analysed without being asked for. A job of the scheduler.
 
 What is told in the transaction that stores an end (stored/ended.py) waits until its analysis is stored: killed before
 that, it is looked at again; what comes of a look is the same each time. An analysis that somebody asked for, or that a
@@ -39,7 +39,7 @@ class Analysing:
         """The runs that have waited longest."""
         store = self._database.telemetry
         with store.read(EVERY_ORGANIZATION) as session:
-            waiting = next_ended(session, self._at_once)
+            waiting = next_ended(session, store.now_ms(session), self._at_once)
         for ended in waiting:
             self._look(ended)
 

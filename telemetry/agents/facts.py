@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from telemetry.agents import payload_words as words
+from telemetry.agents.carried import answers_in, calls_in
 from telemetry.agents.endings import has_failed
 from telemetry.agents.layers import Layers, Names, layers_of, own
 
@@ -20,6 +21,11 @@ _HANDLED = Names("handled", "recovered")
 _UNHANDLED = Names("unhandled", "uncaught", "fatal")
 _DONE = Names("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done")
 _REMAINS = Names("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks")
+_COUNTED = _REMAINS[2:]
+"""Of these a number counts too; what `remaining` counts may be what is left of a budget, as LangGraph's steps are."""
+_OVER = frozenset(
+    {"completed", "complete", "done", "finished", "cancelled", "canceled", "skipped", "closed", "resolved"}
+)
 _STATUS = Names("status", "outcome")
 _LEVEL = Names("level", "severity")
 
@@ -30,7 +36,8 @@ class Fact(msgspec.Struct, gc=False):
     `barren`: the answer says that there is nothing. `error`: in words, None without one; `guessed`: from what the
     answer looks like. `handled`: whether somebody dealt with the error, as far as it says. `offered`: names of tools.
     `failed`: that the run, or a turn of it, ended so. `reason`: why a generation or the run ended. `limit`: tokens that
-    the model takes, `tokens` all, `sent` those that went in; 0 where it is not said."""
+    the model takes, `tokens` all, `sent` those that went in; 0 where it is not said. `carried`: calls and answers of
+    tools that stand in a message; they count in runs that tell of tools in no other way (recordings.py)."""
 
     seq: int
     step: int
@@ -55,6 +62,7 @@ class Fact(msgspec.Struct, gc=False):
     limit: int = 0
     cost_usd: float = 0.0
     offered: tuple[str, ...] = ()
+    carried: tuple[Fact, ...] = ()
 
 
 def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -> Fact:
@@ -72,12 +80,22 @@ def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -
 
 
 def _message(fact: Fact, layers: Layers) -> None:
-    fact.by_person = words.role_of(layers) in _PEOPLE
     _says(fact, layers)
+    _carries(fact, layers)
+    answers = any(carried.type == "tool_result" for carried in fact.carried)
+    fact.by_person = words.role_of(layers) in _PEOPLE and not answers
+
+
+def _carries(fact: Fact, layers: Layers) -> None:
+    calls, answers = calls_in(layers), answers_in(layers)
+    if calls or answers:
+        told = [*[("tool_call", call) for call in calls], *[("tool_result", answer) for answer in answers]]
+        fact.carried = tuple(read_fact(fact.seq, fact.step, kind, fact.at_ms, payload) for kind, payload in told)
 
 
 def _llm_call(fact: Fact, layers: Layers) -> None:
     _says(fact, layers)
+    _carries(fact, layers)
     fact.error = words.error_of(layers)
     fact.reason = words.reason_of(layers)
     fact.sent, fact.tokens = words.tokens_of(layers)
@@ -153,7 +171,23 @@ def _is_unfinished(layers: Layers) -> bool:
     said = layers.payload
     if any(said[name] is False for name in _DONE if name in said):
         return True
-    return any(said[name] and isinstance(said[name], list | dict | int) for name in _REMAINS if name in said)
+    return any(_remains(name, said[name]) for name in _REMAINS if name in said)
+
+
+def _remains(name: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return any(not _is_over(item) for item in value)
+    return name in _COUNTED and isinstance(value, dict | int) and bool(value)
+
+
+def _is_over(item: Any) -> bool:
+    """A task that says that it is done: `{"task": "look", "status": "completed"}`, `{"task": "look", "done": true}`."""
+    if not isinstance(item, dict):
+        return False
+    status = item.get("status", item.get("state"))
+    return (isinstance(status, str) and status.lower() in _OVER) or any(
+        item.get(name) is True for name in ("done", "completed", "complete", "checked")
+    )
 
 
 def _says(fact: Fact, layers: Layers) -> None:

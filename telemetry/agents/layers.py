@@ -73,8 +73,15 @@ class Layers(msgspec.Struct, gc=False):
 
 _WITHIN = Names(
     "function", "tool_call", "tool_use", "tool_result", "action", "data", "request", "response", "llm_output", "usage",
-    "token_usage", "tokens", "metadata", "limits", "attributes",
+    "token_usage", "tokens", "metadata", "limits", "attributes", "serialized", "choices", "generations", "candidates",
+    "message", "generation_info", "usage_metadata", "response_metadata", "usageMetadata", "incomplete_details",
+    "return_values",
 )  # fmt: skip
+_SEVERAL = frozenset({"choices", "generations", "candidates"})
+"""Lists of answers, LangChain's in a list of prompts: the first is meant."""
+_MOST_LAYERS = 16
+_CONSTRUCTED = "lc"
+"""LangChain writes an object as `{"lc": 1, "id": [its class], "kwargs": {its fields}}`."""
 _MOST_SHAPES, _MOST_NAMES, _MOST_NAME = 1_000, 64, 100
 """What is kept of shapes: what senders make up each time would fill the memory."""
 _shapes: dict[Keys, Shape] = {}
@@ -85,9 +92,9 @@ def layers_of(payload: Any) -> Layers:
         return Layers([], _shape_of(()))
     if _WITHIN.known.isdisjoint(payload):
         return Layers([payload], _shape_of((tuple(payload),)))
-    each = [payload, *_within(payload)]
-    for inner in each[1:]:
-        each += _within(inner)  # response.usage
+    each = [payload]
+    for layer in each:  # it grows: response.usage, generations[0][0].message.usage_metadata
+        each += _within(layer)[: _MOST_LAYERS - len(each)]
     return Layers(each, _shape_of(tuple([tuple(layer) for layer in each])))
 
 
@@ -102,10 +109,18 @@ def own(layer: dict[str, Any], names: Names) -> Any:
 def _within(layer: dict[str, Any]) -> Sequence[dict[str, Any]]:
     if _WITHIN.known.isdisjoint(layer):
         return ()
-    held = [name for name in _WITHIN.known.intersection(layer) if isinstance(layer[name], dict)]
-    if len(held) > 1:
-        held.sort(key=_WITHIN.index)
-    return [layer[name] for name in held]
+    names = sorted(_WITHIN.known.intersection(layer), key=_WITHIN.index)
+    return [found for name in names if (found := _object_in(name, layer[name])) is not None]
+
+
+def _object_in(name: str, value: Any) -> dict[str, Any] | None:
+    if name in _SEVERAL:
+        for _ in range(2):
+            value = value[0] if isinstance(value, list) and value else value
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("kwargs") if _CONSTRUCTED in value else None
+    return inner if isinstance(inner, dict) else value
 
 
 def _shape_of(keys: Keys) -> Shape:

@@ -20,22 +20,24 @@ _TOOL = Names("tool", "tool_name", "toolName", "name", "function_name", "gen_ai.
 _CALL_ID = Names("tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "call_id", "gen_ai.tool.call.id", "id")
 ARGUMENTS = Names(
     "arguments", "args", "input", "tool_input", "toolInput", "parameters", "params", "kwargs",
-    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.arguments", "inputs", "input_str", "tool_args", "toolArgs", "tool_arguments",
 )  # fmt: skip
 _RESULT = Names("result", "output", "content", "observation", "response", "return_value", "value", "text", "data",
            "gen_ai.tool.call.result")  # fmt: skip
 _SAID = Names("content", "text", "output", "completion", "response", "message", "answer", "final_answer", "output_text")
 _ERROR = Names("error", "exception", "error_message", "errorMessage", "err", "failure")
-_REASON = Names("reason", "finish_reason", "stop_reason", "end_reason", "termination_reason")
+_REASON = Names(
+    "reason", "finish_reason", "stop_reason", "end_reason", "termination_reason", "finishReason", "stopReason"
+)
 _INPUT_TOKENS = Names("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "prompt_token_count",
-                 "gen_ai.usage.input_tokens", "input", "prompt")  # fmt: skip
-_CACHE_READ, _CACHE_WRITTEN = Names("cache_read_input_tokens"), Names("cache_creation_input_tokens")
+                 "promptTokenCount", "gen_ai.usage.input_tokens", "input", "prompt")  # fmt: skip
+_BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """Anthropic counts these beside the input; others count them in it, under other names."""
 _OUTPUT_TOKENS = Names(
     "output_tokens", "completion_tokens", "outputTokens", "completionTokens", "candidates_token_count",
-    "gen_ai.usage.output_tokens", "output", "completion",
+    "candidatesTokenCount", "gen_ai.usage.output_tokens", "output", "completion",
 )  # fmt: skip
-_TOTAL_TOKENS = Names("total_tokens", "totalTokens", "total_token_count", "tokens", "total")
+_TOTAL_TOKENS = Names("total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "tokens", "total")
 _COST = Names("cost_usd", "total_cost_usd", "costUsd", "total_cost", "cost", "price_usd")
 _LIMIT = Names(
     "context_limit", "context_window", "max_context_tokens", "context_length", "max_input_tokens", "model_limit",
@@ -44,18 +46,26 @@ _LIMIT = Names(
 _OFFERED = Names("tools", "available_tools", "tool_names", "functions", "tool_definitions", "gen_ai.tool.definitions")
 _ALSO_SAID = Names("message", "stderr")
 _ERROR_KIND = Names("type", "code", "error_type")
-_CHOICES = Names("choices")
 _ROLE = Names("role", "from", "sender", "author", "speaker")
 _FINISH_REASONS = Names("gen_ai.response.finish_reasons")
 _MESSAGE = Names("message")
+_PARTS = Names("content", "text", "parts")
 _YES_FAILED = Names("error", "is_error", "isError", "failed")
 _NO_FAILED = Names("success", "ok")
 _EXIT = Names("exit_code", "exitCode", "returncode")
 _HTTP_STATUS = Names("status_code", "statusCode", "http_status")
 _OUTCOMES = Names(*_YES_FAILED, *_NO_FAILED, *_EXIT, *_HTTP_STATUS, "status")
+_OF_A_CALL = frozenset({
+    *_TOOL, *_CALL_ID, *ARGUMENTS, *_OUTCOMES, *_COST, "type", "serialized", "function", "tool_call", "tool_use",
+    "action", "captured", "index", "tags", "metadata", "attributes", "usage", "tokens", "result", "output",
+    "observation",
+})  # fmt: skip
+"""What a call says beside its arguments."""
+_OF_AN_ERROR = frozenset({"status", "message", "code", "error_code", "data", "detail", "details", "type", "request_id"})
+"""An answer with `status: "error"` and no more than this tells of itself, not of something that it was asked about."""
 _FAILED = frozenset({"error", "errored", "failed", "failure", "timeout", "timed_out", "exception"})
 _LOOKS_FAILED = re.compile(
-    r"\s*(?:Traceback \(most recent call last\)|"
+    r"\s*(?:Traceback \(most recent call last\)|\S{1,100} is not a valid tool, try one of|"
     r"(?:(?:\w+\.)*\w*(?:Error|Exception)\b\s*[:(]|error\s*:|exception\s*:)"
     r"(?!\s*(?:none|no errors?|null|nil|false|0)\b)(?!(?:[^\n]*\n){3}(?!\s+at |\s*File |\s*Caused by)))",
     re.ASCII | re.IGNORECASE,
@@ -73,6 +83,7 @@ _VOLATILE = re.compile(
 )
 _COUNTS = ("count", "total", "total_results", "hits")
 _HTTP_FAILED = 400
+_MOST_WHOLE = 2**53
 _SHORT = 64
 _MOST_NAME, _MOST_SAID, _MOST_NAMES = 200, 600, 1_000
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -100,8 +111,14 @@ def call_id_of(layers: Layers) -> str:
 
 
 def asked_of(layers: Layers) -> Any:
-    """What a tool was called with; None where that was not recorded."""
-    return decoded(layers.first(ARGUMENTS))
+    """What a tool was called with: its arguments, else what stands beside its name under names of the caller's own
+    (`{"tool": "search", "city": "Bern"}`); None where nothing was recorded."""
+    found = layers.first(ARGUMENTS)
+    if found is not None:
+        return decoded(found)
+    payload = layers.payload
+    beside = [name for name in payload if name not in _OF_A_CALL and not _is_volatile(name)]
+    return {name: payload[name] for name in beside} if beside else None
 
 
 def arguments_of(layers: Layers) -> bytes:
@@ -170,12 +187,23 @@ def error_of(layers: Layers, result: Any = UNSET) -> str | None:
         (result.get("error") and not _is_none(result["error"]))
         or result.get("isError") is True
         or any(result.get(name) is False for name in _NO_FAILED)
+        or (result.get("status") == "error" and _OF_AN_ERROR.issuperset(result) and not result.get("data"))
     ):
         return _words(result["error"] if result.get("error") not in (None, True) else result)
-    if not layers.lack(_OUTCOMES) and any(says_failed(layer) for layer in layers.each[:3]):
-        found = layers.first(_ALSO_SAID)
-        return _words(("" if result is UNSET else result) if found is None else found)
-    return None
+    if layers.lack(_OUTCOMES) or not any(says_failed(layer) for layer in layers.each[:3]):
+        return None
+    said = _words(layers.first(_ALSO_SAID)) or _words("" if result is UNSET else result)
+    status = layers.first(_HTTP_STATUS)
+    if isinstance(status, int) and status >= _HTTP_FAILED and str(status) not in said:
+        return f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    return None if not said and _only_says_no(layers) else said
+
+
+def _only_says_no(layers: Layers) -> bool:
+    """`exit_code: 1` and not a word: so grep, diff and test say that there is no match, a difference, a no."""
+    told = {name: value for layer in layers.each[:3] for name in _OUTCOMES if (value := layer.get(name)) is not None}
+    codes = [told.pop(name) for name in _EXIT if name in told]
+    return codes == [1] and not says_failed(told)
 
 
 def guessed_error_of(result: Any) -> str | None:
@@ -224,11 +252,7 @@ def words_of_error(layers: Layers) -> str:
 
 
 def said_in(layers: Layers) -> str:
-    """The agent's words, or the person's: a text, Anthropic's and OpenAI's lists of parts, OpenAI's choices."""
-    choices = layers.first(_CHOICES)
-    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        message = choices[0].get("message")
-        layers = layers_of(message if isinstance(message, dict) else choices[0])
+    """The agent's words, or the person's: a text, or Anthropic's, Gemini's and OpenAI's lists of parts."""
     for place, name in layers.shape[_SAID]:
         text = _text(layers.each[place][name])
         if text:
@@ -236,15 +260,16 @@ def said_in(layers: Layers) -> str:
     return ""
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, deep: int = 2) -> str:
+    """`deep`: how often a part may have parts itself (OpenAI's `output: [{"content": [{"text": …}]}]`)."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        value = value.get("content", value.get("text"))
-        return value if isinstance(value, str) else ""
+        held = own(value, _PARTS)
+        return held if isinstance(held, str) else _text(held) if isinstance(held, list) and deep else ""
     if isinstance(value, list):
-        parts = [part if isinstance(part, str) else part.get("text") for part in value if isinstance(part, str | dict)]
-        return "\n".join(part for part in parts if isinstance(part, str))
+        parts = [part if isinstance(part, str) else _text(part, deep - 1) for part in value]
+        return "\n".join(part for part in parts if part)
     return ""
 
 
@@ -259,22 +284,22 @@ def reason_of(layers: Layers) -> str:
     if found is None:
         found = layers.first(_FINISH_REASONS)
         found = found[0] if isinstance(found, list) and found else None
-    choices = layers.first(_CHOICES) if found is None else None
-    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        found = choices[0].get("finish_reason")
     return found.lower()[:100] if isinstance(found, str) else ""
 
 
 def tokens_of(layers: Layers) -> tuple[int, int]:
     """(what went in, all)"""
-    sent, got = _whole(layers, _INPUT_TOKENS), _whole(layers, _OUTPUT_TOKENS)
-    sent += _whole(layers, _CACHE_READ) + _whole(layers, _CACHE_WRITTEN)
-    return sent, sent + got or _whole(layers, _TOTAL_TOKENS)
+    place, sent = _whole(layers, _INPUT_TOKENS)
+    if sent:
+        counted = layers.each[place]
+        sent += sum(held for name in _BESIDE if isinstance(held := counted.get(name), int) and 0 < held < _MOST_WHOLE)
+    _, got = _whole(layers, _OUTPUT_TOKENS)
+    return sent, sent + got or _whole(layers, _TOTAL_TOKENS)[1]
 
 
 def limit_of(layers: Layers) -> int:
     """How many tokens the model takes, where the trace says so; else 0."""
-    return _whole(layers, _LIMIT)
+    return _whole(layers, _LIMIT)[1]
 
 
 def cost_of(layers: Layers) -> float:
@@ -311,9 +336,10 @@ def _is_volatile(name: str) -> bool:
     return _VOLATILE.fullmatch(name) is not None
 
 
-def _whole(layers: Layers, names: Names) -> int:
+def _whole(layers: Layers, names: Names) -> tuple[int, int]:
+    """(the layer in which it stands, the number); 0 where it is not said."""
     for place, name in layers.shape[names]:
         value = layers.each[place][name]
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53:
-            return value
-    return 0
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_WHOLE:
+            return place, value
+    return 0, 0

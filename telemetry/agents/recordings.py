@@ -69,13 +69,29 @@ class Recording(msgspec.Struct):
 
 def recording_of(facts: Iterable[Fact], *, whole: bool = True) -> Recording:
     """Facts of one run, in any order. `whole`: whether they are all that it has."""
-    ordered = sorted(facts, key=attrgetter("seq"))
+    ordered = _with_carried(sorted(facts, key=attrgetter("seq")))
     matching = _Matching()
     for place, fact in enumerate(ordered):
         matching.take(fact, place)
     return Recording(
         ordered, whole, matching.calls, matching.generations, matching.answering, _turns(ordered, whole=whole)
     )
+
+
+def _with_carried(ordered: list[Fact]) -> list[Fact]:
+    """Calls and answers that stand in messages, each after its message, an answer in place of it: in a run that tells
+    of tools in no other way, and does keep what they answer."""
+    carried = [each for fact in ordered for each in fact.carried]
+    if not any(each.type == "tool_result" for each in carried):
+        return ordered
+    if any(fact.type in ("tool_call", "tool_result") for fact in ordered):
+        return ordered
+    told = list[Fact]()
+    for fact in ordered:
+        if not any(each.type == "tool_result" for each in fact.carried):
+            told.append(fact)
+        told += fact.carried
+    return told
 
 
 def _turns(ordered: list[Fact], *, whole: bool) -> list[Turn]:

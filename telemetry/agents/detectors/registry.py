@@ -33,5 +33,5 @@ DETECTORS: Final[tuple[Detector, ...]] = (
 )
 LABELS: Final[tuple[str, ...]] = tuple(detector.label for detector in DETECTORS)
 PLANS: Final[Mapping[str, tuple[str, ...]]] = {detector.label: detector.plan for detector in DETECTORS}
-VERSION: Final = 3
+VERSION: Final = 4
 """Of all that they find: one more whenever the same events may be judged otherwise than before."""

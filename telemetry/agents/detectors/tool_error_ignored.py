@@ -3,8 +3,8 @@
 Definition: after a call that failed the agent answers, or ends the run as completed, without a word of the failure; or
 it goes on to other tools and does neither come back to this one among its next three calls nor speak of the failure.
 A later call of the same tool, an `error`, an end that is failed, and words such as "failed", "could not", "instead" in
-what the agent says (in a few languages), or the error's own words, all count as taking notice. Where a person speaks
-first, nothing is found.
+what the agent says (in a few languages), the error's own words or its HTTP status all count as taking notice. Where a
+person speaks first, nothing is found.
 Confidence: 0.85 where an answer or the end followed, 0.6 where only other tools did: they may be its way around. 0.5
 where nothing but the look of the answer says that the call failed.
 Begins at: the event that says that the call failed.
@@ -32,6 +32,7 @@ _NOTICES = re.compile(
     r"échec|impossible|lo siento|\bno (?:se )?pud|purtroppo|infelizmente",
     re.IGNORECASE,
 )
+_STATUS = re.compile(r"(?<![\w.])[45]\d\d(?![\w.]\w)", re.ASCII)
 _OWN_WORDS = 24
 _FEWEST_OWN_WORDS = 12
 """So many characters of an error, found in what the agent says, are no coincidence."""
@@ -74,9 +75,17 @@ def _takes_notice(call: Call, fact: Fact) -> bool:
     if fact.type == "end" and (fact.failed or fact.error is not None):
         return True
     if fact.type in ("message", "llm_call", "log", "end"):
-        own = (call.error or "")[:_OWN_WORDS]
-        return _NOTICES.search(fact.said) is not None or (len(own) >= _FEWEST_OWN_WORDS and own in fact.said)
+        return _NOTICES.search(fact.said) is not None or _repeats(call.error or "", fact.said)
     return False
+
+
+def _repeats(error: str, said: str) -> bool:
+    """Whether the agent says the error's own words, or its HTTP status."""
+    own = error[:_OWN_WORDS]
+    status = _STATUS.search(error)
+    return (len(own) >= _FEWEST_OWN_WORDS and own in said) or (
+        status is not None and re.search(rf"\b{status[0]}\b", said, re.ASCII) is not None
+    )
 
 
 DETECTOR = Detector(

@@ -65,7 +65,7 @@ def verdict_of(after: Evidence, begins: str = "") -> tuple[str, str]:
 
 def _named(side: Evidence, outcome: str) -> list[str]:
     sessions = [f"session {each.session_id}" for each in side.sessions if each.outcome == outcome]
-    return sessions + [f"run {each.run_id} of {each.name}" for each in side.runs if each.outcome == outcome]
+    return sessions + [f"{each.name} ({each.run_id})" for each in side.runs if each.outcome == outcome]
 
 
 def _listed(names: Sequence[str]) -> str:

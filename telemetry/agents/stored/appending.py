@@ -11,7 +11,7 @@ from store.statements import rows, run, run_many
 from store.wakeups import wake
 from telemetry.agents.endings import worse
 from telemetry.agents.events import AgentEvent, RefusedError
-from telemetry.agents.stored.ended import Ended, tell_ended
+from telemetry.agents.stored.ended import Ended, tell_ended, tell_said
 from telemetry.agents.stored.sessions import RUNNING, hold_organization
 
 ORDER = "seq must be monotonic for this session"
@@ -134,8 +134,11 @@ def _store(
         session, "UPDATE agent_heads SET stream_seq = ? WHERE organization_id = ?",
         stream_seq + len(fresh), organization_id,
     )  # fmt: skip
-    if status != RUNNING:
-        tell_ended(session, Ended(organization_id, place.number, fresh[-1].seq), now_ms)
+    stands = Ended(organization_id, place.number, fresh[-1].seq)
+    if status == RUNNING:
+        tell_said(session, stands, now_ms)
+    else:
+        tell_ended(session, stands, now_ms)
     wake(session, agent_topic(organization_id))
 
 

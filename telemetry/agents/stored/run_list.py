@@ -23,6 +23,9 @@ _COLUMNS = (
 )
 
 
+_FROM = "agent_sessions s LEFT JOIN agent_analyses a ON a.organization_id = s.organization_id AND a.session = s.number"
+
+
 class RunFilter(msgspec.Struct):
     """Which runs. `projects`: by number, None for all and those of no project too. `text`: in the name or the id,
     small and capital letters of ASCII alike. Empty texts ask for nothing."""
@@ -66,6 +69,28 @@ def find_runs(
     session: Session, organization_id: str, wanted: RunFilter, *, before: int | None, limit: int
 ) -> tuple[list[ListedRun], int | None]:
     """The newest first, and the number to go on before, None at the end."""
+    terms, values = _terms(session, organization_id, wanted)
+    if before is not None:
+        terms.append("s.number < ?")
+        values.append(before)
+    query = f"SELECT {_COLUMNS} FROM {_FROM} WHERE {' AND '.join(terms)} ORDER BY s.number DESC LIMIT ?"  # noqa: S608 - our own columns and terms
+    listed = [ListedRun(*row) for row in rows(session, query, *values, limit + 1)]
+    return listed[:limit], listed[limit - 1].number if len(listed) > limit else None
+
+
+def count_newest(session: Session, organization_id: str, wanted: RunFilter) -> list[Counted]:
+    """Of the newest of these runs, at most MOST_COUNTED: how many of each agent and status there are."""
+    terms, values = _terms(session, organization_id, wanted)
+    source = _FROM if wanted.label else "agent_sessions s"
+    query = (
+        f"SELECT agent, status, count(*) FROM (SELECT s.agent, s.status FROM {source} WHERE {' AND '.join(terms)} "  # noqa: S608 - our own terms
+        "ORDER BY s.number DESC LIMIT ?) newest GROUP BY agent, status ORDER BY agent, status"
+    )
+    return [Counted(*row) for row in rows(session, query, *values, MOST_COUNTED)]
+
+
+def _terms(session: Session, organization_id: str, wanted: RunFilter) -> tuple[list[str], list[Any]]:
+    """(what has to hold, the values in it)"""
     terms, values = ["s.organization_id = ?"], list[Any]([organization_id])
     place = "instr" if is_sqlite(session) else "strpos"
     text = wanted.text.lower()
@@ -75,26 +100,8 @@ def find_runs(
         ("s.status = ?", [wanted.status] if wanted.status else None),
         (f"{place}(a.labels, ?) > 0", [labels_text([wanted.label])] if wanted.label else None),
         (f"({place}(lower(s.name), ?) > 0 OR {place}(lower(s.id), ?) > 0)", [text, text] if text else None),
-        ("s.number < ?", [before] if before is not None else None),
     ):
         if found is not None:
             terms.append(term)
             values += found
-    query = (
-        f"SELECT {_COLUMNS} FROM agent_sessions s LEFT JOIN agent_analyses a "  # noqa: S608 - our own columns and terms
-        "ON a.organization_id = s.organization_id AND a.session = s.number "
-        f"WHERE {' AND '.join(terms)} ORDER BY s.number DESC LIMIT ?"
-    )
-    listed = [ListedRun(*row) for row in rows(session, query, *values, limit + 1)]
-    return listed[:limit], listed[limit - 1].number if len(listed) > limit else None
-
-
-def count_newest(session: Session, organization_id: str, projects: Sequence[int] | None) -> list[Counted]:
-    """Of the newest runs that may be seen, at most MOST_COUNTED: how many of each agent and status there are."""
-    narrowed = "" if projects is None else "AND project IN ? "
-    query = (
-        "SELECT agent, status, count(*) FROM (SELECT agent, status FROM agent_sessions WHERE organization_id = ? "  # noqa: S608 - our own terms
-        f"{narrowed}ORDER BY number DESC LIMIT ?) newest GROUP BY agent, status ORDER BY agent, status"
-    )
-    values = [organization_id, *([] if projects is None else [list(projects)]), MOST_COUNTED]
-    return [Counted(*row) for row in rows(session, query, *values)]
+    return terms, values

@@ -88,7 +88,8 @@ AGENT_ENDED = Table(
     PrimaryKeyConstraint("organization_id", "session"),
     Index("ix_agent_ended_at", "at_ms"),
 )
-"""Runs that ended, by their number, and wait to be analysed. `seq`: of the newest event. `at_ms`: since when."""
+"""Runs by their number that wait to be analysed: they ended, or may have fallen silent. `seq`: of the newest event.
+`at_ms`: from when on."""
 
 AGENT_TRACES = Table(
     "agent_traces",

@@ -15,6 +15,7 @@ from store.fix_tables import IncidentFix
 from store.keyring import Keyring
 from store.sessions import Database
 from store.write_lock import Urgency
+from telemetry.agents.regressing.work import Regressing
 from telemetry.agents.told import Uniting
 from tests.api.conftest import Client
 from tests.api.pages.world import Browser
@@ -189,6 +190,23 @@ def test_a_proof_is_asked_for_once_at_a_time(signed_in: Browser, owner: Client) 
     answer = signed_in.post(f"{path}/regression", {"form_token": token})
     assert answer.status_code == 409
     assert "is running" in answer.get_data(as_text=True)
+
+
+def test_that_it_is_being_proven_is_said_until_it_is(
+    signed_in: Browser, owner: Client, database: Database, clock: Clock
+) -> None:
+    path = f"{HERE}/{fail(owner)}"
+    assert "It is being proven" not in signed_in.get(path).text
+    signed_in.send(path, f"{path}/regression")
+    after = f"{path}?done=regression"
+    assert "It is being proven" in signed_in.get(after).text
+    assert 'data-live-every="1000"' in signed_in.answer(after).get_data(as_text=True), "the page is in a hurry"
+    clock.advance(1_000)
+    Regressing(database).work()
+    text = signed_in.get(after).text
+    assert "It is being proven" not in text
+    assert "data-live-every" not in signed_in.answer(after).get_data(as_text=True)
+    assert "Inconclusive" in text
 
 
 @pytest.fixture

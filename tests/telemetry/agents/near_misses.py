@@ -14,7 +14,7 @@ from tests.telemetry.agents.recorded import (
     thinks,
     told,
 )
-from tests.telemetry.agents.shown_cases import HEALTHY, ROOM, failing, looking, spending
+from tests.telemetry.agents.shown_cases import HEALTHY, ROOM, failing, in_messages, looking, spending
 
 NEAR: dict[str, tuple[str, tuple[Said, ...]]] = {
     "the same call twice": ("tool_loop", (asks(), *looking(2))),
@@ -22,6 +22,15 @@ NEAR: dict[str, tuple[str, tuple[Said, ...]]] = {
         "tool_loop",
         tuple(e for n in range(9) for e in (calls("list", {"page": n}), told("list", [n]))),
     ),
+    "arguments under names of one's own": (
+        "tool_loop",
+        tuple(e for n in range(5) for e in (("tool_call", {"tool": "list", "page": n}), told("list", "ok"))),
+    ),
+    "messages beside calls that are told": (
+        "tool_loop",
+        (asks(), *[e for n in range(3) for e in (in_messages()[0], calls("s", {"n": n}), told("s"), in_messages()[1])]),
+    ),
+    "messages that keep no answers": ("premature_end", (asks(), in_messages()[0], ends())),
     "an answer that changes": ("tool_loop", tuple(e for n in range(5) for e in looking(1, f"{n} of 5 done"))),
     "waiting that was worth it": ("tool_loop", (*looking(4, "pending"), *looking(1, "ready"))),
     "long waiting that was worth it": (
@@ -36,6 +45,18 @@ NEAR: dict[str, tuple[str, tuple[Said, ...]]] = {
     "a lint that finds nothing": (
         "tool_error_ignored",
         (calls("lint"), told("lint", "Error: none found. 0 errors"), says("Clean"), ends()),
+    ),
+    "a grep that finds nothing": (
+        "tool_error_ignored",
+        (calls("grep"), told("grep", "", exit_code=1, stderr=""), says("It is used nowhere."), ends()),
+    ),
+    "a status that the agent names": (
+        "tool_error_ignored",
+        (calls("get"), told("get", "<html>", status_code=404), says("The page gives a 404."), ends()),
+    ),
+    "a build that failed": (
+        "tool_error_ignored",
+        (calls("build"), told("build", {"status": "error", "message": "x", "log": "y"}), says("It is red."), ends()),
     ),
     "a field that says none": (
         "tool_error_ignored",
@@ -139,5 +160,14 @@ NEAR: dict[str, tuple[str, tuple[Said, ...]]] = {
     "a run that goes on": ("premature_end", HEALTHY[:5]),
     "a run that failed": ("premature_end", (*HEALTHY[:5], goes_wrong(), ends("failed"))),
     "a recorder of calls alone": ("premature_end", (calls("a"), calls("b"), ends())),
+    "tasks that are all done": (
+        "premature_end",
+        (*HEALTHY[:-1], ends(todos=[{"content": "look", "status": "completed"}, {"task": "book", "done": True}])),
+    ),
+    "a budget that is left": ("premature_end", (*HEALTHY[:-1], ends(remaining=42))),
+    "a state before the last words": (
+        "premature_end",
+        (asks(), stands(done=False), says("Room A is yours."), ends()),
+    ),
     "a reason in words": ("premature_end", (*HEALTHY[:-1], ends(reason="goal reached within budget"))),
 }

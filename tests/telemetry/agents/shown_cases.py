@@ -36,6 +36,27 @@ def spending(*costs: float) -> list[Said]:
     return [thinks(f"thought {place}", usage={"cost_usd": cost}) for place, cost in enumerate(costs)]
 
 
+def in_messages(*, anthropic: bool = False) -> tuple[Said, ...]:
+    """A call and its answer, as a conversation that is kept message by message says them."""
+    if anthropic:
+        call: dict[str, Any] = {"content": [{"type": "tool_use", "id": "t1", "name": "search", "input": ROOM}]}
+        answer: dict[str, Any] = {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "none free"}],
+        }
+    else:
+        function = {"name": "search", "arguments": '{"day": "Monday"}'}
+        call = {"content": None, "tool_calls": [{"id": "t1", "type": "function", "function": function}]}
+        answer = {"role": "tool", "tool_call_id": "t1", "content": "none free"}
+    return ("message", {"role": "assistant", **call}), ("message", answer)
+
+
+def langchain(**fields: Any) -> dict[str, Any]:
+    """What its callbacks say of an answer of a model."""
+    message = {"lc": 1, "type": "constructor", "id": ["AIMessage"], "kwargs": {"content": "Well.", **fields}}
+    return {"generations": [[{"text": "", "message": message}]], "llm_output": None}
+
+
 FOUND: dict[str, tuple[str, tuple[Said, ...], int]] = {
     "the same call four times": ("tool_loop", (asks(), *looking(4)), 2),
     "with thoughts between": (
@@ -52,6 +73,16 @@ FOUND: dict[str, tuple[str, tuple[Said, ...], int]] = {
             ("tool_call", {"name": "search", "input": {"b": 2, "a": 1}}),
             told("search"),
             ("tool_call", {"function": {"name": "search", "arguments": '{"b": 2,  "a": 1}'}}),
+        ),
+        1,
+    ),
+    "OpenAI's messages alone": ("tool_loop", (asks(), *in_messages() * 3), 2),
+    "Anthropic's messages alone": ("tool_loop", (asks(), *in_messages(anthropic=True) * 3), 2),
+    "LangChain's input_str": (
+        "tool_loop",
+        tuple(
+            [("tool_call", {"serialized": {"name": "search"}, "input_str": "a"}), ("tool_result", {"output": "none"})]
+            * 3
         ),
         1,
     ),
@@ -115,6 +146,11 @@ FOUND: dict[str, tuple[str, tuple[Said, ...], int]] = {
         (calls("teleport"), fails("teleport", "Unknown tool: teleport")),
         1,
     ),
+    "LangChain's words, for an answer": (
+        "unknown_tool",
+        (calls("x"), told("x", "x is not a valid tool, try one of [search].")),
+        1,
+    ),
     "LangChain's words": (
         "unknown_tool",
         (calls("x"), told("x", "Error: x is not a valid tool, try one of [search].")),
@@ -132,6 +168,65 @@ FOUND: dict[str, tuple[str, tuple[Said, ...], int]] = {
         "stall",
         (*HEALTHY[:5], ("tool_result", {"tool": "book", "result": 1, "at_s": 80})),
         5,
+    ),
+    "LangChain's tokens": (
+        "context_overflow",
+        (asks(), ("llm_call", {**langchain(usage_metadata={"input_tokens": 8_192}), "context_window": 8_192})),
+        2,
+    ),
+    "LangChain's dearest": (
+        "cost_spike",
+        tuple(
+            ("llm_call", langchain(response_metadata={"token_usage": {"prompt_tokens": sent, "completion_tokens": 5}}))
+            for sent in (300, 300, 300, 90_000)
+        ),
+        4,
+    ),
+    "LangChain's cut off": (
+        "premature_end",
+        (asks(), ("llm_call", langchain(response_metadata={"finish_reason": "length"})), ends()),
+        2,
+    ),
+    "LangChain's limit": (
+        "premature_end",
+        (*HEALTHY[:-1], ("end", {"return_values": {"output": "Agent stopped due to iteration limit or time limit."}})),
+        8,
+    ),
+    "OpenAI's Responses, incomplete": (
+        "premature_end",
+        (
+            asks(),
+            (
+                "llm_call",
+                {
+                    "response": {
+                        "status": "incomplete",
+                        "incomplete_details": {"reason": "max_output_tokens"},
+                        "output": [],
+                    }
+                },
+            ),
+            ends(),
+        ),
+        2,
+    ),
+    "Gemini, cut off": (
+        "premature_end",
+        (
+            asks(),
+            ("llm_call", {"candidates": [{"content": {"parts": [{"text": "We"}]}, "finishReason": "MAX_TOKENS"}]}),
+            ends(),
+        ),
+        2,
+    ),
+    "an error in MCP's text": (
+        "tool_error_ignored",
+        (
+            calls("book"),
+            told("book", [{"type": "text", "text": '{"status": "error", "message": "no access"}'}]),
+            says("Booked, see you there!"),
+        ),
+        2,
     ),
     "a refusal as too long": (
         "context_overflow",

@@ -13,6 +13,7 @@ from telemetry.agents import analysing
 from telemetry.agents.analysing import AT_ONCE, Analysing
 from telemetry.agents.analysis import Analysis, analyze
 from telemetry.agents.recordings import Recording
+from telemetry.agents.stored.ended import SILENT_MS
 from tests.api.client import Client
 from tests.api.conftest import INTERNAL_TOKEN
 from tests.conftest import Clock
@@ -47,7 +48,7 @@ def test_a_run_that_ended_is_analysed_and_part_of_an_incident(owner: Client, dat
     assert found is not None
     assert ([each["label"] for each in found["detectors"]], found["critical_step"]) == (["tool_loop"], 2)
     assert owner("GET", f"/api/incidents/{found['incident_id']}").get_json()["session_ids"] == ["trace_1"]
-    assert (stored(owner, "goes_on"), waiting(database)) == (None, 0)
+    assert (stored(owner, "goes_on"), waiting(database)) == (None, 1), "it may fall silent"
     assert owner("POST", "/api/traces/trace_1/analyze").get_json() == found, "asked for, it is the same"
 
 
@@ -58,6 +59,31 @@ def test_a_run_that_came_over_opentelemetry_is_too(owner: Client, database: Data
     found = stored(owner, sending.sessions()[0]["id"])
     assert found is not None
     assert [each["label"] for each in found["detectors"]] == ["unhandled_error"]
+
+
+def test_a_run_that_falls_silent_is_looked_at_as_it_stands_and_again_when_it_goes_on(
+    owner: Client, database: Database, clock: Clock
+) -> None:
+    record(owner, [asks(), goes_wrong(handled=False)])
+    clock.now_ms += SILENT_MS - 1
+    Analysing(database).work()
+    assert stored(owner) is None
+    clock.now_ms += 1
+    Analysing(database).work()
+    found = stored(owner)
+    assert found is not None
+    assert ([each["label"] for each in found["detectors"]], waiting(database)) == (["unhandled_error"], 0)
+    append(owner, event(10, "message", payload={"role": "assistant", "content": "Here I am again."}), status=201)
+    clock.now_ms += SILENT_MS - 1
+    append(owner, event(11, "log"), status=201)
+    clock.now_ms += SILENT_MS - 1
+    Analysing(database).work()
+    assert waiting(database) == 1, "it goes on"
+    append(owner, event(12, "end", payload={"status": "failed", "reason": "max_steps"}), status=201)
+    Analysing(database).work()
+    found = stored(owner)
+    assert found is not None
+    assert [each["label"] for each in found["detectors"]] == ["unhandled_error", "premature_end"]
 
 
 def test_what_comes_after_is_looked_at_again(owner: Client, database: Database) -> None:

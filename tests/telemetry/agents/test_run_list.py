@@ -79,13 +79,16 @@ def test_each_tells_its_own_times_and_what_was_found(found: Any, database: Datab
 def test_the_newest_are_counted_by_agent_and_status(
     found: Any, database: Database, organization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def counts(projects: list[int] | None = None) -> list[tuple[str, str, int]]:
+    def counts(projects: list[int] | None = None, **narrowed: str) -> list[tuple[str, str, int]]:
         with database.telemetry.read(EVERY_ORGANIZATION) as session:
-            return [(each.agent, each.status, each.count) for each in count_newest(session, organization, projects)]
+            wanted = RunFilter(projects, **narrowed)
+            return [(each.agent, each.status, each.count) for each in count_newest(session, organization, wanted)]
 
     assert counts() == [
         ("mailer", "completed", 1), ("mailer", "failed", 1), ("scheduler", "failed", 1), ("scheduler", "running", 1),
     ]  # fmt: skip
+    assert counts(status="failed") == [("mailer", "failed", 1), ("scheduler", "failed", 1)]
+    assert counts(label="tool_loop") == [("scheduler", "failed", 1)]
     assert counts([1]) == [("mailer", "completed", 1)]
     monkeypatch.setattr(run_list, "MOST_COUNTED", 1)
     assert counts() == [("scheduler", "running", 1)]

@@ -130,7 +130,7 @@ def test_our_servers_put_what_they_found(owner: Client, server: Client) -> None:
     opened = put.get_json()["incident_id"]
     assert put.get_json() == {
         "session_id": "trace_1", "detectors": [{**FOUND, "explanation": ""}], "critical_step": 3,
-        "summary": "Step 3: It shows stall.", "incident_id": opened, "version": 3,
+        "summary": "Step 3: It shows stall.", "incident_id": opened, "version": 4,
     }  # fmt: skip
     record(owner, [asks(), goes_wrong(), ends("failed")], "trace_2")
     other = owner("POST", "/api/traces/trace_2/analyze").get_json()["incident_id"]
