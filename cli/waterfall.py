@@ -8,6 +8,7 @@ from rich.text import Text
 
 from model.outcome import Outcome, RunStatus
 from model.phases import NAMES, phases
+from model.verdict import wished
 
 _WIDTH = 48
 _COLOURS = dict(zip(NAMES, ("medium_purple", "dodger_blue2", "cyan", "dark_orange", "grey62"), strict=True))
@@ -36,7 +37,8 @@ def print_outcome(target: str, outcome: Outcome, console: Console | None = None)
     for assertion in outcome.assertions:
         mark, colour = ("✓", "green") if assertion.passed else ("✗", "red")
         subject = " ".join(part for part in (assertion.type, assertion.name or assertion.path) if part)
-        line = Text.assemble((mark, colour), f" {subject} {assertion.operator} {assertion.expected!r}")
+        expected = wished(assertion.type, assertion.operator, assertion.expected)
+        line = Text.assemble((mark, colour), f" {subject} {assertion.operator} {expected!r}")
         if not assertion.passed:
             was = "nothing to judge" if assertion.actual is None else f"was {assertion.actual!r}"
             line.append(f"  ({was})", style="red")

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from model.answer import Answer
 from model.assertions.base import AssertionBase
+from model.assertions.status_code import SUCCESSFUL
 from model.errors import ErrorCode
 from model.matching.json_text import CUT, as_text
 from model.outcome import AssertionResult, RunError
 
 MAX_QUOTED = 200
 """Characters of a value quoted in a sentence."""
+_SUCCESSFUL = "2xx"
 
 _SUBJECTS = {
     "status_code": "the status code",
@@ -64,7 +66,9 @@ def _sentence(result: AssertionResult) -> str:
     """`expected the status code to be 200, got 503`."""
     if result.type == "json_schema" and result.reason is None:
         return f"the body does not fit the schema: {_quoted(result.actual)}"
-    words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, WISHES.get(result.operator))
+    implied = _expected(result) == _SUCCESSFUL and result.operator == "matches"
+    to_be = "to be" if implied else WISHES.get(result.operator)
+    words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, to_be)
     value = "" if result.operator in ("exists", "not_exists") else f" {_quoted(_expected(result))}"
     wish = f"expected {' '.join(filter(None, words))}{value}"
     if result.reason is not None:
@@ -74,8 +78,14 @@ def _sentence(result: AssertionResult) -> str:
     return f"{wish}, got {'none' if result.actual is None else _quoted(result.actual)}"
 
 
+def wished(subject: str, operator: str, expected: object) -> object:
+    """What an assertion expected, as people say it: `2xx`, not the pattern that this is."""
+    implied = subject == "status_code" and operator == "matches" and expected == SUCCESSFUL
+    return _SUCCESSFUL if implied else expected
+
+
 def _expected(result: AssertionResult) -> object:
-    return "the schema" if result.type == "json_schema" else result.expected
+    return "the schema" if result.type == "json_schema" else wished(result.type, result.operator, result.expected)
 
 
 def _quoted(value: object) -> str:

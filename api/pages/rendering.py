@@ -9,6 +9,7 @@ from flask import Flask, Response, g, render_template
 from api.pages import menu, words
 from api.services import services
 from model.times import iso
+from model.verdict import wished
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -26,6 +27,7 @@ def install(app: Flask) -> None:
         alerts_menu=menu.alerts_menu,
         errors_menu=menu.errors_menu,
         agents_menu=menu.agents_menu,
+        wished=wished,
     )
     app.jinja_env.filters.update(
         iso=iso,

@@ -8,6 +8,9 @@ from model.answer import Answer
 from model.assertions.base import AssertionBase, present
 from model.assertions.values import whole_number
 
+SUCCESSFUL = "^2[0-9][0-9]$"
+"""What an API's status has to match where its check says nothing else."""
+
 
 class StatusCode(AssertionBase):
     """The HTTP status. `matches` looks at its three digits: `^2`."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from model.assertions.status_code import SUCCESSFUL
 from model.outcome import AssertionResult, Outcome
 from probes.context import RunContext
 from probes.http.attempt import attempt
 from probes.http.definition import HttpCheck
 
-_2XX = AssertionResult("status_code", "matches", "^2[0-9][0-9]$", None, False)
+_2XX = AssertionResult("status_code", "matches", SUCCESSFUL, None, False)
 
 
 class ApiCheck(HttpCheck):

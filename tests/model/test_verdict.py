@@ -8,6 +8,7 @@ import pytest
 
 from model.answer import Answer
 from model.assertions.registry import ASSERTION_TYPES
+from model.assertions.status_code import SUCCESSFUL
 from model.matching.json_text import CUT
 from model.verdict import assertion_error, hold
 
@@ -25,6 +26,10 @@ def message(*assertions: dict[str, Any], answer: Answer = ANSWER) -> str | None:
     ("assertion", "sentence"),
     [
         ({"type": "status_code", "value": 200}, "expected the status code to be 200, got 503"),
+        (
+            {"type": "status_code", "operator": "matches", "value": SUCCESSFUL},
+            "expected the status code to be 2xx, got 503",
+        ),
         (
             {"type": "json_path", "path": "$.a", "operator": "in", "value": [2, 3]},
             "expected the value at $.a to be one of [2, 3], got 1",
