@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -22,9 +23,11 @@ from api.pages.moments import zone_of
 from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
 from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
 from api.pages.rendering import go_to, render
+from api.pages.repeating import DATES, DAYS, KINDS, cron_of, often, typed_of
 from api.pages.spans import seconds_of, span_text
 from api.services import services
 from model.fields import MAX_NAME
+from model.schedule import fires
 from store.alert_tables import MaintenanceWindow
 from store.check_choices import check_names
 from store.maintenance_windows import list_windows, windows_between
@@ -32,8 +35,8 @@ from store.maintenance_windows import list_windows, windows_between
 pages = Blueprint("maintenance", __name__)
 _HERE = "/settings/maintenance"
 _MOST = 100
-_FIELDS = ("name", "starts_at", "ends_at", "cron", "duration", "timezone", "apply_to")
-_TYPED = ("name", "starts_at", "ends_at", "cron", "duration", "timezone", "kind")
+_FIELDS = ("name", "starts_at", "ends_at", "on", "date", "at", "cron", "duration", "timezone", "apply_to")
+_TYPED = ("name", "starts_at", "ends_at", "date", "at", "cron", "duration", "timezone", "kind")
 _DONE = {
     "made": "The window is planned.",
     "changed": "The window is changed. Runs that it left out of uptime already stay left out.",
@@ -72,6 +75,8 @@ def maintenance_page() -> Response:
         ],
         total=total,
         lasts=span_text,
+        often=often,
+        begins=_next_begins,
         done=_DONE.get(request.args.get("done", "")),
         warning=request.args.get("note") == "past",
         now_ms=now_ms,
@@ -83,7 +88,7 @@ def maintenance_page() -> Response:
 def new_window() -> Response:
     """A new window's form, on the day that the address names."""
     day = request.args.get("day", "")
-    typed = {"kind": "once", "timezone": zone_of(request.args.get("zone", "UTC")).key, "duration": "1 h"}
+    typed = {"kind": "once", "timezone": zone_of(request.args.get("zone", "UTC")).key, "duration": "1 h", "at": "03:00"}
     try:
         begin = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local to the zone beside it
     except ValueError:
@@ -154,8 +159,16 @@ def _standing(window: MaintenanceWindow, now_ms: int) -> tuple[str, str]:
     return "over", "Over"
 
 
+def _next_begins(window: MaintenanceWindow | None, now_ms: int) -> list[int]:
+    """Of one that comes again and again, the next three times, in ms."""
+    if window is None or window.cron is None:
+        return []
+    return list(islice(fires(window.cron, window.timezone, now_ms), 3))
+
+
 def _typed() -> dict[str, str]:
-    return {name: request.form.get(name, "")[: 2 * MAX_NAME] for name in _TYPED}
+    typed = {name: request.form.get(name, "")[: 2 * MAX_NAME].strip() for name in _TYPED}
+    return {**typed, "on": ",".join(day for day in DAYS if day in request.form.getlist("on"))}
 
 
 def _shown(window: MaintenanceWindow) -> dict[str, str]:
@@ -166,18 +179,17 @@ def _shown(window: MaintenanceWindow) -> dict[str, str]:
         for name, at_ms in ends.items()
     }
     return {
-        "name": window.name, "kind": "once" if window.cron is None else "cron", "cron": window.cron or "",
-        "duration": "" if window.duration_s is None else span_text(window.duration_s), "timezone": window.timezone,
-        **local,
+        "name": window.name, "duration": "" if window.duration_s is None else span_text(window.duration_s),
+        "timezone": window.timezone, **({"kind": "once"} if window.cron is None else typed_of(window.cron)), **local,
     }  # fmt: skip
 
 
 def _body() -> dict[str, Any]:
     """The form as REST takes it: a one-off time with its zone's offset. Invalid."""
-    typed = {name: text.strip() for name, text in _typed().items()}
+    typed = _typed()
     body: dict[str, Any] = {"name": typed["name"], "apply_to": chosen_things()}
-    if typed["kind"] == "cron":
-        cron, lasts = typed["cron"], seconds_of(typed["duration"])
+    if typed["kind"] in KINDS:
+        cron, lasts = cron_of(typed), seconds_of(typed["duration"])
         return {**body, "cron": cron, "duration": lasts, "timezone": typed["timezone"] or "UTC"}
     zone = zone_of(typed["timezone"])
     return body | {name: _instant(name, typed[name], zone) for name in ("starts_at", "ends_at")}
@@ -208,6 +220,9 @@ def _form(
         status,
         no_store=True,
         window=window,
+        begins=_next_begins(window, now_ms),
+        days=DAYS,
+        dates=DATES,
         typed=typed,
         picker=choice,
         projects=projects,

@@ -352,6 +352,24 @@ def test_maintenance_is_planned_shown_in_its_month_changed_and_deleted(
     assert len(owner.data("GET", "/v1/maintenance-windows")) == 2
 
 
+def test_maintenance_of_every_week_is_chosen_by_its_days(signed_in: Browser, owner: Client) -> None:
+    chosen = {
+        "name": "Patches", "kind": "weekly", "on": ["TUE", "THU"], "at": "02:30", "duration": "1 h", "covers": "all",
+        "timezone": "Europe/Berlin", "form_token": form_token(signed_in),
+    }  # fmt: skip
+    assert signed_in.post(WINDOWS, chosen).status_code == 303
+    [made] = owner.data("GET", "/v1/maintenance-windows")
+    assert (made["cron"], made["duration"], made["timezone"]) == ("30 2 * * TUE,THU", 3600, "Europe/Berlin")
+    assert "Every Tuesday and Thursday at 02:30 in Europe/Berlin, for 1 h, next " in signed_in.get(WINDOWS).text
+    path = f"{WINDOWS}/{made['id']}"
+    seen = signed_in.get(path)
+    boxes = [tag.get("value") for tag in seen.all("input") if tag.get("name") == "on" and "checked" in tag]
+    assert boxes == ["TUE", "THU"]
+    assert "Next: " in seen.text
+    answer = signed_in.post(path, {**chosen, "on": []})
+    assert (answer.status_code, "must name at least one day" in answer.get_data(as_text=True)) == (422, True)
+
+
 @sqlite_only
 @pytest.mark.parametrize(
     ("wrong", "said"),
