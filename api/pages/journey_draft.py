@@ -18,6 +18,7 @@ from api.pages.grouped_fields import Texts, field_at, put, texts_of
 from api.pages.monitor_fields import dressed, flat_fields
 from api.pages.schema_fields import Field, NotReadError, step_fields, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
+from api.pages.unread import refusal
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
 from journeys.registry import STEP_TYPES
@@ -136,7 +137,7 @@ class Draft:
             elif name or row.get("value"):
                 found["variables"][name] = row.get("value", "")
         if wrong:
-            raise Invalid(wrong)
+            raise refusal(JOURNEY_TYPE, found, wrong)
         return found
 
     def swap_secrets(self, swap: Swap) -> None:

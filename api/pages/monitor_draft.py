@@ -21,6 +21,7 @@ from api.pages.grouped_fields import Texts, field_at, put, texts_of
 from api.pages.monitor_fields import form_fields
 from api.pages.schema_fields import NotReadError, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
+from api.pages.unread import refusal
 from model.fields import MAX_NAME
 from model.secrets import split
 
@@ -122,7 +123,7 @@ class MonitorDraft:
             found["interval"] = None  # the form says: in place of how often
         found["assertions"] = [document_of(row) for row in self.rows]
         if wrong:
-            raise Invalid(wrong)
+            raise refusal(self.kind, found, wrong)
         return found
 
     def swap_secrets(self, swap: Swap) -> None:

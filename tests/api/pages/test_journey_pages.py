@@ -160,7 +160,10 @@ def test_what_is_wrong_is_told_beside_its_field_and_nothing_typed_is_lost(signed
     form = opened(signed_in) | {"name": "", "locations": "local", "interval": "often", "steps.0.url": "ftp://x/"}
     form = press(signed_in, NEW, {**form, "extra_headers": "no pair"}, "save", status=422)
     assert 'id="about-extra_headers">Extra headers line 1 is not a name, a colon and a value' in form["_"]
+    for name in ("name", "interval", "steps.0.url"):
+        assert f'id="about-{name}"' in form["_"], f"{name}, beside a field that can't be read"
     form = press(signed_in, NEW, {**form, "extra_headers": ""}, "save", status=422)
+    assert "is not a name, a colon" not in form["_"]
     for name in ("name", "interval", "steps.0.url"):
         assert f'id="about-{name}"' in form["_"], name
     assert (form["interval"], form["steps.0.url"], form["locations"]) == ("often", "ftp://x/", "local")

@@ -108,10 +108,11 @@ def test_what_does_not_fit_is_said_beside_its_field_and_nothing_typed_is_lost(
         "name": "Ours", "assertions.0.type": "json_path", "assertions.0.operator": "equals",
         "assertions.0.subject": "$[", "assertions.0.value": "1",
     }  # fmt: skip
-    text = press(signed_in, NEW, form, "save", 422)
-    assert "Headers line 1 is not a name, a colon and a value" in text
+    unread = press(signed_in, NEW, form, "save", 422)
+    assert "Headers line 1 is not a name, a colon and a value" in unread
     text = press(signed_in, NEW, {**form, "headers": ""}, "save", 422)
     for field in ("url", "interval", "assertions.0.subject"):
+        assert f'id="about-{field}"' in unread, f"{field}, beside a field that can't be read"
         assert re.search(rf'role="alert"[^>]*|id="about-{field}"', text)
         assert re.search(rf'<p class="(wrong small|small wrong)"[^>]*id="about-{re.escape(field)}"', text) or re.search(
             rf'id="about-{re.escape(field)}" role="alert"', text
