@@ -3,39 +3,43 @@ LangChain's models kept by those who store its messages alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from telemetry.agents.layers import Layers, Names, own
+from telemetry.agents.layers import Layers, Names
 
+CALL, ANSWER = "tool_call", "tool_result"
 _CALLS = Names("tool_calls", "function_call")
+_ANSWERS = Names("tool_call_id", "tool_use_id")
 _PARTS = Names("content", "output")
-_CALL_PARTS = frozenset({"tool_use", "function_call", "server_tool_use"})
-_ANSWER_PARTS = frozenset({"tool_result", "function_call_output"})
-_ANSWERS_A_CALL = Names("tool_call_id", "tool_use_id")
-_ROLE = Names("role", "type")
-_TOOL_ROLES = frozenset({"tool", "function"})
+_PART_TYPES = {"tool_use": CALL, "function_call": CALL, "tool_result": ANSWER, "function_call_output": ANSWER}
+_TOOL_ROLES = ("tool", "function")
 _MOST = 100
 
-
-def calls_in(layers: Layers) -> list[dict[str, Any]]:
-    """Each as the payload of a `tool_call`."""
-    found = layers.first(_CALLS)
-    listed = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
-    parts = [part for part in _parts(layers) if str(part.get("type")) in _CALL_PARTS]
-    return [call for call in (*listed, *parts) if isinstance(call, dict)][:_MOST]
+Carried = tuple[str, dict[str, Any]]
+"""As an event of its own would say it: its type, and its payload."""
 
 
-def answers_in(layers: Layers) -> list[dict[str, Any]]:
-    """Each as the payload of a `tool_result`: the whole message of role `tool`, or parts of one."""
+def carried_in(layers: Layers) -> Sequence[Carried]:
+    """In their order; a message of role `tool` is an answer, whole."""
     payload = layers.payload
-    if str(own(payload, _ROLE)) in _TOOL_ROLES or not _ANSWERS_A_CALL.known.isdisjoint(payload):
-        return [payload]
-    return [part for part in _parts(layers) if str(part.get("type")) in _ANSWER_PARTS][:_MOST]
+    if payload.get("role") in _TOOL_ROLES or any(name in payload for name in _ANSWERS):
+        return [(ANSWER, payload)]
+    found = () if layers.lack(_CALLS) else _listed(layers)
+    parts = _parts(layers)
+    return [*found, *parts][:_MOST] if found or parts else ()
 
 
-def _parts(layers: Layers) -> list[dict[str, Any]]:
+def _listed(layers: Layers) -> Sequence[Carried]:
+    given = layers.first(_CALLS)
+    calls = [given] if isinstance(given, dict) else given if isinstance(given, list) else ()
+    return [(CALL, call) for call in calls if isinstance(call, dict)]
+
+
+def _parts(layers: Layers) -> Sequence[Carried]:
     for place, name in layers.shape[_PARTS]:
         value = layers.each[place][name]
         if isinstance(value, list):
-            return [part for part in value if isinstance(part, dict)]
-    return []
+            told = [(_PART_TYPES.get(str(part.get("type"))), part) for part in value if isinstance(part, dict)]
+            return [(kind, part) for kind, part in told if kind is not None]
+    return ()

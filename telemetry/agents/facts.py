@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from telemetry.agents import payload_words as words
-from telemetry.agents.carried import answers_in, calls_in
+from telemetry.agents.carried import ANSWER, carried_in
 from telemetry.agents.endings import has_failed
 from telemetry.agents.layers import Layers, Names, layers_of, own
 
@@ -82,15 +82,14 @@ def read_fact(seq: int, step: int | None, kind: str, at_ms: int, payload: Any) -
 def _message(fact: Fact, layers: Layers) -> None:
     _says(fact, layers)
     _carries(fact, layers)
-    answers = any(carried.type == "tool_result" for carried in fact.carried)
-    fact.by_person = words.role_of(layers) in _PEOPLE and not answers
+    answers = any(each.type == ANSWER for each in fact.carried)
+    fact.by_person = not answers and words.role_of(layers) in _PEOPLE
 
 
 def _carries(fact: Fact, layers: Layers) -> None:
-    calls, answers = calls_in(layers), answers_in(layers)
-    if calls or answers:
-        told = [*[("tool_call", call) for call in calls], *[("tool_result", answer) for answer in answers]]
-        fact.carried = tuple(read_fact(fact.seq, fact.step, kind, fact.at_ms, payload) for kind, payload in told)
+    carried = carried_in(layers)
+    if carried:
+        fact.carried = tuple([read_fact(fact.seq, fact.step, kind, fact.at_ms, told) for kind, told in carried])
 
 
 def _llm_call(fact: Fact, layers: Layers) -> None:

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import msgspec
 
+from telemetry.agents.carried import ANSWER, CALL
 from telemetry.agents.facts import Fact
 
 _QUIET = ("log", "screenshot", "state")
@@ -81,14 +82,13 @@ def recording_of(facts: Iterable[Fact], *, whole: bool = True) -> Recording:
 def _with_carried(ordered: list[Fact]) -> list[Fact]:
     """Calls and answers that stand in messages, each after its message, an answer in place of it: in a run that tells
     of tools in no other way, and does keep what they answer."""
-    carried = [each for fact in ordered for each in fact.carried]
-    if not any(each.type == "tool_result" for each in carried):
+    if not any(each.type == ANSWER for fact in ordered if fact.carried for each in fact.carried):
         return ordered
-    if any(fact.type in ("tool_call", "tool_result") for fact in ordered):
+    if any(fact.type in (CALL, ANSWER) for fact in ordered):
         return ordered
     told = list[Fact]()
     for fact in ordered:
-        if not any(each.type == "tool_result" for each in fact.carried):
+        if not any(each.type == ANSWER for each in fact.carried):
             told.append(fact)
         told += fact.carried
     return told
