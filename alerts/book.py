@@ -39,6 +39,7 @@ class Window(msgspec.Struct, frozen=True):
     cron: str | None
     duration_ms: int
     timezone: str
+    made_ms: int = 0
 
     def holds_at(self, at_ms: int) -> bool:
         if self.cron is None:
@@ -189,6 +190,7 @@ def window_of(row: MaintenanceWindow) -> Window:
         ends_ms=row.ends_ms,
         cron=row.cron,
         duration_ms=(row.duration_s or 0) * 1000,
+        made_ms=row.created_ms,
         timezone=row.timezone,
     )
 

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import formatdate
 
 import aiosmtplib
@@ -26,6 +26,23 @@ from model.hosts import address_of
 from model.mail import sender
 from model.smtp import MailServer, parse_smtp_url
 
+
+class _Whole(EmailPolicy):
+    """Mail as SMTP takes it, with the addresses of List-Unsubscribe as they are: the standard library would fold a long
+    one by encoding it, and no mail program reads that (RFC 2369, RFC 8058)."""
+
+    def fold(self, name: str, value: str) -> str:
+        if name.lower() == "list-unsubscribe" and str(value).isascii() and len(value) < _MOST_LINE:
+            return f"{name}: {value}{self.linesep}"
+        folded: str = super().fold(name, value)
+        return folded
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return self.fold(name, value).encode("ascii", "surrogateescape")
+
+
+_MOST_LINE = 900
+_POLICY = _Whole(linesep=SMTP.linesep)
 _EVERYWHERE = AddressPolicy(networks_of(("0.0.0.0/0", "::/0")))
 _DEFAULT_FROM = "tracer@localhost.localdomain"
 
@@ -33,7 +50,7 @@ _DEFAULT_FROM = "tracer@localhost.localdomain"
 def new_message(way: Way, recipients: Sequence[str], message_id: str, at_s: int) -> EmailMessage:
     """A message from us to them, with no subject or content yet."""
     name, address = sender(way.smtp_from or _DEFAULT_FROM)
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(name, addr_spec=address)
     message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
     message["Date"] = formatdate(at_s)
@@ -55,7 +72,7 @@ async def deliver(message: EmailMessage, recipients: Sequence[str], way: Way) ->
     address = sender(way.smtp_from or _DEFAULT_FROM)[1]
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
-            return await _submit(server, way.egress, address, recipients, message.as_bytes(policy=SMTP))
+            return await _submit(server, way.egress, address, recipients, message.as_bytes(policy=_POLICY))
     except TimeoutError:
         raise Undelivered(f"the mail server {server.host} did not answer within {SEND_TIMEOUT_S:g} s") from None
     except EgressError as error:

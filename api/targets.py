@@ -17,6 +17,7 @@ from store.alert_channels import existing_channel_ids
 from store.checks import existing_check_ids
 from store.projects import get_project
 
+NOTHING_NAMED = "name monitors, journeys, tags or projects, or say all: true"
 _NAMED = (("monitors", "monitor", "mon_"), ("journeys", "journey", "jny_"))
 
 
@@ -73,7 +74,7 @@ def unknown_channels(session: Session, channels: Collection[str], stored: Collec
 def refuse_none(apply_to: Quieted, field: str) -> None:
     """Raises Invalid when nothing is named at all: what is meant to keep quiet, and does not, is found out at night."""
     if not (apply_to.all or apply_to.monitors or apply_to.journeys or apply_to.tags or apply_to.projects):
-        raise Invalid({field: ["name monitors, journeys, tags or projects, or say all: true"]})
+        raise Invalid({field: [NOTHING_NAMED]})
 
 
 def refuse(fields: dict[str, list[str]]) -> None:

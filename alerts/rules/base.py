@@ -127,7 +127,7 @@ class RuleDefinition(Strict):
         return f"not enough for {self.type} yet"
 
     def pointless_for(self, checks: Sequence[Covered]) -> str | None:  # noqa: ARG002 - most can hold for any check
-        """Why this can't hold for any of these checks (at least one); None when it may for some."""
+        """Why this can't hold for any of these checks (at least one), or holds whatever they do; None otherwise."""
         return None
 
 

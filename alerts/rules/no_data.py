@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from alerts.rules.base import Memory, RuleDefinition, Vote, Window
+from alerts.rules.base import Covered, Memory, RuleDefinition, Vote, Window
 from model.points import Point
 
 
@@ -30,6 +30,16 @@ class NoData(RuleDefinition):
 
     def concerns(self, point: Point) -> bool:  # noqa: ARG002
         return False
+
+    def pointless_for(self, checks: Sequence[Covered]) -> str | None:
+        asked = [check.definition for check in checks if check.definition.get("type") != "heartbeat"]
+        waited = [definition.get("interval") or 0 for definition in asked]
+        if not waited or max(waited) < self.window:
+            return None
+        return (
+            f"window is {self.window} s, and checks it applies to run every {max(waited)} s: it fires between two runs "
+            "that both went well"
+        )
 
     def finding(self, history: Sequence[Point]) -> str:  # noqa: ARG002
         return f"nothing was measured for {self.window} s"

@@ -88,4 +88,5 @@ def _times(window: Window, columns: Columns) -> Iterator[tuple[int, int]]:
         at_ms = next_fire(window.cron, window.timezone, at_ms) if at_ms is not None else None
         if at_ms is None or at_ms >= columns.to_ms:
             return
-        yield at_ms, at_ms + window.duration_ms
+        if at_ms + window.duration_ms > window.made_ms:
+            yield at_ms, at_ms + window.duration_ms

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from alerts.book import windows_at
 from alerts.payload import target_of
+from alerts.quieted import Quieted
 from api.definitions import defaults_of
 from api.pages.check_deeds import FOR_EVER_MS
 from api.pages.configuration import every
@@ -17,12 +18,16 @@ from api.pages.gate import visitor
 from api.pages.standing import Answer, answer
 from api.pages.words import NOTHING
 from api.services import services
+from model.fields import STORED
 from model.times import DAY_MS, parse_iso
+from store.alert_tables import Silence
 from store.location_states import states_of_checks
 from store.probes import online_locations
 from store.runs import Entry, RunFilter, list_runs
+from store.silences import list_silences
 from store.tables import Check, LocationState
 
+_MOST_SILENCES = 100
 _WINDOWS = (("24h", "24 hours", DAY_MS), ("7d", "7 days", 7 * DAY_MS), ("30d", "30 days", 30 * DAY_MS),
             ("90d", "90 days", 90 * DAY_MS))  # fmt: skip
 
@@ -40,7 +45,7 @@ class Uptime:
 @dataclass(frozen=True)
 class Head:
     """`states`: as they were measured. `target`: None where it has no one address. `muted_ms`: until when nobody is
-    told of it; None when that is over, or never was."""
+    told of it; None when that is over, or never was. `silenced_ms`: the same by a silence that covers it."""
 
     answer: Answer
     states: Sequence[LocationState]
@@ -49,6 +54,7 @@ class Head:
     every: str
     uptimes: Sequence[Uptime]
     muted_ms: int | None
+    silenced_ms: int | None
 
     @property
     def muted_for_ever(self) -> bool:
@@ -60,6 +66,7 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
     states = states_of_checks(session, [check.id])[check.id]
     tags = check.definition.get("tags") or ()
     resting = [each for each in windows_at(session, organization_id, now_ms) if each.apply_to.covers(check.id, tags)]
+    silences, _ = list_silences(session, now_ms, status="active", page=(0, _MOST_SILENCES))
     stands = answer(
         check, states, _lately(session, check, states, now_ms), online_locations(session, now_ms), now_ms,
         maintenance=[window.name for window in resting],
@@ -75,7 +82,12 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
             _uptime(word, name, stats, now_ms - check.created_ms, window_ms) for name, word, window_ms in _WINDOWS
         ],
         muted_ms=_muted_until(check, now_ms),
+        silenced_ms=max((each.ends_ms for each in silences if _covers(each, check.id, tags)), default=None),
     )
+
+
+def _covers(silence: Silence, check_id: str, tags: Sequence[str]) -> bool:
+    return Quieted.model_validate(silence.match, context=STORED).covers(check_id, tags)
 
 
 def _lately(session: Session, check: Check, states: Sequence[LocationState], now_ms: int) -> Sequence[Entry]:

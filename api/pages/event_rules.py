@@ -10,11 +10,12 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
 from api.access import Scope, caller
-from api.errors import Forbidden, Invalid
+from api.errors import Conflict, Forbidden, Invalid
 from api.event_rules import change_to_event_rule, make_event_rule, remove_event_rule, seen_event_rule, seen_event_rules
 from api.pages.alert_rules import SEVERITIES
 from api.pages.forms import beside
 from api.pages.gate import page
+from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.project_access import visible
 from api.services import services
@@ -116,6 +117,8 @@ def event_rule_page(event_rule_id: str) -> Response:
 def change_event_rule_here(event_rule_id: str) -> Response:
     """Change a rule by the form."""
     rule = seen_event_rule(event_rule_id)
+    if changed_meanwhile(rule["updated_at"]):
+        return _form(_typed(), rule, {"": [SAID]}, Conflict.status)
     return _sent(lambda: change_to_event_rule(event_rule_id, _body()), rule, "changed")
 
 
@@ -195,6 +198,7 @@ def _form(
         status,
         no_store=True,
         rule=rule,
+        seen=seen(rule["updated_at"]) if rule is not None else "",
         values=values,
         projects=list(visible().projects.values()),
         groups=GROUPS,

@@ -105,7 +105,9 @@ def _command(made: Mapping[str, str]) -> str:
     """What to type on the machine that shall be the probe. The key stands in the environment, where no list of
     processes shows it."""
     key, url, location = (shlex.quote(text) for text in (made["key"], services().public_url, made["location"]))
-    return f"TRACER_PROBE_KEY={key} tracer probe --url {url} --location {location}"
+    nets = services().settings.allow_nets
+    allowed = f"TRACER_ALLOW_NETS={shlex.quote(','.join(nets))} " if nets else ""
+    return f"TRACER_PROBE_KEY={key} {allowed}tracer probe --url {url} --location {location}"
 
 
 def _page(

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from api.errors import Forbidden, Invalid
 from api.pages.spans import of_spans
 from api.services import services
+from api.targets import NOTHING_NAMED
 from model.fields import MAX_NAME, printable
 from model.validation import field_errors
 
@@ -22,6 +23,8 @@ FIELD = "form_token"
 MAX_NOTE = 2_000
 MOST_PAGES = 200
 """Of a list: further than that nobody turns."""
+_IN_FORMS = {NOTHING_NAMED: "needs something: all, a tag, or one by name"}
+"""What REST says in its own words, as a form says it."""
 Model = TypeVar("Model", bound=BaseModel)
 _PURPOSE = "form token"
 _LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}", re.ASCII)
@@ -54,6 +57,12 @@ def refuse_foreign_origin() -> None:
 
 def _own_hosts() -> set[str]:
     return {request.host.lower(), urlsplit(services().public_url).netloc.lower()}
+
+
+def own_referrer() -> str | None:
+    """The path and query of the page that a request came from, if that is one of ours."""
+    place = urlsplit(request.referrer or "")
+    return f"{place.path}?{place.query}".rstrip("?") if place.netloc.lower() in _own_hosts() else None
 
 
 def local_path(text: str | None, otherwise: str) -> str:
@@ -111,7 +120,8 @@ def beside(
     """What is wrong by the form's field, said once each: what is wrong inside a field stands beside it, and what no
     field is about under "". `prefix`: where REST has these fields. `spans`: fields that are typed as such."""
     known, found = set(names), dict[str, str]()
-    for path, messages in (wrong or {}).items():
+    said = {path: [_IN_FORMS.get(messages[0], messages[0])] for path, messages in (wrong or {}).items()}
+    for path, messages in said.items():
         name, _, inner = path.removeprefix(prefix).partition(".")
         if name not in known:
             found.setdefault("", f"{path} {messages[0]}")

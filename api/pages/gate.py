@@ -20,7 +20,7 @@ from flask import Response, g, request
 
 from api.access import OWN, Caller, Scope, act_as_caller, bind_to_log, caller_of, needs, sign_in_of
 from api.errors import Forbidden
-from api.pages.forms import form_token, local_path, refuse_forged
+from api.pages.forms import form_token, local_path, own_referrer, refuse_forged
 from api.pages.rendering import go_to
 from api.services import services
 from api.session_cookie import secure, session_token
@@ -60,7 +60,8 @@ def page(scope: Scope | None) -> Callable[[View], View]:
             if scope is None:
                 return view(**from_path)
             if found is None:
-                return go_to(f"/login?next={quote(_wanted(), safe='/')}")
+                lost = "&lost=1" if request.method == "POST" else ""
+                return go_to(f"/login?next={quote(_wanted(), safe='/')}{lost}")
             admit(found, scope)
             return view(**from_path)
 
@@ -99,9 +100,10 @@ def set_cookie(response: Response, name: str, value: str, max_age_s: int = LASTS
 
 
 def _wanted() -> str:
-    """Where to go after signing in: the page asked for; what was to be posted is not sent again."""
-    asked = request.form.get("back") if request.method == "POST" else request.full_path.rstrip("?")
-    return local_path(asked, "/alerts")
+    """Where to go after signing in: the page asked for, or that of the form; what it was to post is not sent again."""
+    if request.method != "POST":
+        return local_path(request.full_path.rstrip("?"), "/alerts")
+    return local_path(request.form.get("back"), local_path(own_referrer(), "/alerts"))
 
 
 def _visitor(token: str) -> Visitor | None:

@@ -18,6 +18,7 @@ from api.pages.found import start_at
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.journey_found import found_in
+from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.schema_fields import step_fields, time_zones
 from api.pages.typed_secrets import hide, put_back
@@ -76,6 +77,8 @@ def _pressed(here: str, journey_id: str | None) -> Response:
         return _checked(here, draft)
     if button != "save":
         return _form(here, draft, touched=draft.change(button))
+    if journey_id is not None and changed_meanwhile(_changed_ms(journey_id)):
+        return _form(here, draft, {"": [SAID]}, Conflict.status)
     try:
         document = _sent(draft, journey_id)
         if journey_id is None:
@@ -87,6 +90,11 @@ def _pressed(here: str, journey_id: str | None) -> Response:
     except (Conflict, Forbidden, PlanLimit) as error:
         return _form(here, draft, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{journey_id}?done=saved")
+
+
+def _changed_ms(journey_id: str) -> int:
+    with services().database.read(visitor().caller.organization_id) as session:
+        return checks.find(JOURNEY, session, journey_id).updated_ms
 
 
 def _sent(draft: Draft, journey_id: str | None) -> dict[str, Any]:
@@ -157,6 +165,7 @@ def _form(
         status,
         no_store=True,
         here_path=here,
+        seen=seen(_changed_ms(here.split("/")[2])) if here != _NEW else "",
         new=here == _NEW,
         draft=draft,
         typed=typed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
@@ -15,10 +15,11 @@ from alerts.book import window_of
 from alerts.coverage import ground_of
 from api import maintenance_windows as rest
 from api.access import Scope
-from api.errors import Invalid
+from api.errors import Conflict, Invalid
 from api.pages.check_picker import finding, looked_for, named_in, picker
 from api.pages.forms import beside
 from api.pages.gate import page, visitor
+from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.moments import zone_of
 from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
 from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
@@ -28,6 +29,7 @@ from api.pages.spans import seconds_of, span_text
 from api.services import services
 from model.fields import MAX_NAME
 from model.schedule import fires
+from model.times import iso
 from store.alert_tables import MaintenanceWindow
 from store.check_choices import check_names
 from store.maintenance_windows import list_windows, windows_between
@@ -40,8 +42,10 @@ _TYPED = ("name", "starts_at", "ends_at", "date", "at", "cron", "duration", "tim
 _DONE = {
     "made": "The window is planned.",
     "changed": "The window is changed. Runs that it left out of uptime already stay left out.",
+    "ended": "The window is over from now on: alerts fire again, and runs count.",
     "deleted": "The window is deleted. Runs that it left out of uptime already stay left out.",
 }
+_NOT_NOW = "It does not hold now, or comes again and again: change when it ends, or delete it"
 _LOCAL = "%Y-%m-%dT%H:%M"
 
 
@@ -71,7 +75,7 @@ def maintenance_page() -> Response:
         zone=zone.key,
         windows=[
             (window, _standing(window, now_ms), quiets(ground, window.apply_to, names))
-            for window in sorted(found, key=lambda window: _standing(window, now_ms)[0] == "over")
+            for window in sorted(found, key=lambda window: _order(window, now_ms))
         ],
         total=total,
         lasts=span_text,
@@ -126,11 +130,26 @@ def change_here(window_id: str) -> Response:
     window = _window(window_id)
     if finding():
         return _form(_typed(), chosen_things(), window=window)
+    if changed_meanwhile(window.updated_ms):
+        return _form(_typed(), chosen_things(), window=window, wrong={"": [SAID]}, status=Conflict.status)
     try:
         rest.change_window(visitor().caller, window_id, _body())
     except Invalid as error:
         return _form(_typed(), chosen_things(), window=window, wrong=error.fields, status=error.status)
     return go_to(f"{_HERE}?done=changed")
+
+
+@pages.post(f"{_HERE}/<window_id>/end")
+@page(Scope.WRITE)
+def end_here(window_id: str) -> Response:
+    """A window that was planned once ends now."""
+    state, window = services(), _window(window_id)
+    with state.database.read(visitor().caller.organization_id) as session:
+        now_ms = state.database.now_ms(session)
+    if window.cron is not None or _standing(window, now_ms)[0] != "maintenance":
+        return _form(_shown(window), window.apply_to, window=window, wrong={"": [_NOT_NOW]}, status=Conflict.status)
+    rest.change_window(visitor().caller, window_id, {"ends_at": iso(now_ms)})
+    return go_to(f"{_HERE}?done=ended")
 
 
 @pages.post(f"{_HERE}/<window_id>/delete")
@@ -159,6 +178,15 @@ def _standing(window: MaintenanceWindow, now_ms: int) -> tuple[str, str]:
     return "over", "Over"
 
 
+def _order(window: MaintenanceWindow, now_ms: int) -> tuple[int, int]:
+    """What holds now, then what comes next, then what is over, the latest first."""
+    state, _ = _standing(window, now_ms)
+    if state == "over":
+        return 2, -(window.ends_ms or 0)
+    begins = window.starts_ms if window.cron is None else next(iter(_next_begins(window, now_ms)), None)
+    return int(state == "planned"), begins or 0
+
+
 def _next_begins(window: MaintenanceWindow | None, now_ms: int) -> list[int]:
     """Of one that comes again and again, the next three times, in ms."""
     if window is None or window.cron is None:
@@ -178,6 +206,7 @@ def _shown(window: MaintenanceWindow) -> dict[str, str]:
         name: "" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo('UTC')):{_LOCAL}}"
         for name, at_ms in ends.items()
     }
+    local |= {f"{name}_iso": iso(at_ms) or "" for name, at_ms in ends.items() if at_ms is not None}
     return {
         "name": window.name, "duration": "" if window.duration_s is None else span_text(window.duration_s),
         "timezone": window.timezone, **({"kind": "once"} if window.cron is None else typed_of(window.cron)), **local,
@@ -197,9 +226,13 @@ def _body() -> dict[str, Any]:
 
 def _instant(name: str, text: str, zone: ZoneInfo) -> str:
     try:
-        return datetime.strptime(text[:16], _LOCAL).replace(tzinfo=zone).isoformat()
+        local = datetime.strptime(text[:16], _LOCAL)  # noqa: DTZ007 - the zone comes next
     except ValueError:
         raise Invalid({name: ["must be a date and a time, such as 2026-11-26T22:00"]}) from None
+    instant = local.replace(tzinfo=zone)
+    if instant.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
+        raise Invalid({name: [f"is a time that no clock in {zone.key} shows: clocks go forward over it"]})
+    return instant.isoformat()
 
 
 def _form(
@@ -220,6 +253,7 @@ def _form(
         status,
         no_store=True,
         window=window,
+        seen=seen(window.updated_ms) if window is not None else "",
         begins=_next_begins(window, now_ms),
         days=DAYS,
         dates=DATES,

@@ -18,6 +18,7 @@ from api.pages import typed_secrets
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
+from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
 from api.pages.rendering import go_to, render
@@ -81,6 +82,8 @@ def _pressed(monitor_id: str | None) -> Response:
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     try:
         if button == "save":
+            if monitor_id is not None and changed_meanwhile(_changed_ms(monitor_id)):
+                return _form(draft, monitor_id, {"": [SAID]}, Conflict.status)
             return _saved(draft, monitor_id)
         if button == "try":
             begun = try_out(MONITOR, _sent(draft, monitor_id), request.form.get("from") or None, monitor_id)
@@ -99,6 +102,11 @@ def _wanted_kind(monitor_id: str | None, button: str) -> str:
         return _kind(button.removeprefix("type.") if button.startswith("type.") else request.form.get("type", "url"))
     with services().database.read(visitor().caller.organization_id) as session:
         return checks.find(MONITOR, session, monitor_id).type
+
+
+def _changed_ms(monitor_id: str) -> int:
+    with services().database.read(visitor().caller.organization_id) as session:
+        return checks.find(MONITOR, session, monitor_id).updated_ms
 
 
 def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
@@ -141,6 +149,7 @@ def _form(
         no_store=True,
         here_path=_NEW if monitor_id is None else f"/monitors/{monitor_id}/edit",
         monitor_id=monitor_id,
+        seen=seen(_changed_ms(monitor_id)) if monitor_id is not None else "",
         draft=draft,
         titles=TITLES,
         asked=asked_fields(draft.kind),

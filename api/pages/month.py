@@ -93,7 +93,8 @@ def _times(window: MaintenanceWindow, begin: int, end: int) -> list[tuple[int, i
     found: list[tuple[int, int]] = []
     at_ms = next_fire(window.cron, window.timezone, begin - lasts_ms)
     while at_ms is not None and at_ms < end and len(found) <= _A_DAY:
-        found.append((at_ms, at_ms + lasts_ms))
+        if at_ms + lasts_ms > window.created_ms:
+            found.append((at_ms, at_ms + lasts_ms))
         at_ms = next_fire(window.cron, window.timezone, at_ms)
     return found
 

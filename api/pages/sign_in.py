@@ -21,6 +21,10 @@ from store.write_lock import Urgency
 
 pages = Blueprint("sign_in", __name__)
 HOME = "/"
+_LOST = (
+    "You had been signed out, so what you sent was not saved. Sign in, and you are back at its form; in many browsers "
+    "going back from here shows it with what you typed"
+)
 
 
 @pages.get("/login")
@@ -28,7 +32,8 @@ HOME = "/"
 def show_login() -> Response:
     """The form, or on to where the visitor wanted if already signed in."""
     wanted = local_path(request.args.get("next"), HOME)
-    return go_to(wanted) if g.visitor is not None else _form(wanted)
+    lost = _LOST if request.args.get("lost") else None
+    return go_to(wanted) if g.visitor is not None else _form(wanted, lost)
 
 
 @pages.post("/login")

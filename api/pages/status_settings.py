@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from alerts.book import windows_at
 from api.access import Scope
-from api.errors import Invalid
+from api.errors import Conflict, Invalid
 from api.pages.forms import page_number, read_form
 from api.pages.gate import page, visitor
+from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.status_form import MOST_ROWS, Draft
 from api.schemas.status import NewUpdate
@@ -128,6 +129,9 @@ def _saved(page_id: str | None) -> Response:
     if deed != "save":
         draft.rearrange(deed)
         return _form(draft, shown)
+    if shown is not None and changed_meanwhile(shown.updated_ms):
+        draft.wrong[""] = SAID
+        return _form(draft, shown, status=Conflict.status)
     if document is None:
         return _form(draft, shown, status=422)
     try:
@@ -148,6 +152,7 @@ def _form(draft: Draft, shown: StatusPage | None, *, done: str | None = None, st
         no_store=True,
         draft=draft,
         shown=shown,
+        seen=seen(shown.updated_ms) if shown is not None else "",
         action=_HERE + (f"/{shown.id}" if shown is not None else "/new"),
         offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),

@@ -158,13 +158,18 @@
     if (field.value !== "UTC" || !ownZone) continue;
     field.value = ownZone;
     for (const name of field.form.querySelectorAll("[data-zone-name]")) name.textContent = ownZone;
+    for (const time of field.form.querySelectorAll("[data-at]")) {
+      const at = new Date(time.dataset.at);
+      time.value = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    }
   }
   document.addEventListener("drawn", (event) => inZone(event.target)); // by the script of a page
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload(); // from the browser's memory: it may be old, or of somebody signed out
   });
   for (const here of document.querySelectorAll("nav [aria-current]")) {
-    here.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone a menu is wider than the page
+    const menu = here.closest("nav"); // on a phone wider than the page; the page itself stays where it is
+    menu.scrollLeft += here.getBoundingClientRect().left - menu.getBoundingClientRect().left - (menu.clientWidth - here.offsetWidth) / 2;
   }
   const sent = document.querySelector("[data-reload]"); // a page that answers a form: to load it again is to ask, not to send
   if (sent) history.replaceState(null, "", sent.dataset.reload);

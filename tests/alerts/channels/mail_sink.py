@@ -26,6 +26,7 @@ class MailSink:
 
     port: int = 0
     received: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     at_s: list[float] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -49,6 +50,7 @@ class MailSink:
         message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(envelope.content)
         with self.arrived:
             self.received.append(message)
+            self.raw.append(envelope.content)
             self.at_s.append(time.monotonic())
             self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)

@@ -14,7 +14,7 @@ from model.settings import Settings
 from model.times import HOUR_MS
 from store.keyring import Keyring
 from store.sessions import Database
-from tests.api.conftest import Client, MakeKey
+from tests.api.conftest import PUBLIC_URL, Client, MakeKey
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import Browser
 
@@ -28,6 +28,16 @@ def test_a_key_signs_in_and_leads_to_the_page_asked_for(browser: Browser, make_k
     assert (answer.status_code, answer.headers["Location"]) == (303, outage.page)
     assert "Orders API answers 503" in browser.get(outage.page).text
     assert browser.answer("/login", status=303).headers["Location"] == "/"
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page_and_says_that_nothing_was_saved(
+    browser: Browser, outage: Outage
+) -> None:
+    page = f"/monitors/{outage.check_id}/edit"
+    for referrer, back in (("https://evil.example/x", "/alerts"), (f"{PUBLIC_URL}{page}?x=1", f"{page}%3Fx%3D1")):
+        answer = browser.client.post(page, data={"do": "save"}, headers={"Referer": referrer}, base_url=PUBLIC_URL)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/login?next={back}&lost=1")
+    assert "what you sent was not saved" in browser.answer(answer.headers["Location"]).get_data(as_text=True)
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser: Browser, make_key: MakeKey) -> None:

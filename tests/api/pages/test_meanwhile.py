@@ -1,0 +1,91 @@
+"""Two who edit the same thing: the second is told, and undoes nothing without knowing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Client
+from tests.api.pages.world import Browser, Seen
+from tests.conftest import Clock
+from tests.telemetry.reporting import make_project
+
+HOOK = "https://hooks.slack.com/services/T0/B0/x"
+KINDS = ("monitor", "journey", "rule", "channel", "window", "event rule", "status page")
+
+
+def told(owner: Client, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """In an envelope or without one."""
+    answer = owner(method, path, body)
+    assert answer.status_code < 300, answer.get_data(as_text=True)
+    found: dict[str, Any] = answer.get_json()
+    return found.get("data", found)
+
+
+def make(owner: Client, what: str) -> tuple[str, str]:
+    """(the page of its form, its address over REST)"""
+
+    def one(path: str, **body: Any) -> str:
+        return str(told(owner, "POST", path, body)["id"])
+
+    everything = {"all": True}
+    monitor = one("/v1/monitors", type="url", name="Shop", url="https://shop.example/")
+    match what:
+        case "monitor":
+            return f"/monitors/{monitor}/edit", f"/v1/monitors/{monitor}"
+        case "journey":
+            made = one("/v1/journeys", name="Buy", steps=[{"type": "goto", "url": "https://shop.example/"}])
+            return f"/journeys/{made}/edit", f"/v1/journeys/{made}"
+        case "rule":
+            made = one("/v1/alert-rules", name="R", type="consecutive_failures", apply_to=everything)
+            return f"/alerts/rules/{made}", f"/v1/alert-rules/{made}"
+        case "channel":
+            made = one("/v1/alert-channels", name="C", type="slack", config={"webhook_url": HOOK})
+            return f"/alerts/channels/{made}", f"/v1/alert-channels/{made}"
+        case "window":
+            times = {"starts_at": "2024-01-20T22:00:00Z", "ends_at": "2024-01-20T23:00:00Z"}
+            made = one("/v1/maintenance-windows", name="W", apply_to=everything, **times)
+            return f"/settings/maintenance/{made}", f"/v1/maintenance-windows/{made}"
+        case "event rule":
+            project = make_project(owner).project["slug"]
+            made = one("/v1/alerts/rules", name="E", project=project)
+            return f"/alerts/event-rules/{made}", f"/v1/alerts/rules/{made}"
+    made = one("/v1/status-pages", slug="acme", title="Acme", groups=[{"name": "S", "checks": [monitor]}])
+    return f"/settings/status-pages/{made}", f"/v1/status-pages/{made}"
+
+
+def fields_of(html: str) -> dict[str, Any]:
+    """What a browser would send of the form that carries `seen`, as far as it is typed or ticked."""
+    form = next(part for part in html.split("<form")[1:] if 'name="seen"' in part).split("</form>")[0]
+    found: dict[str, Any] = {}
+    for tag in Seen(f"<form{form}</form>").all("input"):
+        ticked = tag.get("type") not in ("checkbox", "radio") or "checked" in tag
+        if ticked and tag.get("name") and tag.get("type") != "file":
+            found.setdefault(str(tag["name"]), []).append(tag.get("value") or "")
+    for name, options in re.findall(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        offered = re.findall(r'<option(?: value="([^"]*)")?([^>]*)>([^<]*)', options)
+        chosen = [value or text for value, more, text in offered if "selected" in more]
+        found[name] = chosen or [value or text for value, _, text in offered[:1]]
+    return found
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_a_save_that_would_undo_anothers_is_told_first(
+    signed_in: Browser, owner: Client, clock: Clock, what: str
+) -> None:
+    page, resource = make(owner, what)
+    name = "title" if what == "status page" else "name"
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True)) | {name: "Mine", "do": "save"}
+    clock.advance(1_000)
+    told(owner, "PUT", resource, {name: "Theirs"})
+    clock.advance(1_000)
+    answer = signed_in.post(page, fields)
+    text = answer.get_data(as_text=True)
+    assert (answer.status_code, "changed by somebody else" in text, 'value="Mine"' in text) == (409, True, True), text
+    assert told(owner, "GET", resource)[name] == "Theirs"
+    fields["seen"] = fields_of(text)["seen"]
+    saved = signed_in.post(page, fields)
+    assert saved.status_code == 303, re.findall(r'role="alert"[^>]*>([^<]+)', saved.get_data(as_text=True))
+    assert told(owner, "GET", resource)[name] == "Mine"
