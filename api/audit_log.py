@@ -21,15 +21,15 @@ from store.audit_tables import AuditEvent
 
 routes = Routes("Audit log", "Every change, sign-in and use of a key from a new address: who, what, when, from where.")
 
-Exactly = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(printable)]
+Filtering = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(printable)]
 
 
 class AuditPage(Page):
     """Which events."""
 
-    actor: Annotated[Exactly | None, Field(description="Only of this one: an id or a name")] = None
-    action: Annotated[Exactly | None, Field(description="Only this, such as `monitor.deleted`")] = None
-    target: Annotated[Exactly | None, Field(description="Only about this: an id or a name")] = None
+    actor: Annotated[Filtering | None, Field(description="Only of this one: an id, or part of a name")] = None
+    action: Annotated[Filtering | None, Field(description="Only this: `monitor.deleted`, or `monitor` for all")] = None
+    target: Annotated[Filtering | None, Field(description="Only about this: an id, or part of a name")] = None
     from_: Annotated[Instant | None, Field(alias="from", description="From then on, ISO 8601")] = None
     to: Annotated[Instant | None, Field(description="Before then, ISO 8601")] = None
 

@@ -65,13 +65,7 @@ def show_status_update(path: UpdatePath) -> Response:
 @routes.put("/v1/status-pages/<page_id>/updates/<update_id>", needs=Scope.WRITE, answers=UpdateAnswer)
 def change_status_update(path: UpdatePath, body: UpdateChange) -> Response:
     """Put an update in other words."""
-    state = services()
-    with state.database.write(caller().organization_id, Urgency.PEOPLE) as session:
-        update, incident = _found(session, path.page_id, path.update_id, lock=True)
-        stored.edit_update(session, update, body.message, state.database.now_ms(session))
-        shown = _shape(update, incident)
-    state.public_pages.forget()
-    return success(shown)
+    return success(reword(caller(), path.page_id, path.update_id, body.message))
 
 
 @routes.delete("/v1/status-pages/<page_id>/updates/<update_id>", needs=Scope.WRITE, answers=DeletedAnswer)
@@ -96,6 +90,17 @@ def post(who: Caller, page_id: str, given: NewUpdate) -> dict[str, Any]:
             update = stored.post_update(session, incident, said, now_ms)
         tell_subscribers(session, page, update, now_ms)
         shown = _shape(*_found(session, page_id, update.id))
+    state.public_pages.forget()
+    return shown
+
+
+def reword(who: Caller, page_id: str, update_id: str, message: str) -> dict[str, Any]:
+    """NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        update, incident = _found(session, page_id, update_id, lock=True)
+        stored.edit_update(session, update, message, state.database.now_ms(session))
+        shown = _shape(update, incident)
     state.public_pages.forget()
     return shown
 

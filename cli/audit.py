@@ -38,9 +38,9 @@ def audit() -> None:
 
 def _filters(command: Any) -> Any:
     for name, said in (
-        ("--actor", "Only of this one: an id or a name."),
+        ("--actor", "Only of this one: an id, or part of a name."),
         ("--action", "Only this, such as monitor.deleted."),
-        ("--target", "Only about this: an id or a name."),
+        ("--target", "Only about this: an id, or part of a name."),
         ("--from", "From then on, ISO 8601."),
         ("--to", "Before then, ISO 8601."),
     ):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from store.audit import Target, note
@@ -22,7 +22,8 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which events. `actor`, `target`: an id or a name; `from_ms` inclusive, `to_ms` exclusive."""
+    """Which events. `actor`, `target`: an id, or part of a name. `action`: one, or all of a kind (`monitor`). `from_ms`
+    inclusive, `to_ms` exclusive."""
 
     actor: str | None = None
     action: str | None = None
@@ -48,16 +49,22 @@ def list_events(
     """Events, newest first, `page` = (offset, how many); and how many there are (to 10,001)."""
     statement = select(AuditEvent)
     if wanted.actor is not None:
-        statement = statement.where(or_(AuditEvent.actor_id == wanted.actor, AuditEvent.actor_name == wanted.actor))
+        statement = statement.where(_called(AuditEvent.actor_id, AuditEvent.actor_name, wanted.actor))
     if wanted.action is not None:
-        statement = statement.where(AuditEvent.action == wanted.action)
+        within = AuditEvent.action.startswith(f"{wanted.action}.", autoescape=True)
+        statement = statement.where(or_(AuditEvent.action == wanted.action, within))
     if wanted.target is not None:
-        statement = statement.where(or_(AuditEvent.target_id == wanted.target, AuditEvent.target_name == wanted.target))
+        statement = statement.where(_called(AuditEvent.target_id, AuditEvent.target_name, wanted.target))
     if wanted.from_ms is not None:
         statement = statement.where(AuditEvent.at_ms >= wanted.from_ms)
     if wanted.to_ms is not None:
         statement = statement.where(AuditEvent.at_ms < wanted.to_ms)
     return one_page(session, statement.order_by(AuditEvent.number.desc()), page)
+
+
+def _called(known_by: Any, name: Any, text: str) -> ColumnElement[bool]:
+    """Whether the id is this, or the name holds it, in small or capital letters of ASCII."""
+    return or_(known_by == text, func.lower(name).contains(text.lower(), autoescape=True))
 
 
 def begin_logs(session: Session) -> None:

@@ -26,6 +26,7 @@ from store.alert_channels import list_channels
 from store.alert_reading import channel_names
 from store.alert_rules import list_rules
 from store.alert_tables import AlertRule
+from store.alerts import open_alerts
 from store.check_choices import check_names
 from store.rule_firings import Fired, rule_firings
 
@@ -169,11 +170,13 @@ def form_page(
         gone = channel_names(session, [each for each in values["channels"] if each not in there])
         choice = picker(session, ground, values["apply_to"], looked_for())
         now_ms = state.database.now_ms(session)
+        standing = len(open_alerts(session, rule_id=rule.id)) if rule is not None else 0
     return render(
         "rule.html",
         status,
         no_store=True,
         rule=rule,
+        open_alerts=standing,
         seen=seen(rule.updated_ms) if rule is not None else "",
         kind=kind,
         kinds=[(each, ABOUT.get(each, (each, ""))[0]) for each in RULES],

@@ -28,6 +28,8 @@ DONE = {
     "resumed": "It runs again.",
     "muted": "It is muted: it runs, and nobody is told.",
     "unmuted": "It is not muted any more.",
+    "made": "It is made, and runs from now on.",
+    "saved": "It is saved. Runs from now on go by it.",
     "cloned": "This is the copy. It is paused, so that you can change it first.",
     "deleted": "It is deleted. Its runs can be read by their links until their time is over.",
 }

@@ -112,10 +112,9 @@ def _changed_ms(monitor_id: str) -> int:
 def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
     document = _sent(draft, monitor_id)
     if monitor_id is None:
-        monitor_id = checks.made(MONITOR, document).get_json()["data"]["id"]
-    else:
-        checks.changed(MONITOR, monitor_id, document)
-    return go_to(f"/monitors/{monitor_id}")
+        return go_to(f"/monitors/{checks.made(MONITOR, document).get_json()['data']['id']}?done=made")
+    checks.changed(MONITOR, monitor_id, document)
+    return go_to(f"/monitors/{monitor_id}?done=saved")
 
 
 def _sent(draft: MonitorDraft, monitor_id: str | None) -> dict[str, Any]:

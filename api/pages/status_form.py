@@ -78,8 +78,8 @@ class Draft:
             if what in ("up", "down"):
                 self.rows.insert(max(0, number + (1 if what == "down" else -1)), row)
 
-    def document(self, session: Session) -> dict[str, Any] | None:
-        """What the REST API takes; None when a row names no check, which is said beside it then."""
+    def document(self, session: Session) -> dict[str, Any]:
+        """What the REST API takes, without the rows that name no check, which is said beside them then."""
         known = called_checks(session, [row.check for row in self.rows])
         ids = {check_id for check_id, _ in known}
         groups: dict[str, list[Any]] = {}
@@ -95,8 +95,6 @@ class Draft:
             groups.setdefault(row.group or _DEFAULT_GROUP, []).append(
                 {"id": check_id, "name": row.name} if row.name else check_id
             )
-        if any(row.wrong for row in self.rows):
-            return None
         return {
             "slug": self.texts["slug"],
             "title": self.texts["title"],
@@ -105,6 +103,11 @@ class Draft:
             "colours": {name: self.texts[name] or None for name in _TEXTS[2:]},
             **_logo(),
         }
+
+    @property
+    def unread(self) -> bool:
+        """Whether a row names no check."""
+        return any(row.wrong for row in self.rows)
 
     def refused(self, fields: Mapping[str, Sequence[str]]) -> None:
         """What the REST API finds wrong, where it was typed."""

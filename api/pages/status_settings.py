@@ -16,10 +16,11 @@ from api.pages.gate import page, visitor
 from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.status_form import MOST_ROWS, Draft
-from api.schemas.status import NewUpdate
+from api.schemas.status import NewUpdate, PageDefinition, UpdateChange
 from api.services import services
 from api.status_pages import change_page, make_page, page_or_404, remove_page
-from api.status_updates import post, take_back
+from api.status_updates import post, reword, take_back
+from api.typed_document import judged
 from model.health import Health
 from store import status_pages as stored
 from store.status_subscribers import count_subscribers
@@ -33,6 +34,7 @@ _DONE = {
     "saved": "The page is saved. Visitors see it within ten seconds.",
     "deleted": "The page is deleted.",
     "posted": "Posted. It is on the page, and on its way to who subscribed.",
+    "reworded": "The update is in other words. Mails that were sent stay as they are.",
     "taken": "The update is taken back. Mails that were sent stay sent.",
 }
 
@@ -113,6 +115,18 @@ def post_update_here(page_id: str) -> Response:
     return go_to(f"{_HERE}/{page_id}/updates?done=posted")
 
 
+@pages.post(f"{_HERE}/<page_id>/updates/<update_id>")
+@page(Scope.WRITE)
+def change_update_here(page_id: str, update_id: str) -> Response:
+    """Say it in other words."""
+    try:
+        reword(visitor().caller, page_id, update_id, read_form(UpdateChange).message)
+    except Invalid as error:
+        said = (error.fields or {"": [error.message]}).values()
+        return _updates(page_id, {"": [f"The changed message {next(iter(said))[0]}: it is as it was"]}, error.status)
+    return go_to(f"{_HERE}/{page_id}/updates?done=reworded")
+
+
 @pages.post(f"{_HERE}/<page_id>/updates/<update_id>/delete")
 @page(Scope.WRITE)
 def take_update_back(page_id: str, update_id: str) -> Response:
@@ -125,19 +139,21 @@ def _saved(page_id: str | None) -> Response:
     who, draft, deed = visitor().caller, Draft.typed(), request.form.get("do", "save")
     with services().database.read(who.organization_id) as session:
         shown = page_or_404(session, page_id) if page_id is not None else None
-        document = draft.document(session) if deed == "save" else None
+        document = draft.document(session) if deed == "save" else {}
     if deed != "save":
         draft.rearrange(deed)
         return _form(draft, shown)
     if shown is not None and changed_meanwhile(shown.updated_ms):
         draft.wrong[""] = SAID
         return _form(draft, shown, status=Conflict.status)
-    if document is None:
-        return _form(draft, shown, status=422)
     try:
+        if draft.unread:
+            judged(PageDefinition, document)
+            return _form(draft, shown, status=Invalid.status)
         made = make_page(who, document) if page_id is None else change_page(who, page_id, document)
     except Invalid as error:
-        draft.refused(error.fields or {})
+        wrong = error.fields or {}
+        draft.refused({path: said for path, said in wrong.items() if not (draft.unread and path.startswith("groups"))})
         return _form(draft, shown, status=error.status)
     return go_to(f"{_HERE}/{made['id']}?done=saved")
 

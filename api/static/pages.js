@@ -5,6 +5,7 @@
   "use strict";
   const SOON_MS = 300; // what matters to this page: all that comes within so long is one look
   const LATER_MS = 10000; // what happens elsewhere, and what time alone changes
+  const HANDLED_MS = 30000; // since somebody last touched the page
   const EVERY_MS = 3000; // without the stream
   const everyMs = () => Number(document.querySelector("[data-live-every]")?.dataset.liveEvery) || null; // of a page in a hurry
   const asked = () => document.querySelector("[data-live-from]")?.dataset.liveFrom ?? location.href; // where it is drawn anew
@@ -53,7 +54,30 @@
     return element.hasAttribute("href") ? `[href="${CSS.escape(element.getAttribute("href"))}"]` : "";
   }
 
+  // Who is about to tap finds what they look at where it was: a row that comes above it moves the page with it.
+  let handledAt = -Infinity;
+  for (const kind of ["pointermove", "pointerdown", "touchstart", "wheel", "keydown"]) {
+    addEventListener(kind, () => (handledAt = performance.now()), { passive: true });
+  }
+
+  function lookedAtRow() {
+    if (performance.now() - handledAt > HANDLED_MS) return null;
+    for (const row of document.querySelectorAll("[data-live] :is(article, tr, li)")) {
+      const { top, bottom } = row.getBoundingClientRect();
+      const link = row.querySelector("a[href]");
+      if (link && top >= 0 && bottom <= innerHeight) return { link: nameOf(link), top };
+    }
+    return null;
+  }
+
+  function keepInPlace(row) {
+    const now = row && document.querySelector(row.link)?.closest("article, tr, li");
+    const moved = now ? now.getBoundingClientRect().top - row.top : 0;
+    if (Math.abs(moved) > 1) scrollBy({ top: moved, behavior: "instant" });
+  }
+
   function replace(page) {
+    const row = lookedAtRow();
     for (const part of parts()) {
       const next = page.getElementById(part.id);
       if (!next || next.outerHTML === drawn.get(part.id) || inUse(part)) continue;
@@ -66,6 +90,7 @@
       part.replaceWith(fresh);
       if (focused) fresh.querySelector(focused)?.focus();
     }
+    keepInPlace(row);
     document.title = page.title;
     document.dispatchEvent(new CustomEvent("looked", { detail: page })); // for the script of a page
   }

@@ -29,6 +29,7 @@ FIELDS_OF = {
     RULES: RULE, f"{RULES}/<rule_id>": RULE, CHANNELS: CHANNEL, f"{CHANNELS}/<channel_id>": CHANNEL, WINDOWS: WINDOW,
     f"{WINDOWS}/<window_id>": WINDOW, EVENT_RULES: EVENT_RULE, f"{EVENT_RULES}/<event_rule_id>": EVENT_RULE,
     SILENCES: {"covers": "all", "lasts": "3600"},
+    "/settings/status-pages/<page_id>/updates/<update_id>": {"message": "Other words"},
 }  # fmt: skip
 """What each form asks for."""
 
@@ -82,6 +83,9 @@ DEEDS_ON_ALERTING_PAGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", WINDOWS): (sent(f"{WINDOWS}/new", WINDOWS, fields=WINDOW), "maintenance_window.created"),
     ("POST", f"{WINDOWS}/<window_id>"): (
         sent(f"{WINDOWS}/{{}}", f"{WINDOWS}/{{}}", "window", WINDOW), "maintenance_window.updated",
+    ),
+    ("POST", f"{WINDOWS}/<window_id>/end"): (
+        sent(f"{WINDOWS}/{{}}", f"{WINDOWS}/{{}}/end", "window_now"), "maintenance_window.updated",
     ),
     ("POST", f"{WINDOWS}/<window_id>/delete"): (
         sent(f"{WINDOWS}/{{}}", f"{WINDOWS}/{{}}/delete", "window"), "maintenance_window.deleted",

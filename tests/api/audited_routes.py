@@ -186,6 +186,10 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("POST", "/settings/status-pages/<page_id>/updates"): (
         on_a_status_page("/{page}/updates", "/{page}/updates", POST), "status_update.created",
     ),
+    ("POST", "/settings/status-pages/<page_id>/updates/<update_id>"): (
+        on_a_status_page("/{page}/updates", "/{page}/updates/{update}", {"message": "Other words"}),
+        "status_update.updated",
+    ),
     ("POST", "/settings/status-pages/<page_id>/updates/<update_id>/delete"): (
         on_a_status_page("/{page}/updates", "/{page}/updates/{update}/delete", {}), "status_update.deleted",
     ),

@@ -155,7 +155,9 @@ def test_the_log_is_listed_newest_first_and_narrowed(place: Place, clock: Clock)
     both = ["monitor.updated", "monitor.created"]
     assert found(f"target={monitor}") == found("target=Shop") == both
     assert found("action=monitor.created") == ["monitor.created"]
+    assert (found("action=monitor"), found("action=mon")) == (both, [])
     assert found(f"actor={newest['actor']['id']}") == found("actor=test") == both
+    assert found("actor=TES") == both, "a part of it, small letters or capitals"
     assert found("actor=Tracer") == ["key.created", "organization.created"]
     assert found("from=2024-01-15T10:31:00Z") == ["monitor.updated"]
     assert found("to=2024-01-15T10:31:00Z&target=" + monitor) == ["monitor.created"]

@@ -146,6 +146,7 @@ POST    /settings/status-pages/<page_id>                page write
 POST    /settings/status-pages/<page_id>/delete         page write
 GET     /settings/status-pages/<page_id>/updates        page write
 POST    /settings/status-pages/<page_id>/updates        page write
+POST    /settings/status-pages/<page_id>/updates/<update_id> page write
 POST    /settings/status-pages/<page_id>/updates/<update_id>/delete page write
 GET     /settings/maintenance                           page read
 POST    /settings/maintenance                           page write
@@ -153,6 +154,7 @@ GET     /settings/maintenance/new                       page write
 GET     /settings/maintenance/<window_id>               page read
 POST    /settings/maintenance/<window_id>               page write
 POST    /settings/maintenance/<window_id>/delete        page write
+POST    /settings/maintenance/<window_id>/end           page write
 GET     /settings/people                                page admin
 POST    /settings/people/invite                         page admin
 POST    /settings/people/<member_id>/link               page admin

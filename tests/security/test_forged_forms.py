@@ -111,6 +111,8 @@ def forge(app: Flask, world: World, route: str, ways: list[Wrong]) -> list[int]:
         path, merged = path.replace("<issue_id>", first), {"merge_into": second}
     if route == "/alerts/event-rules":
         merged = {"project": str(world.reports().project["slug"])}
+    if route.endswith("<window_id>/end"):
+        path = route.replace("<window_id>", world.window_now())
     if "<update_id>" in route:
         page, update = world.status_update()
         path = route.replace("<page_id>", page).replace("<update_id>", update)

@@ -73,6 +73,8 @@ def test_what_does_not_fit_stands_beside_its_field_and_nothing_typed_is_lost(
     text = answer.get_data(as_text=True)
     assert answer.status_code == 422
     assert "is no check here" in text
+    for name in ("slug", "title", "accent"):
+        assert f'id="about-{name}"' in text, f"{name}, beside a check that is none"
     given["row_check"] = ["Shop", "Checkout", "Shop"]
     text = signed_in.send(f"{HERE}/new", f"{HERE}/new", **given).get_data(as_text=True)
     for said in (
@@ -127,6 +129,10 @@ def test_an_update_is_posted_in_a_few_taps(world: StatusWorld, signed_in: Browse
     assert "Posted" in signed_in.get(f"{updates}?done=posted").text
     last = world.owner.data("GET", f"{PAGES}/{world.page}/updates")[0]
     assert (last["incident_id"], last["incident_status"]) == (shown["incident_id"], "resolved")
+    for words, status in ((" ", 422), ("Cards work again.", 303)):
+        assert signed_in.send(updates, f"{updates}/{last['id']}", message=words).status_code == status
+    changed = world.owner.data("GET", f"{PAGES}/{world.page}/updates")[0]
+    assert (changed["message"], changed["edited_at"] is not None) == ("Cards work again.", True)
     signed_in.send(updates, f"{updates}/{last['id']}/delete")
     assert len(world.owner.data("GET", f"{PAGES}/{world.page}/updates")) == 1
 
