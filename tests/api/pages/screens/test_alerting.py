@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import expect
@@ -11,7 +12,7 @@ from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import DESK, PHONE, faults
-from tests.api.pages.world import MINUTE_MS, fail, succeed
+from tests.api.pages.world import MINUTE_MS, add_alert, fail, succeed
 from tests.api.test_monitors import url_monitor
 
 
@@ -60,6 +61,42 @@ def test_a_rule_is_tried_without_scripts(visit: Visit, outage: Outage) -> None:
     page.get_by_role("button", name="Try on history").click()
     expect(page.locator("#tried")).to_contain_text("Would have raised")
     expect(page.locator("#tried svg[role=img]")).to_be_visible()
+
+
+def test_a_new_alert_does_not_move_the_button_under_a_thumb(
+    visit: Visit, outage: Outage, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    for number in range(8):
+        check = owner.data("POST", "/v1/monitors", url_monitor(name=f"Shop {number}"), status=201)["id"]
+        run = fail(database, organization, check, clock.now_ms - MINUTE_MS)
+        add_alert(database, organization, check, [run], clock.now_ms - MINUTE_MS, title=f"Shop {number} is down")
+    page = visit("/alerts", viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(page.locator("[data-live-state]")).to_have_text("Live")
+    button = page.locator("article", has_text="Shop 4 is down").get_by_role("button")
+    button.evaluate("button => button.scrollIntoView({block: 'center'})")
+    before = button.bounding_box()
+    assert before is not None
+    check = owner.data("POST", "/v1/monitors", url_monitor(name="Newest"), status=201)["id"]
+    run = fail(database, organization, check, clock.now_ms)
+    add_alert(database, organization, check, [run], clock.now_ms, title="Newest is down")
+    page.evaluate("dispatchEvent(new PointerEvent('pointerdown'))")
+    expect(page.get_by_role("heading", name="Newest is down")).to_be_attached()
+    after = button.bounding_box()
+    assert after is not None
+    assert abs(after["y"] - before["y"]) <= 1
+
+
+def test_a_window_that_is_edited_is_in_the_viewers_zone(visit: Visit, owner: Client) -> None:
+    times = {"starts_at": "2024-01-20T22:00:00Z", "ends_at": "2024-01-20T23:30:00Z"}
+    window = {"name": "Upgrade", "apply_to": {"all": True}, **times}
+    made = owner.data("POST", "/v1/maintenance-windows", window, status=201)
+    page = visit(f"/settings/maintenance/{made['id']}", timezone_id="Asia/Kolkata")
+    expect(page.get_by_label("Time zone")).to_have_value(re.compile("^Asia/(Kolkata|Calcutta)$"))
+    expect(page.get_by_label("From")).to_have_value("2024-01-21T03:30")
+    page.get_by_role("button", name="Save the window").click()
+    expect(page.get_by_text("The window is changed.")).to_be_visible()
+    again = owner.data("GET", f"/v1/maintenance-windows/{made['id']}")
+    assert [again[name] for name in times] == ["2024-01-20T22:00:00.000Z", "2024-01-20T23:30:00.000Z"]
 
 
 def test_the_calendar_is_in_the_viewers_zone(visit: Visit, owner: Client) -> None:

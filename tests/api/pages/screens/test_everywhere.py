@@ -62,6 +62,12 @@ def test_the_menu_of_a_phone_shows_where_one_is(visit: Visit, owner: Client) -> 
         assert 0 <= box["x"] < box["x"] + box["width"] <= 360
 
 
+def test_a_page_opens_at_its_top_on_a_phone(visit: Visit, outage: Outage) -> None:
+    page = visit(f"/monitors/{outage.check_id}", viewport={"width": 360, "height": 640})
+    expect(page.locator("nav [aria-current]").first).to_be_attached()
+    assert page.evaluate("scrollY") == 0
+
+
 def test_a_step_shows_the_fields_of_the_type_that_was_chosen(visit: Visit) -> None:
     page = visit("/journeys/new")
     page.select_option("[name='steps.0.type']", "fill")
