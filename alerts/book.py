@@ -29,7 +29,8 @@ _DAY_MS = 86_400_000
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A maintenance window: once, or from each fire time of `cron` for `duration_ms`."""
+    """A maintenance window: once, or from each fire time of `cron` for `duration_ms`. `made_ms`: when it
+    was planned. `message`: for visitors of status pages."""
 
     id: str
     name: str
@@ -40,6 +41,7 @@ class Window(msgspec.Struct, frozen=True):
     duration_ms: int
     timezone: str
     made_ms: int = 0
+    message: str | None = None
 
     def holds_at(self, at_ms: int) -> bool:
         if self.cron is None:
@@ -191,6 +193,7 @@ def window_of(row: MaintenanceWindow) -> Window:
         cron=row.cron,
         duration_ms=(row.duration_s or 0) * 1000,
         made_ms=row.created_ms,
+        message=row.message,
         timezone=row.timezone,
     )
 

@@ -143,6 +143,7 @@ def _fields(wanted: WindowDefinition) -> stored.WindowFields:
         cron=wanted.cron,
         duration_s=wanted.duration,
         timezone=wanted.timezone,
+        message=wanted.message,
     )
 
 
@@ -155,6 +156,7 @@ def window_fields(window: MaintenanceWindow) -> dict[str, Any]:
         "cron": window.cron,
         "duration": window.duration_s,
         "timezone": window.timezone,
+        "message": window.message,
         "apply_to": Quieted.model_validate(window.apply_to, context=STORED).model_dump(mode="json"),
     }
 

@@ -210,6 +210,7 @@ class MaintenanceWindow(Scoped, Base):
     cron: Mapped[str | None] = mapped_column(String(200))
     duration_s: Mapped[int | None] = mapped_column(Integer)
     timezone: Mapped[str] = mapped_column(String(64))
+    message: Mapped[str | None] = mapped_column(String(500))
     marked_to: Mapped[str | None] = mapped_column(String(40))
     created_ms: Mapped[int] = mapped_column(Ms)
     updated_ms: Mapped[int] = mapped_column(Ms)

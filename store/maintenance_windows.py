@@ -20,7 +20,8 @@ _ANY = "SELECT 1 FROM maintenance_windows WHERE organization_id = ? AND deleted_
 
 
 class WindowFields(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person says of a window: once (`starts_ms`, `ends_ms`) or again and again (`cron`, `duration_s`)."""
+    """What a person says of a window: once (`starts_ms`, `ends_ms`) or again and again (`cron`, `duration_s`).
+    `message`: what visitors of status pages read."""
 
     name: str
     apply_to: dict[str, Any]
@@ -29,6 +30,7 @@ class WindowFields(msgspec.Struct, frozen=True, kw_only=True):
     cron: str | None = None
     duration_s: int | None = None
     timezone: str = "UTC"
+    message: str | None = None
 
 
 def create_window(session: Session, organization_id: str, fields: WindowFields, now_ms: int) -> MaintenanceWindow:

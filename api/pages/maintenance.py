@@ -27,7 +27,6 @@ from api.pages.rendering import go_to, render
 from api.pages.repeating import DATES, DAYS, KINDS, cron_of, often, typed_of
 from api.pages.spans import seconds_of, span_text
 from api.services import services
-from model.fields import MAX_NAME
 from model.schedule import fires
 from model.times import iso
 from store.alert_tables import MaintenanceWindow
@@ -37,8 +36,8 @@ from store.maintenance_windows import list_windows, windows_between
 pages = Blueprint("maintenance", __name__)
 _HERE = "/settings/maintenance"
 _MOST = 100
-_FIELDS = ("name", "starts_at", "ends_at", "on", "date", "at", "cron", "duration", "timezone", "apply_to")
-_TYPED = ("name", "starts_at", "ends_at", "date", "at", "cron", "duration", "timezone", "kind")
+_FIELDS = ("name", "message", "starts_at", "ends_at", "on", "date", "at", "cron", "duration", "timezone", "apply_to")
+_TYPED = ("name", "message", "starts_at", "ends_at", "date", "at", "cron", "duration", "timezone", "kind")
 _DONE = {
     "made": "The window is planned.",
     "changed": "The window is changed. Runs that it left out of uptime already stay left out.",
@@ -46,6 +45,7 @@ _DONE = {
     "deleted": "The window is deleted. Runs that it left out of uptime already stay left out.",
 }
 _NOT_NOW = "It does not hold now, or comes again and again: change when it ends, or delete it"
+_MOST_TYPED = 2_000
 _LOCAL = "%Y-%m-%dT%H:%M"
 
 
@@ -195,7 +195,7 @@ def _next_begins(window: MaintenanceWindow | None, now_ms: int) -> list[int]:
 
 
 def _typed() -> dict[str, str]:
-    typed = {name: request.form.get(name, "")[: 2 * MAX_NAME].strip() for name in _TYPED}
+    typed = {name: request.form.get(name, "")[:_MOST_TYPED].replace("\r\n", "\n").strip() for name in _TYPED}
     return {**typed, "on": ",".join(day for day in DAYS if day in request.form.getlist("on"))}
 
 
@@ -208,7 +208,8 @@ def _shown(window: MaintenanceWindow) -> dict[str, str]:
     }
     local |= {f"{name}_iso": iso(at_ms) or "" for name, at_ms in ends.items() if at_ms is not None}
     return {
-        "name": window.name, "duration": "" if window.duration_s is None else span_text(window.duration_s),
+        "name": window.name, "message": window.message or "",
+        "duration": "" if window.duration_s is None else span_text(window.duration_s),
         "timezone": window.timezone, **({"kind": "once"} if window.cron is None else typed_of(window.cron)), **local,
     }  # fmt: skip
 
@@ -216,7 +217,7 @@ def _shown(window: MaintenanceWindow) -> dict[str, str]:
 def _body() -> dict[str, Any]:
     """The form as REST takes it: a one-off time with its zone's offset. Invalid."""
     typed = _typed()
-    body: dict[str, Any] = {"name": typed["name"], "apply_to": chosen_things()}
+    body: dict[str, Any] = {"name": typed["name"], "message": typed["message"] or None, "apply_to": chosen_things()}
     if typed["kind"] in KINDS:
         cron, lasts = cron_of(typed), seconds_of(typed["duration"])
         return {**body, "cron": cron, "duration": lasts, "timezone": typed["timezone"] or "UTC"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
 from alerts.quieted import Quieted
 from api.schemas.envelope import Answer, PageMeta, Shape, Time
 from api.schemas.partial import change_of
 from model.definition import Strict
-from model.fields import Cron, Instant, Name, Text, TimeZone
+from model.fields import Cron, Instant, Name, Text, TimeZone, printable
 from model.times import parse_iso
 from model.validation import FieldsError
 
@@ -32,6 +32,10 @@ class WindowDefinition(Strict):
     duration: Annotated[int, Field(ge=1, le=LONGEST_S, description="seconds")] | None = None
     timezone: Annotated[TimeZone, Field(description="Of `cron`")] = "UTC"
     apply_to: Quieted
+    message: Annotated[
+        Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(printable)] | None,
+        Field(description="What visitors of status pages read of it, beside when it is and what it touches"),
+    ] = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -58,6 +62,7 @@ WINDOW: dict[str, Any] = {
     "duration": None,
     "timezone": "UTC",
     "apply_to": {"monitors": [], "journeys": [], "tags": ["database"], "all": False, "projects": []},
+    "message": "The database gets faster disks. Orders wait meanwhile, none is lost.",
     "active": False,
     "created_at": "2024-01-15T10:00:00.000Z",
     "updated_at": "2024-01-15T10:00:00.000Z",

@@ -107,4 +107,5 @@ def _planned(planned: Planned) -> dict[str, Any]:
         "starts_at": iso(planned.starts_ms),
         "ends_at": iso(planned.ends_ms),
         "active": planned.active,
+        "message": planned.message,
     }

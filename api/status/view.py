@@ -90,6 +90,7 @@ class Planned:
     starts_ms: int
     ends_ms: int
     active: bool
+    message: str | None
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _planned(
         covered = [called[check_id] for check_id, one in shown.items() if window.apply_to.covers(check_id, one.tags)]
         span = _next_time(window, now_ms)
         if covered and span is not None and span[0] <= now_ms + _AHEAD_MS:
-            found.append(Planned(covered, *span, span[0] <= now_ms))
+            found.append(Planned(covered, *span, span[0] <= now_ms, window.message))
     return sorted(found, key=lambda planned: planned.starts_ms)
 
 

@@ -35,7 +35,8 @@ def test_a_window_is_planned_once_or_by_cron(owner: Client, clock: Clock) -> Non
     assert once == {
         "id": once["id"], "name": "upgrade", "starts_at": "2024-01-15T10:00:00.000Z",
         "ends_at": "2024-01-15T11:00:00.000Z", "cron": None, "duration": None, "timezone": "UTC", "apply_to": ALL,
-        "active": True, "created_at": "2024-01-15T10:30:00.000Z", "updated_at": "2024-01-15T10:30:00.000Z",
+        "message": None, "active": True, "created_at": "2024-01-15T10:30:00.000Z",
+        "updated_at": "2024-01-15T10:30:00.000Z",
     }  # fmt: skip
     clock.advance(1_000)
     nightly = plan(owner, NIGHTLY)

@@ -381,10 +381,11 @@ def test_the_calendar_draws_nothing_before_a_window_was_made(signed_in: Browser)
 def test_maintenance_of_every_week_is_chosen_by_its_days(signed_in: Browser, owner: Client) -> None:
     chosen = {
         "name": "Patches", "kind": "weekly", "on": ["TUE", "THU"], "at": "02:30", "duration": "1 h", "covers": "all",
-        "timezone": "Europe/Berlin", "form_token": form_token(signed_in),
+        "timezone": "Europe/Berlin", "form_token": form_token(signed_in), "message": "We patch.\r\nBack at four.",
     }  # fmt: skip
     assert signed_in.post(WINDOWS, chosen).status_code == 303
     [made] = owner.data("GET", "/v1/maintenance-windows")
+    assert made["message"] == "We patch.\nBack at four."
     assert (made["cron"], made["duration"], made["timezone"]) == ("30 2 * * TUE,THU", 3600, "Europe/Berlin")
     assert "Every Tuesday and Thursday at 02:30 in Europe/Berlin, for 1 h, next " in signed_in.get(WINDOWS).text
     path = f"{WINDOWS}/{made['id']}"

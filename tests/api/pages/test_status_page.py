@@ -93,7 +93,7 @@ def test_what_is_posted_and_planned_stands_on_the_page_and_in_its_feeds(
     world.post(message="Cards are refused.", components=[world.checks["Shop"]])
     window = {
         "name": "w", "starts_at": "2024-01-16T10:00:00Z", "ends_at": "2024-01-16T11:00:00Z",
-        "apply_to": {"monitors": [world.checks["Search"]]},
+        "apply_to": {"monitors": [world.checks["Search"]]}, "message": "Faster <disks>.",
     }  # fmt: skip
     world.owner.data("POST", "/v1/maintenance-windows", window, status=201)
     text = browser.get("/status/acme").text
@@ -101,11 +101,12 @@ def test_what_is_posted_and_planned_stands_on_the_page_and_in_its_feeds(
         "Cards are refused.",
         "Affects Shop",
         "Shop Has trouble",
-        "Planned maintenance Search",
+        "Planned maintenance Faster <disks>. Search",
         "16 Jan, 10:00",
     ):
         assert said.replace(" ", "") in text.replace(" ", ""), said
     shown = browser.answer("/status/acme.json").get_json()
+    assert [planned["message"] for planned in shown["maintenance"]] == ["Faster <disks>."]
     assert shown["page"] == {"title": "Acme", "url": f"{PUBLIC_URL}/status/acme"}
     assert shown["status"] == {"state": "down", "heading": "Paying is down"}
     assert [one["state"] for group in shown["groups"] for one in group["components"]] == ["degraded", "down", "unknown"]
