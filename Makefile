@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Python keeps what it compiled, also where the environment says otherwise: every start would take twice as long.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: up test check bench security lock clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,10 @@ Times are UTC, ISO 8601; intervals and timeouts are in seconds, fields ending in
 """
 
 
+_DESCRIBING = threading.Lock()
+"""Routes are those of all apps of a process."""
+
+
 class DocumentedApp(OpenAPI):
     """A Flask app that knows its own description."""
 
@@ -32,28 +37,41 @@ class DocumentedApp(OpenAPI):
         super().__init__(import_name, info=info, doc_ui=False, **options)
         self._models: Described = {(ErrorAnswer, "serialization")}
         self._forms: dict[str, type[BaseModel]] = {}
+        self._routes: list[Routes] = []
 
     def add_routes(self, routes: Routes) -> None:
         self._models |= routes.models
         self._forms |= routes.forms
+        self._routes.append(routes)
         self.register_api(routes.blueprint)
 
     def generate_spec_json(self) -> None:
-        """Operations as flask-openapi3 collected them; schemas straight from pydantic, which keeps every keyword."""
+        """Operations as flask-openapi3 collects them; schemas straight from pydantic, which keeps every keyword."""
+        with _DESCRIBING:
+            if not self.spec_json:
+                self.spec_json = self._described()
+
+    def _described(self) -> dict[str, Any]:
+        described: dict[str, Any] = {}
+        tags: dict[str, Any] = {}
+        for routes in self._routes:
+            routes.blueprint.describe()
+            described |= routes.blueprint.paths
+            tags |= {tag.name: tag for tag in routes.blueprint.tags}
         paths = {
             rule: item.model_dump(mode="json", by_alias=True, exclude_unset=True)
-            for rule, item in sorted(self.paths.items())
+            for rule, item in sorted(described.items())
         }
         for operation in (operation for item in paths.values() for operation in item.values()):
             form = self._forms.get(operation["operationId"])
             if form is not None:
                 content = {"schema": {"$ref": f"#/components/schemas/{form.__name__}"}}
                 operation["requestBody"]["content"]["multipart/form-data"] = content
-        self.spec_json = {
+        return {
             "openapi": self.openapi_version,
             "info": self.info.model_dump(mode="json", exclude_none=True),
             "servers": [{"url": "/"}],
-            "tags": [*(tag.model_dump(mode="json", exclude_none=True) for tag in self.tags), *openapi_outside.TAGS],
+            "tags": [*(tag.model_dump(mode="json", exclude_none=True) for tag in tags.values()), *openapi_outside.TAGS],
             "paths": {**paths, **openapi_outside.paths(), **openapi_artifacts.paths()},
             "components": {
                 "schemas": {**_schemas(self._models), **openapi_outside.schemas()},

@@ -127,6 +127,8 @@ def known_ids(owner: Client, database: Database, organization: str) -> dict[str,
 
 def operations() -> list[str]:
     """Every operation that is declared."""
+    for routes in RESOURCES:
+        routes.blueprint.describe()
     return [
         operation.operationId
         for routes in RESOURCES
