@@ -38,6 +38,7 @@ class Egress:
         self.policy = policy
         self.resolver = resolver or Resolver()
         self._verdicts: dict[Address, tuple[float, str | None]] = {}
+        self._known: dict[str, tuple[float, Vetted]] = {}
         self._ipv6: tuple[float, bool] = (0.0, False)
 
     async def resolve(self, host: str, port: int, deadline: float) -> Vetted:
@@ -47,12 +48,23 @@ class Egress:
         Raises NotResolvedError, ResolverSilentError, AddressRefusedError."""
         name, address = _canonical(host, port)
         if address is not None:
-            self.vet(address, host)
-            return Vetted((str(address),), None)
+            return self._direct(name, address, host)
         found = await self.resolver.look_up(name, deadline)
         for answer in found.addresses:
             self.vet(answer, host, dns_ms=found.dns_ms)
         return Vetted(tuple(str(answer) for answer in self._ordered(found.addresses)), found.dns_ms)
+
+    def _direct(self, name: str, address: Address, host: str) -> Vetted:
+        """Of an address, as long as its verdict is taken as known: a check of it comes here each time."""
+        known = self._known.get(name)
+        if known is not None and known[0] > asyncio.get_running_loop().time():
+            return known[1]
+        self.vet(address, host)
+        if len(self._known) >= _KEPT_VERDICTS:
+            self._known.clear()
+        vetted = Vetted((str(address),), None)
+        self._known[name] = (self._verdicts[address][0], vetted)
+        return vetted
 
     def vet(self, address: Address, host: str, *, dns_ms: float | None = None) -> None:
         """Raises AddressRefusedError when this process must not connect to the address that `host` led to."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from model.errors import ErrorCode
 from model.hosts import Target
@@ -32,8 +33,7 @@ class Shape(NamedTuple):
 PLAIN = Shape()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """`headers`: whole lines, encoded; `keep`: how many bytes of the decoded body the caller wants back, all up to
     MAX_BODY are read; `stop_at_redirect`: a redirect's body is not waited for."""
 
@@ -52,15 +52,14 @@ class Failure(NamedTuple):
     message: str
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """One hop. Phases in ms, from libcurl's microsecond counters, each alone except `first_byte_ms` (from the start
     to the answer's first byte) and `total_ms`; None where the phase did not happen. `header_lines` as received, those
     of interim answers before; `certificates` as libcurl lists the chain, leaf first."""
 
     status: int = 0
     http_version: str | None = None
-    header_lines: list[bytes] = field(default_factory=list)
+    header_lines: list[bytes] = msgspec.field(default_factory=list)
     body: bytes = b""
     received: int = 0
     remote_ip: str | None = None
@@ -68,7 +67,7 @@ class Exchange:
     tls_ms: float | None = None
     first_byte_ms: float | None = None
     total_ms: float = 0.0
-    certificates: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
+    certificates: list[tuple[tuple[str, str], ...]] = msgspec.field(default_factory=list)
     failure: Failure | None = None
 
     @property

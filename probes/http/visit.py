@@ -5,7 +5,9 @@ libcurl could follow redirects itself, but then nobody would have judged where t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from egress.door import Egress
 from egress.errors import EgressError
@@ -26,7 +28,7 @@ _BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-language
 class Plan:
     """What a definition asks for, made once for all its runs. `headers`: (name, encoded line); `secret_headers`: more
     names, lower case, that stay with the first origin; `keep`: bytes of the last answer's body to keep; `traceparent`:
-    whether each hop is told the run's trace."""
+    whether each hop is told the run's trace. `shape`, `lines`: what follows of these for each request."""
 
     target: Target
     method: str = "GET"
@@ -40,10 +42,16 @@ class Plan:
     client_certificate: ClientCertificate | None = None
     keep: int = 4_096
     traceparent: bool = False
+    shape: Shape = field(init=False)
+    lines: tuple[bytes, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape = Shape(self.method, self.body is not None, self.http_version, self.verify_tls, self.client_certificate)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "lines", tuple(line for _, line in self.headers))
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct):
     """The last hop, the sum of all, and the redirects that were followed. `failure`: why there is no whole answer; then
     `exchange` is None where not even a connection was tried."""
 
@@ -88,12 +96,12 @@ async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, de
 
 
 def _request(plan: Plan, run_id: str) -> Request:
-    lines = (*(line for _, line in plan.headers), f"X-Tracer-Run: {run_id}".encode())
+    lines = (*plan.lines, b"X-Tracer-Run: " + run_id.encode())
     if plan.traceparent:
         lines += (f"{TRACE_HEADER}: {traceparent_of(run_id)}".encode(),)
     return Request(
         target=plan.target,
-        shape=Shape(plan.method, plan.body is not None, plan.http_version, plan.verify_tls, plan.client_certificate),
+        shape=plan.shape,
         headers=lines,
         body=plan.body,
         keep=plan.keep,
