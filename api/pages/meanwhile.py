@@ -13,7 +13,7 @@ from flask import g, request
 FIELD: Final = "seen"
 SAID: Final = (
     "It was changed by somebody else since you opened it, or by you in another tab, so nothing was saved. What you "
-    "typed stands here: save once more to put it in place of theirs, or load the page again to see what they changed"
+    "typed stands here: save once more to put it in place of theirs, or load the page again to see what they changed."
 )
 
 

@@ -69,19 +69,20 @@ class Transfers:
     def _watch(self, what: int, fd: int, _multi: Any, _data: Any) -> None:
         """libcurl wants to hear of other events on a socket, or of none any more."""
         if what == pycurl.POLL_REMOVE:
-            if self._watched.pop(fd, None) is not None:
-                try:
-                    self._epoll.unregister(fd)
-                except (OSError, ValueError):
-                    # Closed already: the kernel has taken it out of the set.
-                    return
+            self._watched.pop(fd, None)  # libcurl closes it next, and with that the kernel takes it out of the set
             return
         events = (_IN if what & pycurl.POLL_IN else 0) | (_OUT if what & pycurl.POLL_OUT else 0)
         if fd in self._watched:
             self._epoll.modify(fd, events)
         else:
-            self._epoll.register(fd, events)
+            self._register(fd, events)
         self._watched[fd] = events
+
+    def _register(self, fd: int, events: int) -> None:
+        try:
+            self._epoll.register(fd, events)
+        except FileExistsError:  # it was let go, and not closed
+            self._epoll.modify(fd, events)
 
     def _set_timer(self, timeout_ms: int) -> None:
         """libcurl wants to be called in so many ms; -1: not at all. One loop timer stands for the earliest; one that
@@ -118,6 +119,9 @@ class Transfers:
     def _readable(self) -> None:
         action = self._multi.socket_action
         for fd, events in self._epoll.poll(0, _BATCH):
+            if fd not in self._watched:
+                self._forget(fd)
+                continue
             action(
                 fd,
                 (pycurl.CSELECT_IN if events & _IN else 0)
@@ -125,6 +129,13 @@ class Transfers:
                 | (pycurl.CSELECT_ERR if events & _BROKEN else 0),
             )
         self._reap()
+
+    def _forget(self, fd: int) -> None:
+        """One that was let go and is open still would wake the loop again and again."""
+        try:
+            self._epoll.unregister(fd)
+        except (OSError, ValueError):
+            return  # closed meanwhile
 
     def _reap(self) -> None:
         while True:
