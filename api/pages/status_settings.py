@@ -142,7 +142,7 @@ def _saved(page_id: str | None) -> Response:
         document = draft.document(session) if deed == "save" else {}
     if deed != "save":
         draft.rearrange(deed)
-        return _form(draft, shown)
+        return _form(draft, shown, added=deed == "add")
     if shown is not None and changed_meanwhile(shown.updated_ms):
         draft.wrong[""] = SAID
         return _form(draft, shown, status=Conflict.status)
@@ -158,7 +158,9 @@ def _saved(page_id: str | None) -> Response:
     return go_to(f"{_HERE}/{made['id']}?done=saved")
 
 
-def _form(draft: Draft, shown: StatusPage | None, *, done: str | None = None, status: int = 200) -> Response:
+def _form(
+    draft: Draft, shown: StatusPage | None, *, done: str | None = None, status: int = 200, added: bool = False
+) -> Response:
     with services().database.read(visitor().caller.organization_id) as session:
         offered = stored.offered_checks(session)
     names = Counter(name for _, name in offered)
@@ -172,6 +174,7 @@ def _form(draft: Draft, shown: StatusPage | None, *, done: str | None = None, st
         action=_HERE + (f"/{shown.id}" if shown is not None else "/new"),
         offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),
+        added=added,
         full=len(draft.rows) >= MOST_ROWS,
         mail=services().settings.smtp_url is not None,
         done=done,

@@ -59,6 +59,7 @@
     sending = mine;
     const fields = new FormData(form);
     fields.set("do", button);
+    for (const [name, value] of [...fields]) if (value instanceof File) fields.delete(name); // it stays chosen, for the one that saves
     const tried = document.getElementById("tried");
     if (button === "try") tried.setAttribute("aria-busy", "true");
     try {
@@ -72,7 +73,7 @@
       if (error.name === "AbortError") return;
       document.getElementById("messages").textContent = "Tracer does not answer. Nothing you typed is lost: try again.";
     } finally {
-      document.getElementById("tried").removeAttribute("aria-busy");
+      document.getElementById("tried")?.removeAttribute("aria-busy");
     }
   }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from store.sessions import Database
 from tests.api.conftest import Client
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import PHONE, faults
+from tests.api.pages.test_status_page import PNG
 from tests.api.status_world import StatusWorld, status_world
 from tests.conftest import Clock
 
@@ -38,6 +40,20 @@ def test_a_visitor_reads_the_page(visit: Visit, world: StatusWorld) -> None:
 def test_its_settings_have_no_barriers(visit: Visit, world: StatusWorld, path: str) -> None:
     page = visit(f"/settings/status-pages{path.format(page=world.page)}")
     assert faults(page) == []
+
+
+def test_a_component_is_added_where_one_is_and_a_logo_stays_chosen(visit: Visit, world: StatusWorld) -> None:
+    page = visit(f"/settings/status-pages/{world.page}")
+    page.get_by_label("Logo", exact=True).set_input_files({"name": "l.png", "mimeType": "image/png", "buffer": PNG})
+    rows = page.locator("[name=row_check]")
+    before = rows.count()
+    page.get_by_role("button", name="Add a component").click()
+    expect(rows).to_have_count(before + 1)
+    expect(rows.last).to_be_focused()
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"
+    page.get_by_role("button", name="Save", exact=True).last.click()
+    expect(page.get_by_text("The page is saved.")).to_be_visible()
+    expect(page.get_by_alt_text("the logo as it is")).to_be_visible()
 
 
 def test_an_update_is_posted_on_a_phone(visit: Visit, world: StatusWorld) -> None:
