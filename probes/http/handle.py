@@ -263,8 +263,11 @@ class Handle:
 
 def _redirects(lines: list[bytes]) -> bool:
     """Whether these headers lead elsewhere. (libcurl may not be asked while it calls us.)"""
-    status = next((line for line in reversed(lines) if line.startswith(b"HTTP/")), b"")
-    if status.partition(b" ")[2][:3] not in _REDIRECT_CODES:
+    code = lines[0].partition(b" ")[2][:3] if lines else b""
+    if code[:1] == b"1":  # an interim answer, and others may come after it
+        final = next((line for line in reversed(lines) if line.startswith(b"HTTP/")), b"")
+        code = final.partition(b" ")[2][:3]
+    if code not in _REDIRECT_CODES:
         return False
     return any(line[:9].lower() == b"location:" for line in lines)
 

@@ -113,15 +113,15 @@ def _phases(exchange: Exchange, dns_ms: float | None) -> tuple[Metrics, float]:
     """(the hop's phases, its whole time). `ttfb_ms` holds our look-up and libcurl's time to the first byte, and
     `ttfb_ms + download_ms` is the whole to the last digit."""
     dns = dns_ms or 0.0
-    whole = _ms(dns + exchange.total_ms)
-    ttfb = None if exchange.first_byte_ms is None else _ms(dns + exchange.first_byte_ms)
-    download = None if ttfb is None else _ms(whole - ttfb)
+    whole = round(dns + exchange.total_ms, 3)
+    connect, tls, first = exchange.connect_ms, exchange.tls_ms, exchange.first_byte_ms
+    ttfb = None if first is None else round(dns + first, 3)
     metrics = Metrics(
-        dns_ms=_rounded(dns_ms),
-        connect_ms=_rounded(exchange.connect_ms),
-        tls_ms=_rounded(exchange.tls_ms),
+        dns_ms=None if dns_ms is None else round(dns_ms, 3),
+        connect_ms=None if connect is None else round(connect, 3),
+        tls_ms=None if tls is None else round(tls, 3),
         ttfb_ms=ttfb,
-        download_ms=download,
+        download_ms=None if ttfb is None else round(whole - ttfb, 3),
     )
     return metrics, whole
 
