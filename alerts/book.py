@@ -6,7 +6,7 @@ Read again when the number of their newest change is another one than the one kn
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -48,6 +48,19 @@ class Window(msgspec.Struct, frozen=True):
             return (self.starts_ms or 0) <= at_ms < (self.ends_ms or 0)
         fire = next_fire(self.cron, self.timezone, at_ms - self.duration_ms)
         return fire is not None and fire <= at_ms
+
+    def times(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
+        """[from, to) of each of its times that touch [from_ms, to_ms), rising. One that comes again and again has none
+        that was over when it was made."""
+        if self.cron is None:
+            start, stop = self.starts_ms or 0, self.ends_ms or 0
+            if start < to_ms and stop > from_ms:
+                yield start, stop
+            return
+        fire = next_fire(self.cron, self.timezone, max(from_ms, self.made_ms) - self.duration_ms)
+        while fire is not None and fire < to_ms:
+            yield fire, fire + self.duration_ms
+            fire = next_fire(self.cron, self.timezone, fire)
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -153,15 +166,7 @@ def _read(session: Session, number: int) -> Book:
     for row in session.scalars(select(MaintenanceWindow).where(MaintenanceWindow.deleted_ms.is_(None))):
         windows.setdefault(row.organization_id, []).append(window_of(row))
     for quiet in session.scalars(select(Silence)):
-        silences.setdefault(quiet.organization_id, []).append(
-            Quiet(
-                quiet.id,
-                _covered(quiet.match),
-                quiet.reason,
-                quiet.starts_ms,
-                quiet.ends_ms,
-            )
-        )
+        silences.setdefault(quiet.organization_id, []).append(quiet_of(quiet))
     return Book(
         number,
         {
@@ -180,6 +185,11 @@ def windows_at(session: Session, organization_id: str, now_ms: int) -> list[Wind
     alone."""
     windows = map(window_of, windows_not_over(session, organization_id, now_ms))
     return [window for window in windows if window.holds_at(now_ms)]
+
+
+def quiet_of(row: Silence) -> Quiet:
+    """A stored silence as it is asked for."""
+    return Quiet(row.id, _covered(row.match), row.reason, row.starts_ms, row.ends_ms)
 
 
 def window_of(row: MaintenanceWindow) -> Window:

@@ -26,6 +26,10 @@ from model.hosts import address_of
 from model.mail import sender
 from model.smtp import MailServer, parse_smtp_url
 
+_MOST_LINE = 900
+_EVERYWHERE = AddressPolicy(networks_of(("0.0.0.0/0", "::/0")))
+_DEFAULT_FROM = "tracer@localhost.localdomain"
+
 
 class _Whole(EmailPolicy):
     """Mail as SMTP takes it, with the addresses of List-Unsubscribe as they are: the standard library would fold a long
@@ -41,10 +45,7 @@ class _Whole(EmailPolicy):
         return self.fold(name, value).encode("ascii", "surrogateescape")
 
 
-_MOST_LINE = 900
 _POLICY = _Whole(linesep=SMTP.linesep)
-_EVERYWHERE = AddressPolicy(networks_of(("0.0.0.0/0", "::/0")))
-_DEFAULT_FROM = "tracer@localhost.localdomain"
 
 
 def new_message(way: Way, recipients: Sequence[str], message_id: str, at_s: int) -> EmailMessage:

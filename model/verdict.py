@@ -13,7 +13,6 @@ from model.outcome import AssertionResult, RunError
 
 MAX_QUOTED = 200
 """Characters of a value quoted in a sentence."""
-_SUCCESSFUL = "2xx"
 
 _SUBJECTS = {
     "status_code": "the status code",
@@ -66,7 +65,7 @@ def _sentence(result: AssertionResult) -> str:
     """`expected the status code to be 200, got 503`."""
     if result.type == "json_schema" and result.reason is None:
         return f"the body does not fit the schema: {_quoted(result.actual)}"
-    implied = _expected(result) == _SUCCESSFUL and result.operator == "matches"
+    implied = _is_implied(result.type, result.operator, result.expected)
     to_be = "to be" if implied else WISHES.get(result.operator)
     words = (_SUBJECTS.get(result.type, result.type), result.path, result.name, to_be)
     value = "" if result.operator in ("exists", "not_exists") else f" {_quoted(_expected(result))}"
@@ -80,8 +79,11 @@ def _sentence(result: AssertionResult) -> str:
 
 def wished(subject: str, operator: str, expected: object) -> object:
     """What an assertion expected, as people say it: `2xx`, not the pattern that this is."""
-    implied = subject == "status_code" and operator == "matches" and expected == SUCCESSFUL
-    return _SUCCESSFUL if implied else expected
+    return "2xx" if _is_implied(subject, operator, expected) else expected
+
+
+def _is_implied(subject: str, operator: str, expected: object) -> bool:
+    return subject == "status_code" and operator == "matches" and expected == SUCCESSFUL
 
 
 def _expected(result: AssertionResult) -> object:

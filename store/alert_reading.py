@@ -16,9 +16,11 @@ _HELD_ALERTS = 500
 """How many alerts that wait are looked through for those that wait for one check."""
 
 
-def count_open_alerts(session: Session) -> dict[str, int]:
-    """How many alerts are open, by status."""
+def count_open_alerts(session: Session, rule_id: str | None = None) -> dict[str, int]:
+    """How many alerts are open, by status; of this rule."""
     counted = select(Alert.status, func.count(Alert.id)).where(Alert.resolved_ms.is_(None)).group_by(Alert.status)
+    if rule_id is not None:
+        counted = counted.where(Alert.rule_id == rule_id)
     return {row[0]: row[1] for row in session.execute(counted)}
 
 

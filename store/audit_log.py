@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from store.audit import Target, note
@@ -64,7 +64,7 @@ def list_events(
 
 def _called(known_by: Any, name: Any, text: str) -> ColumnElement[bool]:
     """Whether the id is this, or the name holds it, in small or capital letters of ASCII."""
-    return or_(known_by == text, func.lower(name).contains(text.lower(), autoescape=True))
+    return or_(known_by == text, name.icontains(text, autoescape=True))
 
 
 def begin_logs(session: Session) -> None:

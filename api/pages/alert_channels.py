@@ -200,7 +200,7 @@ def _form(
         status,
         no_store=True,
         channel=channel,
-        seen=seen(channel.updated_ms) if channel is not None else "",
+        seen=seen(None if channel is None else channel.updated_ms),
         kind=kind,
         kinds=[(each, ABOUT.get(each, (each, ""))[0]) for each in CHANNELS],
         about=ABOUT.get(kind, (kind, "")),

@@ -23,10 +23,9 @@ from api.pages.rule_forms import ABOUT, blank, body_of, fields_of, forms_of, nam
 from api.services import services
 from model.times import DAY_MS
 from store.alert_channels import list_channels
-from store.alert_reading import channel_names
+from store.alert_reading import channel_names, count_open_alerts
 from store.alert_rules import list_rules
 from store.alert_tables import AlertRule
-from store.alerts import open_alerts
 from store.check_choices import check_names
 from store.rule_firings import Fired, rule_firings
 
@@ -170,14 +169,14 @@ def form_page(
         gone = channel_names(session, [each for each in values["channels"] if each not in there])
         choice = picker(session, ground, values["apply_to"], looked_for())
         now_ms = state.database.now_ms(session)
-        standing = len(open_alerts(session, rule_id=rule.id)) if rule is not None else 0
+        standing = sum(count_open_alerts(session, rule.id).values()) if rule is not None else 0
     return render(
         "rule.html",
         status,
         no_store=True,
         rule=rule,
         open_alerts=standing,
-        seen=seen(rule.updated_ms) if rule is not None else "",
+        seen=seen(None if rule is None else rule.updated_ms),
         kind=kind,
         kinds=[(each, ABOUT.get(each, (each, ""))[0]) for each in RULES],
         about=ABOUT.get(kind, (kind, "")),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
 from alerts.book import Window, window_of
 from api.pages.charts import Box, span_box
 from api.pages.words import counted
-from model.schedule import next_fire
 from store.alert_tables import Alert
 from store.alerts import AlertFilter, list_alerts
 from store.check_history import Columns
@@ -73,20 +73,7 @@ def _of_alert(alert: Alert, columns: Columns, now_ms: int, width: float) -> Even
 
 
 def _of_window(window: Window, columns: Columns, width: float) -> Iterator[Event]:
-    for from_ms, to_ms in _times(window, columns):
+    for from_ms, to_ms in islice(window.times(columns.from_ms, columns.to_ms), _MOST_TIMES):
         box = span_box(from_ms, to_ms, columns.from_ms, columns.to_ms, width)
         if box is not None:
             yield Event("maintenance", window.name, from_ms, to_ms, box, None)
-
-
-def _times(window: Window, columns: Columns) -> Iterator[tuple[int, int]]:
-    if window.cron is None:
-        yield window.starts_ms or 0, window.ends_ms or 0
-        return
-    at_ms: int | None = columns.from_ms - window.duration_ms
-    for _ in range(_MOST_TIMES):
-        at_ms = next_fire(window.cron, window.timezone, at_ms) if at_ms is not None else None
-        if at_ms is None or at_ms >= columns.to_ms:
-            return
-        if at_ms + window.duration_ms > window.made_ms:
-            yield at_ms, at_ms + window.duration_ms

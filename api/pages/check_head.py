@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from alerts.book import windows_at
+from alerts.book import quiet_of, windows_at
 from alerts.payload import target_of
-from alerts.quieted import Quieted
 from api.definitions import defaults_of
 from api.pages.check_deeds import FOR_EVER_MS
 from api.pages.configuration import every
@@ -18,9 +17,7 @@ from api.pages.gate import visitor
 from api.pages.standing import Answer, answer
 from api.pages.words import NOTHING
 from api.services import services
-from model.fields import STORED
 from model.times import DAY_MS, parse_iso
-from store.alert_tables import Silence
 from store.location_states import states_of_checks
 from store.probes import online_locations
 from store.runs import Entry, RunFilter, list_runs
@@ -66,7 +63,8 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
     states = states_of_checks(session, [check.id])[check.id]
     tags = check.definition.get("tags") or ()
     resting = [each for each in windows_at(session, organization_id, now_ms) if each.apply_to.covers(check.id, tags)]
-    silences, _ = list_silences(session, now_ms, status="active", page=(0, _MOST_SILENCES))
+    found, _ = list_silences(session, now_ms, status="active", page=(0, _MOST_SILENCES))
+    silences = [each for each in map(quiet_of, found) if each.match.covers(check.id, tags)]
     stands = answer(
         check, states, _lately(session, check, states, now_ms), online_locations(session, now_ms), now_ms,
         maintenance=[window.name for window in resting],
@@ -82,12 +80,8 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
             _uptime(word, name, stats, now_ms - check.created_ms, window_ms) for name, word, window_ms in _WINDOWS
         ],
         muted_ms=_muted_until(check, now_ms),
-        silenced_ms=max((each.ends_ms for each in silences if _covers(each, check.id, tags)), default=None),
+        silenced_ms=max((each.ends_ms for each in silences), default=None),
     )
-
-
-def _covers(silence: Silence, check_id: str, tags: Sequence[str]) -> bool:
-    return Quieted.model_validate(silence.match, context=STORED).covers(check_id, tags)
 
 
 def _lately(session: Session, check: Check, states: Sequence[LocationState], now_ms: int) -> Sequence[Entry]:

@@ -198,7 +198,7 @@ def _form(
         status,
         no_store=True,
         rule=rule,
-        seen=seen(rule["updated_at"]) if rule is not None else "",
+        seen=seen(None if rule is None else rule["updated_at"]),
         values=values,
         projects=list(visible().projects.values()),
         groups=GROUPS,

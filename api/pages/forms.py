@@ -120,13 +120,13 @@ def beside(
     """What is wrong by the form's field, said once each: what is wrong inside a field stands beside it, and what no
     field is about under "". `prefix`: where REST has these fields. `spans`: fields that are typed as such."""
     known, found = set(names), dict[str, str]()
-    said = {path: [_IN_FORMS.get(messages[0], messages[0])] for path, messages in (wrong or {}).items()}
-    for path, messages in said.items():
+    for path, messages in (wrong or {}).items():
+        said = _IN_FORMS.get(messages[0], messages[0])
         name, _, inner = path.removeprefix(prefix).partition(".")
         if name not in known:
-            found.setdefault("", f"{path} {messages[0]}")
+            found.setdefault("", f"{path} {said}")
         elif inner.isdigit():
-            found.setdefault(name, f"(entry {int(inner) + 1}) {messages[0]}")
+            found.setdefault(name, f"(entry {int(inner) + 1}) {said}")
         else:
-            found.setdefault(name, messages[0])
+            found.setdefault(name, said)
     return found | {name: of_spans(found[name]) for name in spans if name in found}

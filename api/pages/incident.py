@@ -83,7 +83,7 @@ class AgentRun:
 @page(Scope.READ)
 def incident_page(incident_id: str) -> Response:
     """One of them."""
-    return _one(incident_id, done=_DONE.get(request.args.get("done", "")))
+    return _one(incident_id, done=request.args.get("done", ""))
 
 
 @pages.post(f"{HERE}/<incident_id>")
@@ -137,8 +137,9 @@ def start_regression_here(incident_id: str) -> Response:
 
 
 def _one(
-    incident_id: str, wrong: Mapping[str, Sequence[str]] | None = None, status: int = 200, *, done: str | None = None
+    incident_id: str, wrong: Mapping[str, Sequence[str]] | None = None, status: int = 200, *, done: str = ""
 ) -> Response:
+    """`done`: the deed that led here, of _DONE."""
     seen, state = Seen(), services()
     with state.database.read(seen.organization_id) as session:
         now_ms = state.database.now_ms(session)
@@ -159,8 +160,8 @@ def _one(
             if (proof := newest_regressions(session, [found.id]).get(found.id)) is None
             else regression_shape(seen, proof),
         }
-    if done == _DONE["regression"] and shown["regression"] is not None and shown["regression"]["status"] != RUNNING:
-        done = None  # it stands below
+    if done == "regression" and shown["regression"] is not None and shown["regression"]["status"] != RUNNING:
+        done = ""  # what came of it stands below
     return render(
         "incident.html",
         status,
@@ -178,7 +179,7 @@ def _one(
         typed=request.form,
         asks=bool(state.settings.fix_words),
         wrong=beside(wrong, _FIELDS),
-        done=done,
+        done=_DONE.get(done),
         now_ms=now_ms,
         **shown,
     )

@@ -28,6 +28,7 @@ from journeys.recording.script import Line, NoScriptError, read_script
 from journeys.registry import STEP_TYPES
 from store.drafts import get_draft
 from store.probes import online_locations, served_locations
+from store.tables import Check
 
 pages = Blueprint("journey_editor", __name__)
 _NEW = "/journeys/new"
@@ -38,14 +39,14 @@ _MOST_SCRIPT = 400_000
 @page(Scope.WRITE)
 def new_journey() -> Response:
     """An empty form: one step, which opens a page."""
-    return _form(_NEW, Draft.blank())
+    return _form(None, Draft.blank())
 
 
 @pages.post(_NEW)
 @page(Scope.WRITE)
 def make_journey() -> Response:
     """A button of the form: of a row, or the one that makes the journey."""
-    return _pressed(_NEW, None)
+    return _pressed(None)
 
 
 @pages.get("/journeys/<journey_id>/edit")
@@ -54,7 +55,7 @@ def edit_journey(journey_id: str) -> Response:
     """The form with what is stored."""
     with services().database.read(visitor().caller.organization_id) as session:
         [shape] = shown_checks(session, [checks.find(JOURNEY, session, journey_id)])
-    return _form(f"/journeys/{journey_id}/edit", Draft.of_document(shape))
+    return _form(journey_id, Draft.of_document(shape))
 
 
 @pages.post("/journeys/<journey_id>/edit")
@@ -62,23 +63,24 @@ def edit_journey(journey_id: str) -> Response:
 def change_journey(journey_id: str) -> Response:
     """A button of the form: of a row, or the one that saves."""
     with services().database.read(visitor().caller.organization_id) as session:
-        checks.find(JOURNEY, session, journey_id)
-    return _pressed(f"/journeys/{journey_id}/edit", journey_id)
+        stored = checks.find(JOURNEY, session, journey_id)
+    return _pressed(stored)
 
 
-def _pressed(here: str, journey_id: str | None) -> Response:
+def _pressed(stored: Check | None) -> Response:
+    journey_id = None if stored is None else stored.id
     draft, button = Draft.of_form(request.form), request.form.get("do", "save")
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     if button == "try":
-        return _tried(here, draft, journey_id)
+        return _tried(journey_id, draft)
     if button == "import":
-        return _imported(here, draft)
+        return _imported(journey_id, draft)
     if button == "yaml":
-        return _checked(here, draft)
+        return _checked(journey_id, draft)
     if button != "save":
-        return _form(here, draft, touched=draft.change(button))
-    if journey_id is not None and changed_meanwhile(_changed_ms(journey_id)):
-        return _form(here, draft, {"": [SAID]}, Conflict.status)
+        return _form(journey_id, draft, touched=draft.change(button))
+    if stored is not None and changed_meanwhile(stored.updated_ms):
+        return _form(journey_id, draft, {"": [SAID]}, Conflict.status)
     try:
         document = _sent(draft, journey_id)
         if journey_id is None:
@@ -86,15 +88,10 @@ def _pressed(here: str, journey_id: str | None) -> Response:
             return go_to(f"/journeys/{made['id']}?done=made")
         checks.changed(JOURNEY, journey_id, document)
     except Invalid as error:
-        return _form(here, draft, error.fields or {"": [error.message]}, error.status)
+        return _form(journey_id, draft, error.fields or {"": [error.message]}, error.status)
     except (Conflict, Forbidden, PlanLimit) as error:
-        return _form(here, draft, {"": [error.message]}, error.status)
+        return _form(journey_id, draft, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{journey_id}?done=saved")
-
-
-def _changed_ms(journey_id: str) -> int:
-    with services().database.read(visitor().caller.organization_id) as session:
-        return checks.find(JOURNEY, session, journey_id).updated_ms
 
 
 def _sent(draft: Draft, journey_id: str | None) -> dict[str, Any]:
@@ -103,27 +100,27 @@ def _sent(draft: Draft, journey_id: str | None) -> dict[str, Any]:
     return document if journey_id else {name: value for name, value in document.items() if value is not None}
 
 
-def _tried(here: str, draft: Draft, journey_id: str | None) -> Response:
+def _tried(journey_id: str | None, draft: Draft) -> Response:
     """Have a probe walk what is typed; how far it is, the page asks again."""
     try:
         begun = try_out(JOURNEY, _sent(draft, journey_id), request.form.get("from") or None, journey_id)
     except Invalid as error:
-        return _form(here, draft, error.fields or {"": [error.message]}, error.status)
+        return _form(journey_id, draft, error.fields or {"": [error.message]}, error.status)
     except (NotFound, Conflict, Forbidden, PlanLimit, RateLimited) as error:
-        return _form(here, draft, {"": [error.message]}, error.status)
-    return _form(here, draft, draft_id=begun.id)
+        return _form(journey_id, draft, {"": [error.message]}, error.status)
+    return _form(journey_id, draft, draft_id=begun.id)
 
 
-def _checked(here: str, draft: Draft) -> Response:
+def _checked(journey_id: str | None, draft: Draft) -> Response:
     """The equal YAML, or what keeps the form from having one."""
     try:
         draft.document()
     except Invalid as error:
-        return _form(here, draft, error.fields, error.status)
-    return _form(here, draft)
+        return _form(journey_id, draft, error.fields, error.status)
+    return _form(journey_id, draft)
 
 
-def _imported(here: str, draft: Draft) -> Response:
+def _imported(journey_id: str | None, draft: Draft) -> Response:
     """The steps of a script that `playwright codegen` wrote; it is read, never run."""
     text = request.form.get("script", "")
     try:
@@ -133,13 +130,13 @@ def _imported(here: str, draft: Draft) -> Response:
             raise NoScriptError(f"it is longer than {_MOST_SCRIPT} characters")
         recording = read_script(text)
     except NoScriptError as error:
-        return _form(here, draft, {"script": [f"can't be taken: {error}"]}, Invalid.status)
+        return _form(journey_id, draft, {"script": [f"can't be taken: {error}"]}, Invalid.status)
     draft.take(recording)
-    return _form(here, draft, left=recording.left, notes=recording.notes, imported=len(recording.steps))
+    return _form(journey_id, draft, left=recording.left, notes=recording.notes, imported=len(recording.steps))
 
 
 def _form(
-    here: str,
+    journey_id: str | None,
     draft: Draft,
     wrong: Mapping[str, Sequence[str]] | None = None,
     status: int = 200,
@@ -157,6 +154,7 @@ def _form(
         online = online_locations(session, now_ms, capability="browser")
         known_locations = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
+        changed_ms = None if journey_id is None else checks.find(JOURNEY, session, journey_id).updated_ms
         tried_out = get_draft(session, (draft_id or request.form.get("draft", ""))[:40], now_ms)
         found = found_in(session, tried_out, draft.steps, now_ms) if tried_out is not None else None
     known = {*FIELDS, "script"}
@@ -164,9 +162,9 @@ def _form(
         "journey_edit.html",
         status,
         no_store=True,
-        here_path=here,
-        seen=seen(_changed_ms(here.split("/")[2])) if here != _NEW else "",
-        new=here == _NEW,
+        here_path=_NEW if journey_id is None else f"/journeys/{journey_id}/edit",
+        seen=seen(changed_ms),
+        new=journey_id is None,
         draft=draft,
         typed=typed,
         types=list(STEP_TYPES),

@@ -27,7 +27,7 @@ from api.pages.rendering import go_to, render
 from api.pages.repeating import DATES, DAYS, KINDS, cron_of, often, typed_of
 from api.pages.spans import seconds_of, span_text
 from api.services import services
-from model.schedule import fires
+from model.schedule import fires, next_fire
 from model.times import iso
 from store.alert_tables import MaintenanceWindow
 from store.check_choices import check_names
@@ -45,6 +45,7 @@ _DONE = {
     "deleted": "The window is deleted. Runs that it left out of uptime already stay left out.",
 }
 _NOT_NOW = "It does not hold now, or comes again and again: change when it ends, or delete it"
+_NEXT_TIMES = 3
 _MOST_TYPED = 2_000
 _LOCAL = "%Y-%m-%dT%H:%M"
 
@@ -80,7 +81,7 @@ def maintenance_page() -> Response:
         total=total,
         lasts=span_text,
         often=often,
-        begins=_next_begins,
+        begins=_next_begin,
         done=_DONE.get(request.args.get("done", "")),
         warning=request.args.get("note") == "past",
         now_ms=now_ms,
@@ -183,15 +184,12 @@ def _order(window: MaintenanceWindow, now_ms: int) -> tuple[int, int]:
     state, _ = _standing(window, now_ms)
     if state == "over":
         return 2, -(window.ends_ms or 0)
-    begins = window.starts_ms if window.cron is None else next(iter(_next_begins(window, now_ms)), None)
-    return int(state == "planned"), begins or 0
+    return int(state == "planned"), _next_begin(window, now_ms) or window.starts_ms or 0
 
 
-def _next_begins(window: MaintenanceWindow | None, now_ms: int) -> list[int]:
-    """Of one that comes again and again, the next three times, in ms."""
-    if window is None or window.cron is None:
-        return []
-    return list(islice(fires(window.cron, window.timezone, now_ms), 3))
+def _next_begin(window: MaintenanceWindow, now_ms: int) -> int | None:
+    """Of one that comes again and again."""
+    return None if window.cron is None else next_fire(window.cron, window.timezone, now_ms)
 
 
 def _typed() -> dict[str, str]:
@@ -254,8 +252,10 @@ def _form(
         status,
         no_store=True,
         window=window,
-        seen=seen(window.updated_ms) if window is not None else "",
-        begins=_next_begins(window, now_ms),
+        seen=seen(None if window is None else window.updated_ms),
+        begins=[]
+        if window is None or window.cron is None
+        else list(islice(fires(window.cron, window.timezone, now_ms), _NEXT_TIMES)),
         days=DAYS,
         dates=DATES,
         typed=typed,

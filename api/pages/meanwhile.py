@@ -24,6 +24,9 @@ def changed_meanwhile(changed: int | str) -> bool:
     return bool(g.told_of_change)
 
 
-def seen(changed: int | str) -> str:
-    """What the form carries: of one that comes back what it carried, unless its sender knows of the change by now."""
+def seen(changed: int | str | None) -> str:
+    """What the form carries, nothing of what is new (None): of one that comes back what it carried, unless its sender
+    knows of the change by now."""
+    if changed is None:
+        return ""
     return str(changed) if g.get("told_of_change") else request.form.get(FIELD, str(changed))

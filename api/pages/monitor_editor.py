@@ -28,6 +28,7 @@ from api.services import services
 from api.trying import tried, try_out
 from store.drafts import get_draft
 from store.probes import online_locations, served_locations
+from store.tables import Check
 
 pages = Blueprint("monitor_editor", __name__)
 _NEW = "/monitors/new"
@@ -78,11 +79,12 @@ def _kind(text: str) -> str:
 
 def _pressed(monitor_id: str | None) -> Response:
     button = request.form.get("do", "save")
-    draft = MonitorDraft.of_form(_wanted_kind(monitor_id, button), request.form)
+    stored = None if monitor_id is None else _stored(monitor_id)
+    draft = MonitorDraft.of_form(_wanted_kind(button) if stored is None else stored.type, request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     try:
         if button == "save":
-            if monitor_id is not None and changed_meanwhile(_changed_ms(monitor_id)):
+            if stored is not None and changed_meanwhile(stored.updated_ms):
                 return _form(draft, monitor_id, {"": [SAID]}, Conflict.status)
             return _saved(draft, monitor_id)
         if button == "try":
@@ -96,17 +98,14 @@ def _pressed(monitor_id: str | None) -> Response:
     return _form(draft, monitor_id, touched=button)
 
 
-def _wanted_kind(monitor_id: str | None, button: str) -> str:
-    """The form's type; of a stored monitor its own, which can't be changed."""
-    if monitor_id is None:
-        return _kind(button.removeprefix("type.") if button.startswith("type.") else request.form.get("type", "url"))
-    with services().database.read(visitor().caller.organization_id) as session:
-        return checks.find(MONITOR, session, monitor_id).type
+def _wanted_kind(button: str) -> str:
+    """The type of a new monitor's form; that of a stored one can't be changed."""
+    return _kind(button.removeprefix("type.") if button.startswith("type.") else request.form.get("type", "url"))
 
 
-def _changed_ms(monitor_id: str) -> int:
+def _stored(monitor_id: str) -> Check:
     with services().database.read(visitor().caller.organization_id) as session:
-        return checks.find(MONITOR, session, monitor_id).updated_ms
+        return checks.find(MONITOR, session, monitor_id)
 
 
 def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
@@ -138,6 +137,7 @@ def _form(
         online = online_locations(session, now_ms)
         known = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
+        changed_ms = None if monitor_id is None else checks.find(MONITOR, session, monitor_id).updated_ms
         shown = _found(session, draft_id or request.form.get("draft", ""), now_ms)
     yaml, curl = draft.as_yaml(), draft.as_curl(state.public_url, monitor_id)
     places, typed = draft.places(wrong or {}), hide(draft)
@@ -148,7 +148,7 @@ def _form(
         no_store=True,
         here_path=_NEW if monitor_id is None else f"/monitors/{monitor_id}/edit",
         monitor_id=monitor_id,
-        seen=seen(_changed_ms(monitor_id)) if monitor_id is not None else "",
+        seen=seen(changed_ms),
         draft=draft,
         titles=TITLES,
         asked=asked_fields(draft.kind),

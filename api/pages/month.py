@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from model.schedule import next_fire
+from alerts.book import window_of
 from store.alert_tables import MaintenanceWindow
 
 _A_DAY = 3
@@ -77,26 +78,11 @@ def calendar(first: date, windows: Sequence[MaintenanceWindow], zone: ZoneInfo, 
 
 def _entries(window: MaintenanceWindow, day: date, zone: ZoneInfo) -> list[Entry]:
     begin, end = begins_ms(day, zone), begins_ms(day + timedelta(days=1), zone)
-    times = _times(window, begin, end)
+    times = list(islice(window_of(window).times(begin, end), _A_DAY + 1))  # one more than are told of
     said = [_when(max(start, begin), min(stop, end), (begin, end), zone) for start, stop in times[:_A_DAY]]
     if len(times) > _A_DAY:
         said = [f"{said[0]}, and again and again"]
     return [Entry(window, when) for when in said]
-
-
-def _times(window: MaintenanceWindow, begin: int, end: int) -> list[tuple[int, int]]:
-    """[from, to) of a window's times that touch a day, one more than are told of at most."""
-    if window.cron is None:
-        start, stop = window.starts_ms or 0, window.ends_ms or 0
-        return [(start, stop)] if start < end and stop > begin else []
-    lasts_ms = (window.duration_s or 0) * 1000
-    found: list[tuple[int, int]] = []
-    at_ms = next_fire(window.cron, window.timezone, begin - lasts_ms)
-    while at_ms is not None and at_ms < end and len(found) <= _A_DAY:
-        if at_ms + lasts_ms > window.created_ms:
-            found.append((at_ms, at_ms + lasts_ms))
-        at_ms = next_fire(window.cron, window.timezone, at_ms)
-    return found
 
 
 def _when(start: int, stop: int, day: tuple[int, int], zone: ZoneInfo) -> str:

@@ -170,7 +170,7 @@ def _form(
         no_store=True,
         draft=draft,
         shown=shown,
-        seen=seen(shown.updated_ms) if shown is not None else "",
+        seen=seen(None if shown is None else shown.updated_ms),
         action=_HERE + (f"/{shown.id}" if shown is not None else "/new"),
         offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),

@@ -20,9 +20,9 @@ _MODEL = Names("model", "model_name", "gen_ai.request.model")
 _HANDLED = Names("handled", "recovered")
 _UNHANDLED = Names("unhandled", "uncaught", "fatal")
 _DONE = Names("goal_met", "goal_reached", "goal_achieved", "task_completed", "complete", "done")
-_REMAINS = Names("remaining", "remaining_steps", "pending", "todo", "todos", "unfinished", "open_tasks")
-_COUNTED = _REMAINS[2:]
-"""Of these a number counts too; what `remaining` counts may be what is left of a budget, as LangGraph's steps are."""
+_COUNTED = ("pending", "todo", "todos", "unfinished", "open_tasks")
+_REMAINS = Names("remaining", "remaining_steps", *_COUNTED)
+"""Of _COUNTED a number counts too; what `remaining` counts may be left of a budget, as LangGraph's steps are."""
 _OVER = frozenset(
     {"completed", "complete", "done", "finished", "cancelled", "canceled", "skipped", "closed", "resolved"}
 )

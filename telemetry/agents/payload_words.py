@@ -266,7 +266,7 @@ def _text(value: Any, deep: int = 2) -> str:
         return value
     if isinstance(value, dict):
         held = own(value, _PARTS)
-        return held if isinstance(held, str) else _text(held) if isinstance(held, list) and deep else ""
+        return held if isinstance(held, str) else _text(held, deep) if isinstance(held, list) and deep else ""
     if isinstance(value, list):
         parts = [part if isinstance(part, str) else _text(part, deep - 1) for part in value]
         return "\n".join(part for part in parts if part)

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.agents.facts import read_fact
 from telemetry.agents.layers import Names, layers_of
 
 OUTER_FIRST = Names("best", "next", "usage")
@@ -22,6 +23,15 @@ def test_the_outermost_that_has_a_name_counts_and_of_its_names_the_first(payload
     held = [layer[name] for layer in layers.each for name in OUTER_FIRST if layer.get(name) is not None]
     assert layers.first(OUTER_FIRST) == (held[0] if held else None)
     assert layers.lack(OUTER_FIRST) is not any(name in layer for layer in layers.each for name in OUTER_FIRST)
+
+
+def test_parts_within_parts_are_read_as_deep_as_models_nest_them_and_no_deeper() -> None:
+    said = read_fact(1, None, "llm_call", 0, {"output": [{"content": [{"type": "output_text", "text": "Well."}]}]}).said
+    assert said == "Well."
+    endless: Any = "deep down"
+    for _ in range(2_000):
+        endless = [{"content": endless}]
+    assert read_fact(1, None, "message", 0, {"content": endless}).said == ""
 
 
 def test_keys_that_are_made_up_each_time_are_searched_as_well_and_not_kept() -> None:
