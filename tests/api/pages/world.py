@@ -159,3 +159,8 @@ class Browser:
 
     def sign_in(self, key: str, *, wanted: str = "/alerts") -> TestResponse:
         return self.send(f"/login?next={wanted}", "/login", api_key=key)
+
+
+def form_token(browser: Browser) -> str:
+    """What the forms of this browser carry."""
+    return browser.answer("/account").get_data(as_text=True).split('name="form_token" value="')[1].split('"')[0]
