@@ -63,7 +63,9 @@ class Egress:
         if len(self._known) >= _KEPT_VERDICTS:
             self._known.clear()
         vetted = Vetted((str(address),), None)
-        self._known[name] = (self._verdicts[address][0], vetted)
+        verdict = self._verdicts.get(address)
+        if verdict is not None:
+            self._known[name] = (verdict[0], vetted)
         return vetted
 
     def vet(self, address: Address, host: str, *, dns_ms: float | None = None) -> None:
