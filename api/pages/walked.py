@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -56,6 +57,13 @@ class Walked:
     files: Sequence[KeptFile]
     gone: int
     figures: Sequence[tuple[str, str]]
+
+    @property
+    def frames(self) -> Sequence[Sequence[WalkedStep]]:
+        """As a film strip has them: neighbours of one state that nothing is to be seen of share a frame, so that the
+        one that failed is not behind a row of empty ones."""
+        alike = groupby(self.steps, lambda step: (step.css, step.number if step.picture or step.error else 0))
+        return [list(frame) for _, frame in alike]
 
 
 def walked(session: Session, run: Run, detail: Detail) -> Walked | None:

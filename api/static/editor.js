@@ -18,6 +18,7 @@
       const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
       const held = isIn(part);
       part.replaceWith(next);
+      next.dispatchEvent(new Event("drawn", { bubbles: true }));
       for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
       if (!held) continue;
       const again = next.querySelector("[autofocus]") ?? (name && name !== "do" ? next.querySelector(`[name="${CSS.escape(name)}"]`) : null);

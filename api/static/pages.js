@@ -76,6 +76,15 @@
     if (Math.abs(moved) > 1) scrollBy({ top: moved, behavior: "instant" });
   }
 
+  // A film strip is wider than the page: it begins at the step that failed, not at the first.
+  function failedInSight(root) {
+    for (const step of root.querySelectorAll(".film > .down")) {
+      const film = step.parentElement;
+      const past = step.getBoundingClientRect().right - film.getBoundingClientRect().right;
+      if (past > 0) film.scrollLeft += past + 10;
+    }
+  }
+
   function replace(page) {
     const row = lookedAtRow();
     for (const part of parts()) {
@@ -88,6 +97,7 @@
       inZone(fresh);
       for (const id of opened) fresh.querySelector(`#${id}`)?.setAttribute("open", "");
       part.replaceWith(fresh);
+      failedInSight(fresh);
       if (focused) fresh.querySelector(focused)?.focus();
     }
     keepInPlace(row);
@@ -188,7 +198,11 @@
       time.value = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
     }
   }
-  document.addEventListener("drawn", (event) => inZone(event.target)); // by the script of a page
+  failedInSight(document);
+  document.addEventListener("drawn", (event) => {
+    inZone(event.target); // by the script of a page
+    failedInSight(event.target);
+  });
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload(); // from the browser's memory: it may be old, or of somebody signed out
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,17 @@ def test_the_steps_are_told_in_order_with_pictures_and_files(
     ]  # fmt: skip
     links = [anchor.get("href") for anchor in seen.all("a")]
     assert {f"/artifacts/{ids[kind]}" for kind in ("screenshot", "trace", "har", "console")} <= set(links)
+
+
+def test_the_picture_of_the_step_that_failed_is_not_behind_a_row_of_empty_frames(
+    signed_in: Browser, studio: Studio, clock: Clock
+) -> None:
+    page = signed_in.answer(f"/runs/{fell(studio, clock)}").get_data(as_text=True)
+    film = page.split('<ol class="film"')[1].split("<h2")[0]
+    frames = re.findall(r'<li class="(\w+(?: \w+)?)">', film)
+    assert frames == ["up several", "down shown", "unknown"], "steps 1 and 2 share one"
+    several = film.split("several")[1].split("</ol>")[0]
+    assert "1. goto" in several and "2. E-mail" in several and "105 ms" in several
 
 
 def test_what_changed_names_the_first_other_step_answers_new_errors_and_the_slowest(

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from model.evidence import StepResult
+from model.settings import Settings
 from store.keyring import Keyring
 from store.sessions import Database
 from tests.api.conftest import Client
@@ -13,6 +14,7 @@ from tests.api.journeys import make
 from tests.api.pages.screens.conftest import Visit
 from tests.api.pages.screens.seen import faults
 from tests.api.pages.test_journey_pages import STEPS, walk
+from tests.api.pages.test_journey_run_page import PNG, Studio
 from tests.api.pages.world import MINUTE_MS
 from tests.api.walks import Walker
 from tests.conftest import Clock
@@ -76,6 +78,24 @@ def test_a_run_is_followed_step_by_step_on_its_open_page(
     expect(page.locator("h1")).to_have_text("Purchase passed from local", timeout=PATIENT_MS)
     expect(page.locator("#run")).not_to_contain_text("under way", timeout=PATIENT_MS)
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1, "without a reload"
+
+
+@pytest.mark.parametrize("place", ["/runs/{}", "/journeys/{}"])
+def test_a_film_strip_begins_where_the_step_that_failed_is_in_sight(
+    visit: Visit, owner: Client, database: Database, settings: Settings, organization: str, clock: Clock, place: str
+) -> None:
+    steps = [{"type": "goto", "url": "https://shop.example.com/"}, *[{"type": "screenshot"}] * 9]
+    made = make(owner, name="Long", steps=steps, locations=["local"])
+    studio = Studio(database, settings, organization, made["id"])
+    shots = [studio.keep("screenshot", PNG + bytes([number]), number) for number in range(10)]
+    results = tuple(
+        StepResult(number, "screenshot", "failed" if number == 9 else "success", screenshot=shot.sha256)
+        for number, shot in enumerate(shots)
+    )
+    run_id = studio.run(clock.now_ms, results, *shots, failed=True)
+    page = visit(place.format(run_id if "runs" in place else made["id"]))
+    expect(page.locator(".film > li")).to_have_count(10)
+    expect(page.locator(".film > .down")).to_be_in_viewport(ratio=0.9)
 
 
 def test_a_run_that_somebody_else_asked_for_shows_on_its_journeys_open_page(
