@@ -11,7 +11,7 @@ import msgspec
 
 from cli.environment import nets_by_hand, read_settings
 from cli.tables import print_json
-from cli.waterfall import print_outcome
+from cli.waterfall import print_outcome, redirects_of
 from model.definition import CheckDefinition
 from model.outcome import Outcome, RunStatus
 from probes.http.definition import HttpCheck
@@ -49,7 +49,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "duration_ms": outcome.duration_ms,
         "metrics": msgspec.structs.asdict(outcome.metrics),
         "error": msgspec.to_builtins(outcome.error),
-        "redirects": msgspec.to_builtins(outcome.redirects),
+        "redirects": msgspec.to_builtins(redirects_of(outcome)),
         "assertions": msgspec.to_builtins(outcome.assertions),
         "response": msgspec.to_builtins(outcome.response),
     }
@@ -57,6 +57,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 
 def _final_url(definition: CheckDefinition, outcome: Outcome) -> str | None:
     """The URL that the last request went to; None for what has no URL."""
-    if outcome.redirects:
-        return outcome.redirects[-1].location
+    followed = redirects_of(outcome)
+    if followed:
+        return str(followed[-1]["location"])
     return definition.plan.target.url if isinstance(definition, HttpCheck) else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -47,13 +50,18 @@ def print_outcome(target: str, outcome: Outcome, console: Console | None = None)
 
 def _journey(outcome: Outcome) -> list[Text]:
     """Where redirects led, one line each, and where that ended; a URL stays whole, so that it can be copied."""
-    if not outcome.redirects:
+    followed = redirects_of(outcome)
+    if not followed:
         return []
-    steps = [
-        Text.assemble((str(step.status_code), "yellow"), (f" → {step.location}", "dim")) for step in outcome.redirects
-    ]
+    steps = [Text.assemble((str(hop["status_code"]), "yellow"), (f" → {hop['location']}", "dim")) for hop in followed]
     times = "1 redirect" if len(steps) == 1 else f"{len(steps)} redirects"
-    return [*steps, Text.assemble((f"{times}, final URL ", "dim"), outcome.redirects[-1].location)]
+    return [*steps, Text.assemble((f"{times}, final URL ", "dim"), followed[-1]["location"])]
+
+
+def redirects_of(outcome: Outcome) -> Sequence[Mapping[str, Any]]:
+    """Those that were followed, in their order: {status_code, location, duration_ms}."""
+    followed: Sequence[Mapping[str, Any]] = (outcome.response or {}).get("redirects", ())
+    return followed
 
 
 def _facts(outcome: Outcome) -> list[str]:

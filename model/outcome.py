@@ -70,18 +70,10 @@ class AssertionResult(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
-class Redirect(msgspec.Struct, frozen=True):
-    """One redirect that was followed: the answer's status, and the whole URL it led to."""
-
-    status_code: int
-    location: str
-
-
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt. `status` is success, failed (the target's fault) or unknown (ours); `duration_ms` from the
     monotonic clock; `response` holds the contract's `response` fields that apply, already capped in size. `steps`,
-    `artifacts` and `page` are of journeys; `redirects`, in their order, are for who looks at this one outcome: they are
-    not stored."""
+    `artifacts` and `page` are of journeys."""
 
     status: RunStatus
     duration_ms: float | None = None
@@ -92,7 +84,6 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     steps: tuple[StepResult, ...] = ()
     artifacts: tuple[Evidence, ...] = ()
     page: PageFigures | None = None
-    redirects: tuple[Redirect, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,11 +13,15 @@ import msgspec
 
 from journeys.definition import JourneyCheck
 from model.definition import CheckDefinition
+from model.errors import ErrorCode
 from model.fields import STORED
 from model.heartbeat import HeartbeatCheck
-from model.outcome import Outcome
+from model.outcome import Outcome, RunError
 from probes.checks import api, dns, journey, tcp, url
 from probes.context import RunContext
+
+_OUT_OF_TIME = (ErrorCode.TIMEOUT, ErrorCode.CONNECT_TIMEOUT)
+"""Ends that leave people asking how long was waited."""
 
 Runner = Callable[[Any, RunContext], Awaitable[Outcome]]
 
@@ -77,4 +81,9 @@ async def run(check: CheckDefinition, context: RunContext) -> Outcome:
     known = CHECK_TYPES.get(check.type)
     if known is None or known.run is None:
         raise UnknownTypeError(f"checks of type {check.type!r} are not run by a probe")
-    return await known.run(check, context)
+    outcome = await known.run(check, context)
+    error = outcome.error
+    if error is not None and error.code in _OUT_OF_TIME:
+        told = RunError(error.code, f"{error.message} (timeout: {check.timeout:g} s)")
+        return msgspec.structs.replace(outcome, error=told)
+    return outcome

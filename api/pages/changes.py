@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from api.pages.assertion_rows import WORDS
+from api.pages.waterfall import waterfall
 from api.pages.words import counted, milliseconds, text_of
 from model.finished import Detail
 from model.outcome import AssertionResult
@@ -50,12 +52,13 @@ class Comparison:
 def compare(run: Run, detail: Detail, good: Run, good_detail: Detail) -> Comparison:
     """Both runs of one check at one location, with what each found."""
     now, before = detail.response or {}, good_detail.response or {}
+    endless = _unfinished(run, good, now)
     changes = [
         *_definition(run, good),
         *_answer(before, now),
         *_assertions(good_detail.assertions, detail.assertions),
         *_headers(_named(before.get("headers")), _named(now.get("headers"))),
-        *_phases(good, run),
+        *_phases(good, run, endless),
     ]
     return Comparison(changes, list(_same(before, now)))
 
@@ -79,18 +82,32 @@ def _definition(run: Run, good: Run) -> Iterator[Change]:
 
 
 def _answer(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Change]:
-    if before and not now:
+    if _was_answer(before) and not _was_answer(now):
         yield Change("answer", _answered(before), "none", matters=True)
-        return
-    if before.get("status_code") != now.get("status_code"):
+    elif before.get("status_code") != now.get("status_code"):
         was, is_ = before.get("status_code"), now.get("status_code")
         yield Change("status", status_line(was), status_line(is_), matters=is_bad(is_))
     for what, name in (("HTTP version", "http_version"), ("address", "remote_ip"), ("records", "records")):
-        if name in before and before[name] != now.get(name):
+        if name in before and name in now and before[name] != now[name]:
             yield Change(what, text_of(before[name]), text_of(now.get(name)))
+    if _was_answer(now) or now.get("redirects"):
+        was, is_ = _way(before), _way(now)
+        if was != is_:
+            yield Change("redirects", was, is_)
     old, new = _certificate(before), _certificate(now)
     if old and new and old.get("serial") != new.get("serial"):
         yield Change("certificate", _certificate_line(old), _certificate_line(new))
+
+
+def _was_answer(response: Mapping[str, Any]) -> bool:
+    """Redirects and a certificate are kept of a visit that ended without one, too."""
+    return bool(response.keys() - {"redirects", "certificate"})
+
+
+def _way(response: Mapping[str, Any]) -> str:
+    """Where redirects led."""
+    hops = response.get("redirects") or ()
+    return " ".join(f"{hop['status_code']} → {hop['location']}" for hop in hops) or "none"
 
 
 def _answered(response: Mapping[str, Any]) -> str:
@@ -110,8 +127,8 @@ def _assertions(before: Sequence[AssertionResult], now: Sequence[AssertionResult
 
 
 def subject(result: AssertionResult) -> str:
-    """What an assertion is about: `json_path $.status`."""
-    return " ".join(part for part in (result.type, result.name or result.path) if part)
+    """What an assertion is about, as the editor calls it: `JSON value $.status`."""
+    return " ".join(part for part in (WORDS.get(result.type, result.type), result.name or result.path) if part)
 
 
 def _key(result: AssertionResult) -> tuple[str, ...]:
@@ -134,14 +151,20 @@ def _named(headers: Any) -> dict[str, str]:
     return {str(name).lower(): text_of(value) for name, value in headers.items()}
 
 
-def _phases(good: Run, run: Run) -> Iterator[Change]:
+def _unfinished(run: Run, good: Run, response: Mapping[str, Any]) -> str | None:
+    """The phase that never ended."""
+    bars = waterfall(run, response, failed_by=run.error_code, secured=good.tls_ms is not None)
+    return next((bar.phase for bar in bars if bar.endless), None)
+
+
+def _phases(good: Run, run: Run, endless: str | None) -> Iterator[Change]:
     before, now = dict(phases(good)), dict(phases(run))
     for name, ms in now.items():
         former = before.get(name)
         if former is not None and ms >= former * _TIMES_SLOWER and ms - former >= _SLOWER_BY_MS:
             yield Change(name, milliseconds(former), milliseconds(ms))
     for name in before.keys() - now.keys():
-        yield Change(name, milliseconds(before[name]), "did not happen")
+        yield Change(name, milliseconds(before[name]), "did not end" if name == endless else "did not happen")
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

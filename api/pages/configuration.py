@@ -8,6 +8,7 @@ from typing import Any
 
 from alerts.payload import target_of
 from api.definitions import defaults_of
+from api.pages.assertion_rows import WORDS
 from api.pages.words import counted, duration, listed, milliseconds, text_of
 from model.heartbeat import HeartbeatRule
 from store.tables import Check
@@ -43,7 +44,7 @@ def configuration(check: Check) -> list[Fact]:
 
 
 def assertions(check: Check) -> list[str]:
-    """What has to hold, each in words: `status_code equals 201`."""
+    """What has to hold, each in words: `Status equals 201`."""
     return [_assertion(each) for each in check.definition.get("assertions") or ()]
 
 
@@ -101,7 +102,8 @@ def _patience(given: Mapping[str, Any]) -> str:
 
 
 def _assertion(each: Mapping[str, Any]) -> str:
-    subject = " ".join(str(part) for part in (each.get("type"), each.get("name") or each.get("path")) if part)
+    kind = str(each.get("type"))
+    subject = " ".join(str(part) for part in (WORDS.get(kind, kind), each.get("name") or each.get("path")) if part)
     operator = str(each.get("operator", "")).replace("_", " ")
     value = "" if each.get("value") is None else f" {_short(each['value'])}"
     return f"{subject} {operator}{value}"

@@ -11,8 +11,9 @@ from typing import Any
 
 from flask import request
 
-from api.pages.waterfall import Bar, waterfall
+from api.pages.waterfall import Bar, Hop, hops, wants_tls, waterfall
 from api.trying import draft_shape
+from model.errors import ErrorCode
 from model.outcome import Metrics, RunStatus
 from store.draft_tables import Draft
 
@@ -20,6 +21,10 @@ MOST_LEAVES = 200
 _DEEPEST = 12
 _LONGEST_SHOWN = 300
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class _Timed(Metrics, frozen=True, kw_only=True):
+    duration_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Offer:
 @dataclass(frozen=True)
 class Found:
     """`css`, `word`: the verdict. `waits`: a probe is still at it. `offers`: of the answer's head; `leaves`: of its
-    JSON; `more`: how many of these are not shown."""
+    JSON; `more`: how many of these are not shown. `unjudged`: there was no answer to hold the assertions against."""
 
     draft_id: str
     location: str
@@ -44,19 +49,22 @@ class Found:
     error: str
     duration_ms: float | None
     bars: Sequence[Bar]
+    hops: Sequence[Hop]
     assertions: Sequence[Mapping[str, Any]]
     offers: Sequence[Offer]
     headers: Sequence[Offer]
     leaves: Sequence[Offer]
     more: int
     body: str
+    unjudged: bool
 
 
-def found(draft: Draft, now_ms: int) -> Found:
-    """Of a draft that was tried out."""
+def found(draft: Draft, now_ms: int, definition: Mapping[str, Any]) -> Found:
+    """Of a draft that was tried out; `definition`: as the form has it now."""
     shape = draft_shape(draft, now_ms)
     status, response = RunStatus(shape["status"]), shape["response"] or {}
     leaves = list(_leaves(response.get("body")))
+    code = (shape["error"] or {}).get("code")
     css, word = verdict_in_words(status, degraded=bool(shape["degraded"]))
     return Found(
         draft_id=draft.id,
@@ -66,7 +74,11 @@ def found(draft: Draft, now_ms: int) -> Found:
         waits=not status.terminal,
         error=(shape["error"] or {}).get("message", ""),
         duration_ms=shape["duration_ms"],
-        bars=waterfall(Metrics(**{name: value for name, value in shape["metrics"].items() if value is not None})),
+        bars=waterfall(
+            _Timed(duration_ms=shape["duration_ms"], **shape["metrics"]), response, failed_by=code,
+            secured=wants_tls(definition, response),
+        ),
+        hops=hops(response),
         assertions=shape["assertions"],
         offers=list(_offers(draft.type, shape, response)),
         headers=[
@@ -76,7 +88,8 @@ def found(draft: Draft, now_ms: int) -> Found:
         leaves=leaves[:MOST_LEAVES],
         more=max(0, len(leaves) - MOST_LEAVES),
         body=str(response.get("body") or ""),
-    )
+        unjudged=code not in (None, ErrorCode.ASSERTION_FAILED),
+    )  # fmt: skip
 
 
 def start_at(locations: str, online: Collection[str], defaults: Sequence[str] = ()) -> str:

@@ -138,7 +138,7 @@ def _form(
         known = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
         changed_ms = None if monitor_id is None else checks.find(MONITOR, session, monitor_id).updated_ms
-        shown = _found(session, draft_id or request.form.get("draft", ""), now_ms)
+        shown = _found(session, draft_id or request.form.get("draft", ""), now_ms, draft)
     yaml, curl = draft.as_yaml(), draft.as_curl(state.public_url, monitor_id)
     places, typed = draft.places(wrong or {}), hide(draft)
     named = {*form_fields(draft.kind)}
@@ -177,6 +177,6 @@ def _form(
     )
 
 
-def _found(session: Session, draft_id: str, now_ms: int) -> Found | None:
+def _found(session: Session, draft_id: str, now_ms: int, draft: MonitorDraft) -> Found | None:
     tried_out = get_draft(session, draft_id[:40], now_ms) if draft_id else None
-    return found(tried_out, now_ms) if tried_out is not None else None
+    return found(tried_out, now_ms, draft.document()) if tried_out is not None else None

@@ -14,7 +14,7 @@ from alerts.payload import target_of
 from api.access import Scope
 from api.artifact_links import LASTS_MS, artifact_path
 from api.errors import NotFound
-from api.pages.changes import subject
+from api.pages.assertion_rows import WORDS
 from api.pages.evidence import compared
 from api.pages.gate import page, visitor
 from api.pages.rendering import go_to, render
@@ -24,7 +24,7 @@ from api.pages.traces import behind_run
 from api.pages.verdicts import verdict
 from api.pages.walked import walked
 from api.pages.walking import walking
-from api.pages.waterfall import waterfall
+from api.pages.waterfall import hops, wants_tls, waterfall
 from api.run_shape import detail_of
 from api.services import services
 from api.trace_viewer import viewer_link
@@ -36,6 +36,7 @@ from store.alert_tables import Alert
 from store.alerts import get_alert
 from store.artifact_tables import Artifact
 from store.artifacts import artifacts_of_run
+from store.checks import definition_at
 from store.neighbouring_runs import runs_around
 from store.runs import run_by_id
 from store.sessions import EVERY_ORGANIZATION
@@ -77,6 +78,8 @@ def run(run_id: str) -> Response:
         if found is None:
             raise NotFound("There is no such run, or it is older than runs are kept")
         check = checks_by_ids(session, [found.check_id]).get(found.check_id)
+        detail = detail_of(found)
+        written = definition_at(session, found.check_id, found.check_version)
         good, comparison = compared(session, found) if _compared(found) else (None, None)
         decisions = _decisions(found)
         alerts = _alerts(session, found, decisions)
@@ -86,7 +89,7 @@ def run(run_id: str) -> Response:
             "run.html",
             run=found,
             check=check,
-            detail=(detail := detail_of(found)),
+            detail=detail,
             walked=walked(session, found, detail),
             viewer=viewer_link(state.settings, request.host, "/") is not None,
             walking=None if RunStatus(found.status).terminal else walking(session, found.id),
@@ -101,10 +104,13 @@ def run(run_id: str) -> Response:
             compared=_compared(found),
             good=good,
             comparison=comparison,
-            bars=waterfall(found),
+            bars=waterfall(
+                found, detail.response, failed_by=found.error_code, secured=wants_tls(written, detail.response)
+            ),
+            hops=hops(detail.response),
             behind=behind_run(found),
             levels=LEVELS_CSS,
-            subject=subject,
+            words=WORDS,
             alerts=alerts,
             decisions=decisions,
             rules=rule_names(session, [decision.rule_id for decision in decisions]),

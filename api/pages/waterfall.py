@@ -2,36 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from model.phases import Measured, phases
+from api.pages.words import counted
+from model.errors import ErrorCode
+from model.phases import Measured, phases, unfinished
 
 WIDTH = 1_000
 _THINNEST = 6
 """A phase that took no time to speak of is still to be seen."""
 
 
+class Timed(Measured, Protocol):
+    """A run, or what is known of one: its phases are the last answer's, its duration is all."""
+
+    @property
+    def duration_ms(self) -> float | None: ...
+
+
 @dataclass(frozen=True)
 class Bar:
-    """One phase. `x` and `width` in thousandths of the chart; `css`: the class of its fixed colour."""
+    """One phase. `x` and `width` in thousandths of the chart; `css`: the class of its fixed colour; `endless`: it did
+    not end, the run did."""
 
-    name: str
+    phase: str
     css: str
     x: int
     width: int
     ms: float
+    endless: bool = False
 
 
-def waterfall(metrics: Measured) -> Sequence[Bar]:
-    """A bar for each phase that happened; none when nothing was timed."""
-    found = list(phases(metrics))
-    total = sum(ms for _, ms in found) or 1.0
+@dataclass(frozen=True)
+class Hop:
+    """A redirect that was followed."""
+
+    status_code: int
+    location: str
+    ms: float
+
+
+def waterfall(
+    run: Timed, response: Mapping[str, Any] | None = None, *, failed_by: str | None = None, secured: bool = False
+) -> Sequence[Bar]:
+    """A bar for the redirects, for each phase that happened, and for the one that did not end; none when nothing was
+    timed. `failed_by`: the error's code; `secured`: TLS was wanted."""
+    parts = list(_parts(run, hops(response), failed_by, secured))
+    total = sum(ms for _, ms, _ in parts) or 1.0
     bars: list[Bar] = []
     before = 0.0
-    for name, ms in found:
+    for name, ms, endless in parts:
         width = max(_THINNEST, round(ms / total * WIDTH))
         x = min(round(before / total * WIDTH), WIDTH - width)
-        bars.append(Bar(name, f"phase-{name.lower()}", x, width, ms))
+        kind = "redirects" if "redirect" in name else name.lower()
+        bars.append(Bar(name, f"phase-{kind}{' endless' if endless else ''}", x, width, ms, endless))
         before += ms
     return bars
+
+
+def hops(response: Mapping[str, Any] | None) -> Sequence[Hop]:
+    """The redirects that a run followed, in their order."""
+    told = (response or {}).get("redirects") or ()
+    return [Hop(hop["status_code"], hop["location"], hop["duration_ms"]) for hop in told]
+
+
+def wants_tls(definition: Mapping[str, Any] | None, response: Mapping[str, Any] | None) -> bool:
+    """Whether the last connection of such a check was to be over TLS."""
+    followed = hops(response)
+    tls = (definition or {}).get("tls")
+    url = followed[-1].location if followed else (definition or {}).get("url")
+    return str(url or "").lower().startswith("https:") or (isinstance(tls, Mapping) and bool(tls.get("enabled")))
+
+
+def _parts(
+    run: Timed, followed: Sequence[Hop], failed_by: str | None, secured: bool
+) -> Iterator[tuple[str, float, bool]]:
+    """(name, ms, whether it did not end)"""
+    redirects_ms = sum(hop.ms for hop in followed)
+    if followed:
+        yield counted(len(followed), "redirect"), redirects_ms, False
+    for name, ms in phases(run):
+        yield name, ms, False
+    if failed_by in (None, ErrorCode.ASSERTION_FAILED) or run.duration_ms is None:
+        return
+    rest = unfinished(
+        run, run.duration_ms - redirects_ms, by_name=failed_by == ErrorCode.DNS_FAILURE, secured=secured
+    )  # fmt: skip
+    if rest is not None:
+        yield *rest, True

@@ -25,6 +25,7 @@ from probes.certificates import CertificateFacts, facts_of_der
 from probes.context import RunContext
 from probes.judging import judge
 from probes.peer import Peer, client_context
+from probes.untrusted import untrusted
 
 MAX_SEND = 65_536
 MAX_EXPECT = 4_000
@@ -81,6 +82,8 @@ class _Conversation:
     ttfb_ms: float | None = None
     read: bytearray = field(default_factory=bytearray)
     certificate: CertificateFacts | None = None
+    distrust: str | None = None
+    """OpenSSL's reason to refuse the peer's certificate."""
 
     @property
     def text(self) -> str:
@@ -127,7 +130,28 @@ async def run(check: TcpCheck, context: RunContext) -> Outcome:
         broken = await _bounded(check, context, peer, seen)
     finally:
         peer.close()
-    return await _outcome(check, seen, broken, _elapsed_ms(started), asked=context.body_bytes > 0)
+    elapsed_ms = _elapsed_ms(started)
+    if seen.distrust is not None:
+        seen.certificate = await _certificate(check, context)
+        why = untrusted(seen.distrust, _server_name(check), seen.certificate)
+        broken = RunError(ErrorCode.TLS_ERROR, f"{seen.remote_ip} port {check.port}: its {why}")
+    return await _outcome(check, seen, broken, elapsed_ms, asked=context.body_bytes > 0)
+
+
+async def _certificate(check: TcpCheck, context: RunContext) -> CertificateFacts | None:
+    """Of a peer that is not trusted: one more handshake, that takes any certificate. None when that fails, too."""
+    try:
+        connection = await context.egress.connect(check.host, check.port, context.deadline)
+        peer = Peer(connection.socket, connection.established)
+        try:
+            async with asyncio.timeout_at(context.deadline):
+                await peer.handshake(client_context(context.http.ca_file, verify=False), _server_name(check))
+            der = peer.certificate()
+        finally:
+            peer.close()
+    except (EgressError, OSError):
+        return None
+    return None if der is None else facts_of_der(der)
 
 
 async def _bounded(check: TcpCheck, context: RunContext, peer: Peer, seen: _Conversation) -> RunError | None:
@@ -141,6 +165,8 @@ async def _bounded(check: TcpCheck, context: RunContext, peer: Peer, seen: _Conv
             return RunError(ErrorCode.TIMEOUT, f"{place} did not finish the TLS handshake in time")
         if not seen.read:
             return RunError(ErrorCode.TIMEOUT, f"{place} took the connection, but no answer came in time")
+    except ssl.SSLCertVerificationError as error:
+        seen.distrust = error.verify_message
     except ssl.SSLError as error:
         return RunError(ErrorCode.TLS_ERROR, f"{place}: {_tls_reason(error)}")
     except OSError as error:
@@ -153,9 +179,8 @@ async def _bounded(check: TcpCheck, context: RunContext, peer: Peer, seen: _Conv
 
 async def _talk(check: TcpCheck, context: RunContext, peer: Peer, seen: _Conversation) -> None:
     if check.tls.enabled:
-        name = parse_host(check.tls.server_name or check.host).removesuffix(".")
         tls = client_context(context.http.ca_file, verify=check.tls.verify)
-        seen.tls_ms = await peer.handshake(tls, name)
+        seen.tls_ms = await peer.handshake(tls, _server_name(check))
         der = peer.certificate()
         seen.certificate = None if der is None else facts_of_der(der)
     asked = peer.established
@@ -202,10 +227,12 @@ async def _outcome(
     )
 
 
+def _server_name(check: TcpCheck) -> str:
+    return parse_host(check.tls.server_name or check.host).removesuffix(".")
+
+
 def _tls_reason(error: ssl.SSLError) -> str:
     """OpenSSL's word on what went wrong, as a sentence's end."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLEOFError):
         return "it closed the connection during TLS"
     reason = (error.reason or str(error)).replace("_", " ").lower()

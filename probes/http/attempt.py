@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from model.answer import Answer
@@ -13,7 +13,7 @@ from probes.certificates import CertificateFacts, facts_of_chain
 from probes.context import RunContext
 from probes.http.definition import KEPT_OF_A_BODY, HttpCheck
 from probes.http.exchange import Exchange
-from probes.http.visit import Visit, visit
+from probes.http.visit import Redirect, Visit, visit
 from probes.judging import first_failure, judge
 
 _CHARSET = re.compile(
@@ -24,6 +24,8 @@ _CHARSET = re.compile(
 """Names that stand for text. Python knows others (idna, punycode) that take quadratic time or do not stand for text."""
 _MAX_STORED_HEADERS = 8_192
 """Bytes of names and values kept with a run."""
+_MAX_STORED_LOCATIONS = 16_384
+"""Characters of all the URLs that redirects led to."""
 _CUT = "…"
 
 
@@ -34,7 +36,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
     plan = check.plan if check.plan.keep >= kept else replace(check.plan, keep=kept)
     seen = await visit(plan, context.run_id, egress=context.egress, http=context.http, deadline=context.deadline)
     exchange = seen.exchange if seen.exchange is not None and seen.exchange.answered else None
-    facts = facts_of_chain(exchange.certificates) if exchange is not None else None
+    facts = facts_of_chain(seen.exchange.certificates) if seen.exchange is not None else None
     answer = _answer(check, seen, exchange, facts) if exchange is not None and seen.failure is None else None
     results = (*_implied(implied, answer), *(await judge(check.assertions, answer)))
     if seen.failure is not None:
@@ -49,8 +51,7 @@ async def attempt(check: HttpCheck, context: RunContext, implied: AssertionResul
         metrics=seen.metrics,
         error=error,
         assertions=tuple(results),
-        response=None if exchange is None else _response(exchange, facts, kept if error or context.body_bytes else 0),
-        redirects=seen.redirects,
+        response=_response(seen, exchange, facts, kept if error or context.body_bytes else 0),
     )
 
 
@@ -81,21 +82,36 @@ def _implied(implied: AssertionResult | None, answer: Answer | None) -> Sequence
     return (AssertionResult(implied.type, implied.operator, implied.expected, actual, passed),)
 
 
-def _response(exchange: Exchange, facts: CertificateFacts | None, body_bytes: int) -> dict[str, object]:
-    """The run's `response`: bounded, with so much of the body; 0: a run that passed, and nobody asked."""
-    headers = exchange.headers()
-    shown: dict[str, object] = {
-        "status_code": exchange.status,
-        "http_version": exchange.http_version,
-        "remote_ip": exchange.remote_ip,
-        "bytes": exchange.received,
-        "headers": _stored(headers),
-    }
+def _response(
+    seen: Visit, exchange: Exchange | None, facts: CertificateFacts | None, body_bytes: int
+) -> dict[str, object] | None:
+    """The run's `response`: bounded, with so much of the body; 0: a run that passed, and nobody asked. Of a visit that
+    got no answer, what there was before: redirects, and the certificate that was refused. None: nothing."""
+    shown: dict[str, object] = {}
+    if exchange is not None:
+        headers = exchange.headers()
+        shown |= {
+            "status_code": exchange.status,
+            "http_version": exchange.http_version,
+            "remote_ip": exchange.remote_ip,
+            "bytes": exchange.received,
+            "headers": _stored(headers),
+        }
+    if seen.redirects:
+        shown["redirects"] = list(_shown_redirects(seen.redirects))
     if facts is not None:
         shown["certificate"] = facts.shown()
-    if body_bytes:
+    if body_bytes and exchange is not None:
         shown["body"] = _decoded(exchange.body[:body_bytes], headers)
-    return shown
+    return shown or None
+
+
+def _shown_redirects(redirects: Sequence[Redirect]) -> Iterator[dict[str, object]]:
+    """In their order; of long URLs so much as all of them have room for."""
+    room = _MAX_STORED_LOCATIONS // len(redirects)
+    for hop in redirects:
+        location = hop.location if len(hop.location) <= room else hop.location[:room] + _CUT
+        yield {"status_code": hop.status_code, "location": location, "duration_ms": hop.duration_ms}
 
 
 def _stored(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:

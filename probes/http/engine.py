@@ -12,10 +12,12 @@ import pycurl
 
 from model.errors import ErrorCode
 from model.hosts import parse_url
+from probes.certificates import facts_of_chain
 from probes.http.exchange import Exchange, Failure, Request, Shape
 from probes.http.failures import certificate_wanted, maybe_for_want_of_a_certificate
 from probes.http.handle import Handle, Room
 from probes.http.transfers import Transfers
+from probes.untrusted import untrusted
 
 _MAX_POOLED = 1_024
 """Idle handles kept, over all shapes: about 20 kB each."""
@@ -75,28 +77,45 @@ class HttpEngine:
         addresses: tuple[str, ...],
         deadline: float,
     ) -> Failure:
-        """The failure of a hop over TLS, or what was behind it: that the server wants a client certificate."""
+        """The failure of a hop over TLS, or what was behind it: a certificate that is not trusted, which the exchange
+        has then, or that the server wants one of the client."""
+        if number == pycurl.E_PEER_FAILED_VERIFICATION:
+            if not exchange.certificates:
+                seen = await self._shake_hands(request, addresses, deadline, request.shape._replace(verify_tls=False))
+                exchange.certificates = [] if seen is None else seen.certificates
+            why = untrusted(failure.message, request.target.host, facts_of_chain(exchange.certificates))
+            return Failure(failure.code, f"the server's {why}")
         connected, began = exchange.connect_ms is not None, bool(exchange.header_lines)
         if not maybe_for_want_of_a_certificate(number, connected=connected, began=began):
             return failure
-        if not await self._asked_for_a_certificate(request, addresses, deadline):
+        asked: list[bytes] = []
+        await self._shake_hands(request, addresses, deadline, request.shape, asked)
+        if not asked:
             return failure
         return certificate_wanted(failure, shown=request.shape.client_certificate is not None)
 
-    async def _asked_for_a_certificate(self, request: Request, addresses: tuple[str, ...], deadline: float) -> bool:
-        """Whether the server asks for a client certificate: one more handshake, without a request, that is listened to.
-        (libcurl tells of it in its log alone, which is too dear to keep for every check.)"""
+    async def _shake_hands(
+        self,
+        request: Request,
+        addresses: tuple[str, ...],
+        deadline: float,
+        shape: Shape,
+        asked: list[bytes] | None = None,
+    ) -> Exchange | None:
+        """One more handshake, without a request, for what the first did not tell; None when there is no time. `asked`
+        fills when the server asks for a client certificate. (libcurl tells of it in its log alone, which is too dear
+        to keep for every check.)"""
         deadline = min(deadline, self._loop.time() + _LISTEN_S)
         if deadline <= self._loop.time():
-            return False
+            return None
         self._serial += 1
-        handle = Handle(request.shape, self.ca_file, self._serial, self._room)
-        asked = handle.listen()
+        handle = Handle(shape, self.ca_file, self._serial, self._room)
+        handle.listen([] if asked is None else asked)
         try:
-            await self._transfer(handle, request, addresses, deadline)
+            _, exchange = await self._transfer(handle, request, addresses, deadline)
         finally:
             handle.close()
-        return bool(asked)
+        return exchange
 
     async def _transfer(
         self, handle: Handle, request: Request, addresses: tuple[str, ...], deadline: float

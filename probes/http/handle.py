@@ -137,10 +137,9 @@ class Handle:
             setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS if target.scheme == "https" else known)
         self._pin(target, addresses)
 
-    def listen(self) -> list[bytes]:
-        """From now on only handshakes, no request; the list fills with what the log says of a client certificate that
+    def listen(self, heard: list[bytes]) -> None:
+        """From now on only handshakes, no request; `heard` fills with what the log says of a client certificate that
         the server asks for."""
-        heard: list[bytes] = []
 
         def hear(kind: int, text: bytes) -> None:
             if kind == pycurl.INFOTYPE_TEXT and b"Request CERT" in text:
@@ -149,7 +148,6 @@ class Handle:
         self.curl.setopt(pycurl.CONNECT_ONLY, 1)
         self.curl.setopt(pycurl.DEBUGFUNCTION, hear)
         self.curl.setopt(pycurl.VERBOSE, 1)
-        return heard
 
     def _pin(self, target: Target, addresses: tuple[str, ...]) -> None:
         """Where the name leads, for libcurl: one address directly; several under a name of this handle's own, so

@@ -13,7 +13,7 @@ from egress.door import Egress
 from egress.errors import EgressError
 from model.errors import ErrorCode
 from model.hosts import BadHostError, Target, parse_redirect
-from model.outcome import Metrics, Redirect
+from model.outcome import Metrics
 from model.secrets import secret_header
 from model.traceparent import HEADER as TRACE_HEADER
 from model.traceparent import traceparent_of
@@ -49,6 +49,14 @@ class Plan:
         shape = Shape(self.method, self.body is not None, self.http_version, self.verify_tls, self.client_certificate)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "lines", tuple(line for _, line in self.headers))
+
+
+class Redirect(msgspec.Struct, frozen=True):
+    """One redirect that was followed: the answer's status, the whole URL it led to, and what the hop took."""
+
+    status_code: int
+    location: str
+    duration_ms: float
 
 
 class Visit(msgspec.Struct):
@@ -91,7 +99,7 @@ async def visit(plan: Plan, run_id: str, *, egress: Egress, http: HttpEngine, de
         if failure is not None or next_plan is None:
             return Visit(exchange, metrics, _ms(before_ms + hop_ms), redirects, failure)
         before_ms += hop_ms
-        redirects += (Redirect(exchange.status, next_plan.target.url),)
+        redirects += (Redirect(exchange.status, next_plan.target.url, hop_ms),)
         plan = next_plan
 
 

@@ -90,6 +90,39 @@ def test_a_loop_ends_at_the_limit() -> None:
     run(work())
 
 
+def test_where_redirects_led_is_kept_with_what_each_took_whether_an_answer_came_or_not() -> None:
+    async def work() -> None:
+        async with bench() as b, serving(answering(OK)) as last:
+            gone = "http://127.0.0.1:1/gone"
+            for end, status in ((last.url("/b"), "success"), (gone, "failed")):
+                async with serving(redirecting(end, 307)) as second, serving(redirecting(second.url("/a"))) as first:
+                    outcome = await b.url(first.url())
+                    assert outcome.status == status
+                    assert outcome.response is not None
+                    hops = outcome.response["redirects"]
+                    assert [(hop["status_code"], hop["location"]) for hop in hops] == [
+                        (302, second.url("/a")), (307, end),
+                    ]  # fmt: skip
+                    assert outcome.duration_ms is not None
+                    assert 0 < sum(hop["duration_ms"] for hop in hops) <= outcome.duration_ms
+            assert "redirects" not in ((await b.url(last.url())).response or {})
+
+    run(work())
+
+
+def test_long_urls_that_redirects_lead_to_are_cut_where_all_of_them_have_no_room() -> None:
+    async def work() -> None:
+        async with bench() as b, serving(redirecting("/" + "a" * 1_900)) as server:
+            outcome = await b.url(server.url(), max_redirects=20)
+            assert outcome.response is not None
+            hops = outcome.response["redirects"]
+            assert len(hops) == 20
+            assert sum(len(hop["location"]) for hop in hops) < 17_000
+            assert all(hop["location"].endswith("aaa…") for hop in hops)
+
+    run(work())
+
+
 def test_a_redirect_that_is_not_followed_is_an_answer() -> None:
     async def work() -> None:
         async with bench() as b, serving(redirecting("/again")) as server:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from probes.checks.url import UrlCheck
+from probes.untrusted import untrusted
 from tests.probes.http_bench import OK, Connection, answering, bench, redirecting, run, serving
 from tests.probes.tls_bench import Authority, http2, http2_breaks_off
 
@@ -66,6 +67,36 @@ def test_what_is_not_trusted_fails_unless_told_not_to_verify(authority: Authorit
                     assert outcome.response["certificate"]["subject"]
 
     run(work())
+
+
+def test_a_certificate_that_is_not_trusted_is_told_in_plain_words_and_kept(authority: Authority) -> None:
+    past = datetime.now(UTC) - timedelta(days=1)
+    cases = (
+        (authority.server("localhost", not_after=past), True, "it has expired; subject"),
+        (authority.server("other.test"), True, "it is not for localhost; subject"),
+        (authority.server("localhost"), False, "who issued it is not trusted, or the server does not send"),
+    )
+
+    async def work() -> None:
+        async with bench(ca_file=str(authority.ca_file)) as b, bench() as strict:
+            for context, known, said in cases:
+                async with serving(answering(OK), tls=context) as server:
+                    outcome = await (b if known else strict).url(server.url(host="localhost"))
+                    assert outcome.error is not None
+                    assert f"the server's certificate is not valid: {said}" in outcome.error.message
+                    assert "issuer OU=Testing CA" in outcome.error.message
+                    assert outcome.response is not None
+                    assert outcome.response.keys() == {"certificate"}
+                    assert outcome.response["certificate"]["issuer"].startswith("OU=Testing CA")
+
+    run(work())
+
+
+def test_reasons_of_openssl_have_plain_words() -> None:
+    assert untrusted("SSL certificate problem: self-signed certificate", "a.test", None) == (
+        "certificate is not valid: it is a self-signed certificate: no trusted authority vouches for it"
+    )
+    assert untrusted("CA signature digest algorithm too weak", "a.test", None).endswith("digest algorithm too weak")
 
 
 def test_a_client_certificate_is_shown_to_its_server_and_no_other(authority: Authority) -> None:

@@ -283,7 +283,7 @@ def test_every_type_has_its_configuration_in_words(signed_in: Browser, owner: Cl
     for definition, parts in (
         (TCP_MONITOR, ("db.example.com:5432", "a connection is made")),
         (dns, ("example.com MX", "at least one record")),
-        (api, ("POST https://example.com/", "tries 2 more times 5 s apart", "json_path $.ok equals true", "800 ms",
+        (api, ("POST https://example.com/", "tries 2 more times 5 s apart", "JSON value $.ok equals true", "800 ms",
                "status is 2xx", "shop")),
     ):  # fmt: skip
         text = signed_in.get(f"/monitors/{made(owner, **definition)}").text

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from model.outcome import Metrics, RunError, RunStatus, Trigger
+from model.outcome import AssertionResult, Metrics, RunError, RunStatus, Trigger
 from store.sessions import Database
 from tests.alerts.alerting import add_channel
 from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import MINUTE_MS, OVERLOADED, Browser, Seen, fail, succeed
 from tests.api.test_monitors import url_monitor
+from tests.api.test_runs import finish
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -70,6 +71,73 @@ def test_a_run_of_a_long_outage_leads_to_its_alert_though_it_is_no_proof(
         assert seen.text.count("Part of the alert Example is down") == 1
         assert f"/alerts/{alert['id']}" in hrefs(seen)
     assert "Down asks for more" in signed_in.get(f"/runs/{runs[0]}").text
+
+
+def test_a_timeout_shows_what_was_waited_for_and_that_it_never_came(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(url="https://example.com/"), status=201)["id"]
+    none = AssertionResult("status_code", "less_than", 400, None, passed=False)
+    run = fail(
+        database, organization, check_id, clock.now_ms, message="no answer came in time (timeout: 5 s)",
+        error=RunError("timeout", "no answer came in time (timeout: 5 s)"), duration_ms=5_000.0,
+        metrics=Metrics(connect_ms=10.0), assertions=(none,), response=None,
+    )  # fmt: skip
+    seen = signed_in.get(f"/runs/{run}")
+    assert "TLS, no end" in seen.text
+    assert "4.99 s" in seen.text
+    bars = {bar["class"]: int(bar["width"] or 0) for bar in seen.all("rect") if "phase-" in (bar.get("class") or "")}
+    assert bars["phase-tls endless"] > 990
+    assert "Status less than 400 not judged: there was no answer" in seen.text
+    clock.advance(MINUTE_MS)
+    assert "not judged" not in signed_in.get(f"/runs/{fail(database, organization, check_id, clock.now_ms)}").text
+
+
+def test_redirects_are_on_the_page_of_a_run_with_what_they_took(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(), status=201)["id"]
+    hops = [
+        {"status_code": 301, "location": "https://example.com/", "duration_ms": 30.0},
+        {"status_code": 302, "location": "https://www.example.com/home", "duration_ms": 20.0},
+    ]
+    run = finish(
+        database, organization, check_id, clock.now_ms, location="us-east", duration_ms=100.0,
+        metrics=Metrics(connect_ms=10.0, ttfb_ms=45.0, download_ms=5.0),
+        response={"status_code": 200, "remote_ip": "203.0.113.1", "redirects": hops},
+    ).run_id  # fmt: skip
+    seen = signed_in.get(f"/runs/{run}")
+    assert "→ https://www.example.com/home" in seen.text
+    assert "2 redirects 50 ms connect 10 ms waiting 35 ms download 5.0 ms" in seen.text
+    assert "301 to https://example.com/ 30 ms 302 to https://www.example.com/home 20 ms" in seen.text
+    assert owner.data("GET", f"/v1/runs/{run}")["response"]["redirects"] == hops
+    away = [{"status_code": 302, "location": "https://example.com/sorry", "duration_ms": 1.0}]
+    clock.advance(MINUTE_MS)
+    failed = fail(database, organization, check_id, clock.now_ms, response={"status_code": 503, "redirects": away})
+    assert (
+        "redirects 301 → https://example.com/ 302 → https://www.example.com/home 302 → https://example.com/sorry"
+        in (signed_in.get(f"/runs/{failed}").text)
+    )
+
+
+def test_a_certificate_that_was_refused_is_shown_though_there_was_no_answer(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = owner.data("POST", "/v1/monitors", url_monitor(), status=201)["id"]
+    certificate = {"subject": "CN=mine", "issuer": "CN=mine", "not_after": "2026-01-01T00:00:00Z"}
+    error = RunError("tls_error", "the server's certificate is not valid: it has expired")
+    run = fail(
+        database,
+        organization,
+        check_id,
+        clock.now_ms,
+        error=error,
+        assertions=(),
+        response={"certificate": certificate},
+    )
+    text = signed_in.get(f"/runs/{run}").text
+    assert "Certificate certificate subject CN=mine" in text
+    assert " Answer " not in text.split("Sign out")[1]
 
 
 def test_a_slow_phase_is_what_changed(
