@@ -32,6 +32,8 @@ def put(document: dict[str, Any], name: str, value: Any) -> None:
 
 
 def field_at(fields: Mapping[str, Field], path: str) -> str | None:
-    """The field that a message about `path` stands at: its own, or that of what it is part of."""
+    """The field that a message about `path` stands at: its own, that of what it is part of, or its first part."""
     parts = path.split(".")
-    return next((name for name in (path, ".".join(parts[:2]), parts[0]) if name in fields), None)
+    own = [name for name in (path, ".".join(parts[:2]), parts[0]) if name in fields]
+    inner = (name for name in fields if name.startswith(f"{path}."))
+    return own[0] if own else next(inner, None)

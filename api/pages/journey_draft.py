@@ -8,21 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
 from werkzeug.datastructures import MultiDict
 
-from api.definitions import defaults_of
-from api.errors import Invalid
 from api.families import JOURNEY_TYPE
 from api.pages.grouped_fields import Texts, field_at, put, texts_of
 from api.pages.monitor_fields import dressed, flat_fields
+from api.pages.schedule_choice import WHEN, schedule, when_of
 from api.pages.schema_fields import Field, NotReadError, step_fields, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from api.pages.unread import refusal
 from journeys.definition import MAX_STEPS, JourneyCheck
 from journeys.recording.script import Recording
 from journeys.registry import STEP_TYPES
-from model.secrets import MASK, split
+from model.secrets import split
 
 SHOWN = ("name", "base_url", "locations", "tags", "interval", "cron", "timezone", "timeout")
 MORE = (
@@ -72,7 +70,7 @@ class Draft:
                 if found is not None and int(found[1]) < most + 1:
                     rows.setdefault(int(found[1]), {})[found[2]] = text
         return cls(
-            {name: typed_text(form, name, known) for name, known in FIELDS.items()},
+            {name: typed_text(form, name, known) for name, known in FIELDS.items()} | {WHEN: form.get(WHEN, "")},
             [steps[place] for place in sorted(steps)],
             [variables[place] for place in sorted(variables)],
         )
@@ -128,6 +126,7 @@ class Draft:
             value = _read(known, self.fields.get(name, ""), name, wrong)
             put(found, name, None if value in ("", [], {}) and name not in _KEPT_EMPTY else value)
         found["locations"] = found["locations"] or None
+        schedule(found, when_of(self.fields), wrong)
         found["steps"] = [_step(place, texts, wrong) for place, texts in enumerate(self.steps)]
         found["variables"] = {}
         for place, row in enumerate(self.variables):
@@ -180,18 +179,6 @@ class Draft:
                 message = FIELDS[name].said(message) if name in FIELDS else message
             found.setdefault(name, message)
         return found
-
-    def as_yaml(self) -> str:
-        """As `tracer apply` takes it; secrets stay secret. Empty while what was typed makes no document."""
-        try:
-            document = self.document()
-        except Invalid:
-            return ""
-        usual = defaults_of(JOURNEY_TYPE)
-        whole = {name: value for name, value in document.items() if value not in (None, {}, [], usual.get(name))}
-        if "variables" in whole:
-            whole["variables"] = dict.fromkeys(whole["variables"], MASK)
-        return str(yaml.safe_dump({"journeys": [whole]}, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _step_texts(step: Mapping[str, Any]) -> Texts:

@@ -14,12 +14,15 @@ from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import JOURNEY
 from api.pages import typed_secrets
+from api.pages.as_code import as_yaml, judged
 from api.pages.found import start_at
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.journey_found import found_in
 from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.rendering import go_to, render
+from api.pages.schedule_choice import FIELDS as SCHEDULE
+from api.pages.schedule_choice import when_of
 from api.pages.schema_fields import step_fields, time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
@@ -114,10 +117,17 @@ def _tried(journey_id: str | None, draft: Draft) -> Response:
 def _checked(journey_id: str | None, draft: Draft) -> Response:
     """The equal YAML, or what keeps the form from having one."""
     try:
-        draft.document()
+        judged(JOURNEY, draft.document())
     except Invalid as error:
         return _form(journey_id, draft, error.fields, error.status)
     return _form(journey_id, draft)
+
+
+def _yaml(draft: Draft) -> str:
+    try:
+        return as_yaml(JOURNEY, draft.document())
+    except Invalid:
+        return ""
 
 
 def _imported(journey_id: str | None, draft: Draft) -> Response:
@@ -147,6 +157,7 @@ def _form(
     imported: int | None = None,
     draft_id: str | None = None,
 ) -> Response:
+    yaml = _yaml(draft)
     places, typed = draft.places(wrong or {}), hide(draft)
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
@@ -178,7 +189,9 @@ def _form(
             for name, said in places.items()
             if name not in known and not name.startswith(("steps.", "variables."))
         },
-        yaml=draft.as_yaml(),
+        yaml=yaml,
+        when=when_of(draft.fields),
+        schedule_fields=SCHEDULE,
         show_yaml=request.form.get("do") == "yaml",
         locations=known_locations,
         online=online,

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
 from werkzeug.datastructures import MultiDict
 
 from api.definitions import defaults_of
-from api.errors import Invalid
 from api.pages.assertion_rows import PARTS, SUBJECTS, document_of, operators_of, row_of, types_of
 from api.pages.grouped_fields import Texts, field_at, put, texts_of
 from api.pages.monitor_fields import form_fields
+from api.pages.schedule_choice import WHEN, schedule, when_of
 from api.pages.schema_fields import NotReadError, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from api.pages.unread import refusal
 from model.fields import MAX_NAME
-from model.secrets import split
 
 MOST_ROWS = 50
 _ROW = re.compile(r"assertions\.([0-9]{1,2})\.(type|operator|subject|value)", re.ASCII)
@@ -49,6 +46,7 @@ class MonitorDraft:
         """What was typed, all of it. Of a form for another type: what this type has, too."""
         known = form_fields(kind)
         fields = {name: typed_text(form, name, known[name]) for name in known}
+        fields[WHEN] = form.get(WHEN, "")
         if form.get("type") != kind:
             fields = {**cls.blank(kind).fields, **{name: text for name, text in fields.items() if text}}
         rows: dict[int, Texts] = {}
@@ -119,8 +117,7 @@ class MonitorDraft:
         if "url" in found and found["url"] and "//" not in found["url"]:
             found["url"] = f"https://{found['url'].strip()}"
         found["name"] = found["name"] or self.suggested_name or None
-        if found.get("cron"):
-            found["interval"] = None  # the form says: in place of how often
+        schedule(found, when_of(self.fields), wrong)
         found["assertions"] = [document_of(row) for row in self.rows]
         if wrong:
             raise refusal(self.kind, found, wrong)
@@ -155,35 +152,6 @@ class MonitorDraft:
                 name = field_at(known, path) or path
             found.setdefault(name, known[name].said(messages[0]) if name in known else messages[0])
         return found
-
-    def _shown(self) -> dict[str, Any] | None:
-        """The document without what is not said and without secrets; None while what was typed makes none."""
-        try:
-            document = self.document()
-        except Invalid:
-            return None
-        usual = defaults_of(self.kind)
-        said = {name: value for name, value in document.items() if value not in (None, [], {}, usual.get(name))}
-        return split(said)[0]
-
-    def as_yaml(self) -> str:
-        """As `tracer apply` takes it; secrets stay secret. Empty while what was typed makes no document."""
-        whole = self._shown()
-        if whole is None:
-            return ""
-        return str(yaml.safe_dump({"monitors": [whole]}, sort_keys=False, allow_unicode=True, width=100))
-
-    def as_curl(self, public_url: str, monitor_id: str | None) -> str:
-        """The request that does the same; secrets stay secret. Empty while what was typed makes no document."""
-        whole = self._shown()
-        if whole is None:
-            return ""
-        where = f"{public_url}/v1/monitors" + (f"/{monitor_id}" if monitor_id else "")
-        return (
-            f"curl -s {'-X PUT ' if monitor_id else ''}{where} \\\n"
-            '  -H "Authorization: Bearer $TRACER_API_KEY" -H "Content-Type: application/json" \\\n'
-            f"  -d {shlex.quote(json.dumps(whole, ensure_ascii=False, indent=1))}"
-        )
 
 
 @cache

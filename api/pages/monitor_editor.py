@@ -15,6 +15,7 @@ from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import MONITOR
 from api.pages import typed_secrets
+from api.pages.as_code import as_curl, as_yaml, judged
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
@@ -22,6 +23,8 @@ from api.pages.meanwhile import SAID, changed_meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
 from api.pages.rendering import go_to, render
+from api.pages.schedule_choice import FIELDS as SCHEDULE
+from api.pages.schedule_choice import when_of
 from api.pages.schema_fields import time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
@@ -87,6 +90,8 @@ def _pressed(monitor_id: str | None) -> Response:
             if stored is not None and changed_meanwhile(stored.updated_ms):
                 return _form(draft, monitor_id, {"": [SAID]}, Conflict.status)
             return _saved(draft, monitor_id)
+        if button == "show":
+            judged(MONITOR, draft.document())
         if button == "try":
             begun = try_out(MONITOR, _sent(draft, monitor_id), request.form.get("from") or None, monitor_id)
             return _form(draft, monitor_id, draft_id=tried(begun.id, _WAIT_S).id)
@@ -137,9 +142,9 @@ def _form(
         online = online_locations(session, now_ms)
         known = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
-        changed_ms = None if monitor_id is None else checks.find(MONITOR, session, monitor_id).updated_ms
+        stored = None if monitor_id is None else checks.find(MONITOR, session, monitor_id)
         shown = _found(session, draft_id or request.form.get("draft", ""), now_ms, draft)
-    yaml, curl = draft.as_yaml(), draft.as_curl(state.public_url, monitor_id)
+    yaml, curl = _elsewhere(draft, stored)
     places, typed = draft.places(wrong or {}), hide(draft)
     named = {*form_fields(draft.kind)}
     return render(
@@ -148,7 +153,10 @@ def _form(
         no_store=True,
         here_path=_NEW if monitor_id is None else f"/monitors/{monitor_id}/edit",
         monitor_id=monitor_id,
-        seen=seen(changed_ms),
+        seen=seen(None if stored is None else stored.updated_ms),
+        when=when_of(draft.fields),
+        schedule_fields=SCHEDULE,
+        fields=form_fields(draft.kind),
         draft=draft,
         titles=TITLES,
         asked=asked_fields(draft.kind),
@@ -175,6 +183,17 @@ def _form(
         yaml=yaml,
         curl=curl,
     )
+
+
+def _elsewhere(draft: MonitorDraft, stored: Check | None) -> tuple[str, str]:
+    """(YAML, curl) that do the same; both empty while what was typed makes no monitor."""
+    at = "/v1/monitors" + ("" if stored is None else f"/{stored.id}")
+    try:
+        document = draft.document()
+    except Invalid:
+        return "", ""
+    whole = None if stored is None else stored.definition
+    return as_yaml(MONITOR, document), as_curl(MONITOR, document, services().public_url + at, whole)
 
 
 def _found(session: Session, draft_id: str, now_ms: int, draft: MonitorDraft) -> Found | None:

@@ -29,21 +29,22 @@ _LEFT_OUT = ("type", "assertions", "status", "muted_until")
 _SHOWN = {"url": ("url", "method"), "api": ("url", "method", "headers", "json"), "dns": ("host", "record_type"),
           "heartbeat": ("interval", "grace")}  # fmt: skip
 _WORDS = {
-    "url": "Address", "json": "JSON body", "interval": "How often", "timeout": "Waits at most (s)",
-    "degraded_ms": "Slow above (ms)", "runbook_url": "Runbook", "depends_on": "Depends on",
-    "badge": "Anybody may see its badges", "retries.count": "Tries again", "retries.delay": "Seconds between tries",
+    "url": "Address", "json": "JSON body", "interval": "How often", "timeout": "Waits at most",
+    "degraded_ms": "Slow above", "runbook_url": "Runbook", "depends_on": "Depends on",
+    "badge": "Anybody may see its badges", "retries.count": "Tries again", "retries.delay": "Between tries",
     "basic_auth.username": "User name (basic auth)", "basic_auth.password": "Password (basic auth)",
     "verify_tls": "The certificate must be valid", "follow_redirects": "Follow redirects",
     "http_version": "HTTP version", "tls.enabled": "Speak TLS from the first byte",
     "tls.server_name": "Name in the certificate", "tls.verify": "The certificate must be valid ",
     "client_certificate.certificate": "Client certificate (PEM)", "client_certificate.key": "Its private key (PEM)",
-    "secret_headers": "Secret headers", "grace": "May be late by", "cron": "At fixed times (cron)",
+    "secret_headers": "Secret headers", "grace": "May be late by", "cron": "Cron",
     "timezone": "Time zone of cron", "expect": "Expect in the answer", "nameserver": "Ask this nameserver",
     "max_redirects": "Redirects at most", "headers": "Headers", "traceparent": "Begin a trace",
     "viewport.width": "Window width (px)", "viewport.height": "Window height (px)",
 }  # fmt: skip
 _ABOUT = {
-    "interval": HINT, "grace": HINT, "cron": "In place of how often, such as */5 8-18 * * 1-5",
+    "interval": HINT, "grace": HINT,
+    "timeout": "For an answer, such as 10 s", "retries.delay": "Such as 5 s", "cron": "Such as */5 8-18 * * 1-5",
     "locations": "None: where the organization's checks run",
     "base_url": "What relative URLs of steps begin with",
     "headers": "A line each: Name: value. Those that look like keys are kept secret",
@@ -53,11 +54,12 @@ _ABOUT = {
     "retries.count": "Times, before a failure is one: 0 to 5",
     "send": r"To the last character: \r\n ends a line, as in EHLO probe\r\n; \\ is a backslash",
     "secret_headers": "Names of headers whose values are kept secret, too",
-    "degraded_ms": "Passes, but counts as slow",
+    "degraded_ms": "Passes, but counts as slow: such as 800 ms or 2 s",
     "traceparent": "Sends a W3C traceparent: what the service reports of it stands beside the run",
 }  # fmt: skip
 _KINDS = {
-    "interval": "span", "grace": "span", "headers": "pairs", "extra_headers": "pairs", "basic_auth.password": "secret",
+    "interval": "span", "grace": "span", "timeout": "span", "retries.delay": "span", "degraded_ms": "ms_span",
+    "headers": "pairs", "extra_headers": "pairs", "basic_auth.password": "secret",
     "client_certificate.certificate": "long", "client_certificate.key": "long", "send": "escaped",
 }  # fmt: skip
 _BOOLEANS = {"true": YES, "false": ""}

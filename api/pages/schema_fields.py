@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from api.pages.spans import of_spans, seconds_of, span_text
+from api.pages.spans import milliseconds_of, of_spans, seconds_of, span_text
 from journeys.registry import STEP_TYPES
 
 COMMON = ("name", "timeout", "frame")
@@ -33,7 +33,8 @@ class NotReadError(ValueError):
 @dataclass(frozen=True)
 class Field:
     """`kind`: text, long, number, choice, list (parted by commas), json; or what a form makes of one of these: flag (a
-    box to tick), pairs (`name: value` a line), span (a stretch of time, in seconds), secret, escaped (one line in which
+    box to tick), pairs (`name: value` a line), span (a stretch of time, in
+    seconds), ms_span (in ms), secret, escaped (one line in which
     `\\n` stands for the end of one). `default`: a choice's, as text. `words`: what it is called, where its name does
     not say it."""
 
@@ -62,6 +63,8 @@ class Field:
             return _number(text.strip())
         if self.kind == "span":
             return seconds_of(text)
+        if self.kind == "ms_span":
+            return milliseconds_of(text)
         if self.kind == "pairs":
             return _pairs(text)
         if self.kind == "escaped":
@@ -75,7 +78,7 @@ class Field:
 
     def said(self, message: str) -> str:
         """What validation says of the value, in the words of the form."""
-        return of_spans(message) if self.kind == "span" else message
+        return of_spans(message, in_ms=self.kind == "ms_span") if self.kind in ("span", "ms_span") else message
 
     def write(self, value: Any) -> str:
         """The text for a document's value."""
@@ -83,8 +86,8 @@ class Field:
             return ""
         if self.kind == "flag":
             return YES if value else ""
-        if self.kind == "span":
-            return span_text(value)
+        if self.kind in ("span", "ms_span"):
+            return span_text(value, in_ms=self.kind == "ms_span")
         if self.kind == "pairs":
             return "\n".join(f"{name}: {inner}" for name, inner in value.items())
         if self.kind == "escaped":

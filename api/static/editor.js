@@ -85,8 +85,12 @@
     event.preventDefault();
     send(button);
   });
+  form.addEventListener("input", (event) => {
+    const radio = event.target.closest("[data-choice]")?.querySelector("input[type=radio]"); // who types into it means it
+    if (radio && radio !== event.target) radio.checked = true;
+  });
   form.addEventListener("change", (event) => {
-    if (event.target.matches("[data-redraw]")) send("show");
+    if (event.target.matches("[data-redraw]")) send("redraw");
   });
   document.addEventListener("visibilitychange", lookAgain);
   lookAgain();

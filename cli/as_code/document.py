@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from model.fields import printable
+from model.references import REFERENCE
 
 try:
     from yaml import CSafeLoader as _SafeLoader  # ten times as fast, where PyYAML was built with libyaml
@@ -25,7 +26,6 @@ MOST_VALUES = 200_000
 """Aliases of aliases would otherwise make a small file fill the memory."""
 MOST_LEVELS = 60
 """More than any request may have; and a value that holds itself has no end of them."""
-_REFERENCE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TIME = "tag:yaml.org,2002:timestamp"
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
@@ -101,11 +101,6 @@ def read_document(name: str, text: str, environ: Mapping[str, str]) -> Document:
     document = Document(name, data, lines)
     _refuse(_unsayable(document))
     return _completed(document, environ)
-
-
-def in_file(text: str) -> str:
-    """A text as a file holds it: what looks like a reference, but is none, is marked as such."""
-    return _REFERENCE.sub(lambda found: f"${found[0]}", text)
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
@@ -224,7 +219,7 @@ def _completed(document: Document, environ: Mapping[str, str]) -> Document:
             used.add(path)
             return environ[found[2]]
 
-        return _REFERENCE.sub(replace, value)
+        return REFERENCE.sub(replace, value)
 
     data = complete("", document.data)
     _refuse(missing)

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from cli.as_code.document import in_file
 from cli.as_code.names import Names
 from cli.as_code.sections import SECTIONS, Section
 from cli.as_code.stored import Item, Stored
+from model.references import literal
 
 _SET_FOR_A_WHILE = "muted_until"
 _HEAD = """\
@@ -88,7 +88,7 @@ def _entry(section: Section, item: Item, names: Names, *, with_id: bool) -> dict
         inner = entry.get(holder, {}) if holder else entry
         if field in inner:
             inner[field] = [names.name_for_file(sections, id_) for id_ in inner[field]]
-    return {field: _in_file(value) for field, value in entry.items()}
+    return {field: literal(value) for field, value in entry.items()}
 
 
 def _without_defaults(value: Any, default: Any) -> Any:
@@ -96,11 +96,3 @@ def _without_defaults(value: Any, default: Any) -> Any:
     if isinstance(value, Mapping) and isinstance(default, Mapping):
         return {key: item for key, item in value.items() if key not in default or item != default[key]}
     return value
-
-
-def _in_file(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _in_file(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_in_file(item) for item in value]
-    return in_file(value) if isinstance(value, str) else value

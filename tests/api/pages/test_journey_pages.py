@@ -41,7 +41,7 @@ def values(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for tag in Seen(text).all("input"):
         name, value = tag.get("name") or "", tag.get("value") or ""
-        if tag.get("type") != "checkbox" or "checked" in tag:
+        if tag.get("type") not in ("checkbox", "radio") or "checked" in tag:
             found[name] = ", ".join(filter(None, (found.get(name), value))) if name == "locations" else value
     for name, inner in re.findall(r'<select[^>]* name="([^"]+)".*?>(.*?)</select>', text, re.DOTALL):
         chosen = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', inner)

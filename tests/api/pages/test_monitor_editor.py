@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import subprocess
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from api.pages import monitor_editor
 from api.pages.assertion_rows import document_of, operators_of, row_of, types_of
 from api.pages.monitor_fields import TITLES
+from cli.as_code.document import read_document
 from model.assertions.registry import ASSERTION_TYPES
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus
 from tests.api.conftest import Client
@@ -206,21 +208,78 @@ def test_why_a_draft_fails_or_can_not_be_tried_is_said(
 
 
 @sqlite_only
-def test_the_form_is_the_same_as_its_yaml_and_its_curl_without_secrets(signed_in: Browser) -> None:
+def told_elsewhere(text: str, what: str) -> str:
+    """The form's YAML or curl; empty where there is none."""
+    found = re.search(rf'<pre[^>]*aria-label="{what}">(.*?)</pre>', text, re.DOTALL)
+    return "" if found is None else html.unescape(found[1])
+
+
+def sent_by_curl(told: str, **environ: str) -> Any:
+    """What a shell gives to curl as its body."""
+    body = told.split("-d ", 1)[1]
+    done = subprocess.run(["/bin/sh", "-c", f"printf %s {body}"], env=environ, capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_form_is_the_same_as_its_yaml_and_its_curl_without_secrets(signed_in: Browser, owner: Client) -> None:
     form = {
-        **opened(signed_in, NEW), "url": "https://shop.example/it's", "headers": "Authorization: Bearer hush\nX-A: b",
-        "locations": "local",
+        **opened(signed_in, NEW), "url": "https://shop.example/it's", "name": "Ours",
+        "headers": "Authorization: Bearer hush\nX-A: ${B}", "locations": "local", "timeout": "7 s",
+        "retries.count": "2", "retries.delay": "1.5 s", "degraded_ms": "2 s",
     }  # fmt: skip
     text = press(signed_in, NEW, form, "show")
-    told = re.search(r'<pre[^>]*aria-label="YAML">(.*?)</pre>', text, re.DOTALL)
-    assert told is not None
-    [monitor] = yaml.safe_load(html.unescape(told[1]))["monitors"]
-    assert monitor["url"] == "https://shop.example/it's"
-    assert monitor["headers"] == {"Authorization": "********", "X-A": "b"}
-    curl = re.search(r'<pre[^>]*aria-label="curl">(.*?)</pre>', text, re.DOTALL)
-    assert curl is not None
-    assert "hush" not in curl[1]
-    assert "it'\"'\"'s" in html.unescape(curl[1])
+    told, curl = told_elsewhere(text, "YAML"), told_elsewhere(text, "curl")
+    assert "hush" not in told + curl
+    assert "# AUTHORIZATION comes from the environment in which `tracer apply` runs." in told
+    [by_file] = read_document("x.yaml", told, {"AUTHORIZATION": "Bearer hush", "B": "wrong"}).data["monitors"]
+    by_curl = sent_by_curl(curl, AUTHORIZATION="Bearer hush", B="wrong")
+    assert by_file == by_curl
+    assert by_file["headers"] == {"Authorization": "Bearer hush", "X-A": "${B}"}
+    assert (by_file["timeout"], by_file["retries"], by_file["degraded_ms"]) == (7, {"count": 2, "delay": 1.5}, 2_000)
+    assert owner.data("POST", "/v1/monitors", by_file, status=201)["url"] == "https://shop.example/it's"
+
+
+@sqlite_only
+def test_the_curl_of_an_edit_sends_what_differs_and_the_yaml_keeps_secrets(signed_in: Browser, owner: Client) -> None:
+    given = {"headers": {"X-Api-Key": "hush"}, "runbook_url": "https://wiki.example/", "locations": ["local"]}
+    made = owner.data("POST", "/v1/monitors", url_monitor(**given), status=201)
+    page = f"/monitors/{made['id']}/edit"
+    form = {**opened(signed_in, page), "interval": "3 min", "runbook_url": ""}
+    text = press(signed_in, page, form, "show")
+    assert sent_by_curl(told_elsewhere(text, "curl")) == {"interval": 180, "runbook_url": None}
+    told = told_elsewhere(text, "YAML")
+    assert "# ******** keeps the secret that is stored." in told
+    assert yaml.safe_load(told)["monitors"][0]["headers"] == {"X-Api-Key": "********"}
+    text = press(signed_in, page, {**opened(signed_in, page), "headers": "X-Api-Key: other"}, "show")
+    assert sent_by_curl(told_elsewhere(text, "curl"), X_API_KEY="other") == {"headers": {"X-Api-Key": "other"}}
+
+
+@sqlite_only
+def test_what_makes_no_monitor_is_told_in_place_of_its_yaml(signed_in: Browser) -> None:
+    form = {
+        **opened(signed_in, NEW), "url": "https://shop.example/", "headers": "Authorization: Bearer x",
+        "basic_auth.username": "ada", "basic_auth.password": "x",
+    }  # fmt: skip
+    text = press(signed_in, NEW, form, "show", 422)
+    assert told_elsewhere(text, "YAML") == told_elsewhere(text, "curl") == ""
+    assert re.search(r'id="about-basic_auth.username" role="alert">[^<]*Authorization', text)
+
+
+@sqlite_only
+def test_it_runs_as_chosen_whatever_else_is_typed(signed_in: Browser, owner: Client) -> None:
+    form = {**opened(signed_in, NEW), "url": "https://shop.example/", "locations": "local"}
+    both = {"interval": "15 min", "cron": "*/5 8-18 * * *", "timezone": "Europe/Berlin"}
+    for when, expected in (("interval", (900, None)), ("cron", (None, "*/5 8-18 * * *"))):
+        path = signed_in.post(NEW, {**form, **both, "when": when, "do": "save"}).headers["Location"].split("?")[0]
+        made = owner.data("GET", f"/v1{path}")
+        assert (made["interval"], made["cron"]) == expected
+        assert opened(signed_in, f"{path}/edit")["when"] == when
+    said = press(signed_in, NEW, {**form, "when": "cron", "cron": " "}, "save", 422)
+    assert "Cron is missing: five fields" in said
+    path = signed_in.post(NEW, {**form, **both, "cron": "nonsense", "do": "save", "when": "interval"}).headers[
+        "Location"
+    ]
+    assert path.startswith("/monitors/mon_"), "what is not chosen is not judged"
 
 
 @sqlite_only
@@ -260,7 +319,7 @@ def test_what_stands_there_by_itself_is_folded_away(signed_in: Browser, owner: C
 def test_assertions_come_and_go_by_buttons(signed_in: Browser) -> None:
     form = ticked(press(signed_in, NEW, opened(signed_in, NEW), "add"))
     assert form["assertions.0.type"] == "status_code"
-    form = ticked(press(signed_in, NEW, {**form, "assertions.0.type": "json_path"}, "show"))
+    form = ticked(press(signed_in, NEW, {**form, "assertions.0.type": "json_path"}, "redraw"))
     assert (form["assertions.0.operator"], form["assertions.0.subject"]) == ("equals", "")
     form = ticked(press(signed_in, NEW, form, "drop.0"))
     assert "assertions.0.type" not in form
