@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from store.audit import Target, note
@@ -60,6 +60,17 @@ def list_events(
     if wanted.to_ms is not None:
         statement = statement.where(AuditEvent.at_ms < wanted.to_ms)
     return one_page(session, statement.order_by(AuditEvent.number.desc()), page)
+
+
+def newest_of(session: Session, target_id: str) -> int:
+    """The number of the newest event about one thing; 0 when there is none."""
+    return session.scalar(select(func.max(AuditEvent.number)).where(AuditEvent.target_id == target_id)) or 0
+
+
+def events_of(session: Session, target_id: str, after: int) -> list[AuditEvent]:
+    """What was done to one thing after the event of this number, oldest first, so many as a page shows."""
+    wanted = select(AuditEvent).where(AuditEvent.target_id == target_id, AuditEvent.number > after)
+    return list(session.scalars(wanted.order_by(AuditEvent.number).limit(_AT_ONCE)))
 
 
 def _called(known_by: Any, name: Any, text: str) -> ColumnElement[bool]:

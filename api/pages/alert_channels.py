@@ -16,7 +16,7 @@ from api.notifications import resend_it
 from api.pages.channel_forms import ABOUT, body_of, fields_of, shown, typed
 from api.pages.forms import beside, page_number
 from api.pages.gate import page, visitor
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.services import services
 from store.alert_channels import list_channels
@@ -90,8 +90,9 @@ def channel_page(channel_id: str) -> Response:
 def change_channel_here(channel_id: str) -> Response:
     """Change a channel by the form."""
     channel = _channel(channel_id)
-    if changed_meanwhile(channel.updated_ms):
-        return _form(channel.type, typed(channel.type), channel=channel, wrong={"": [SAID]}, status=Conflict.status)
+    if told := meanwhile(channel.id):
+        wrong = {"": [told.said()]}
+        return _form(channel.type, typed(channel.type), channel=channel, wrong=wrong, status=Conflict.status)
     try:
         rest.edit_channel(visitor().caller, channel_id, body_of(channel.type))
     except Invalid as error:
@@ -200,7 +201,7 @@ def _form(
         status,
         no_store=True,
         channel=channel,
-        seen=seen(None if channel is None else channel.updated_ms),
+        seen=seen(None if channel is None else channel.id),
         kind=kind,
         kinds=[(each, ABOUT.get(each, (each, ""))[0]) for each in CHANNELS],
         about=ABOUT.get(kind, (kind, "")),

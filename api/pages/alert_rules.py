@@ -17,7 +17,7 @@ from api.errors import Conflict, Invalid
 from api.pages.check_picker import covers, finding, looked_for, named_in, picker
 from api.pages.forms import beside, page_number
 from api.pages.gate import page, visitor
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.rule_forms import ABOUT, blank, body_of, fields_of, forms_of, names_of, shown, spans_of, typed
 from api.services import services
@@ -127,8 +127,8 @@ def change_rule_here(rule_id: str) -> Response:
         rule = rest.found_rule(session, rule_id)
     if finding():
         return form_page(rule.type, typed(rule.type), rule=rule)
-    if changed_meanwhile(rule.updated_ms):
-        return form_page(rule.type, typed(rule.type), rule=rule, wrong={"": [SAID]}, status=Conflict.status)
+    if told := meanwhile(rule.id):
+        return form_page(rule.type, typed(rule.type), rule=rule, wrong={"": [told.said()]}, status=Conflict.status)
     try:
         rest.change_rule(visitor().caller, rule_id, body_of(rule.type))
     except Invalid as error:
@@ -176,7 +176,7 @@ def form_page(
         no_store=True,
         rule=rule,
         open_alerts=standing,
-        seen=seen(None if rule is None else rule.updated_ms),
+        seen=seen(None if rule is None else rule.id),
         kind=kind,
         kinds=[(each, ABOUT.get(each, (each, ""))[0]) for each in RULES],
         about=ABOUT.get(kind, (kind, "")),

@@ -15,7 +15,7 @@ from api.event_rules import change_to_event_rule, make_event_rule, remove_event_
 from api.pages.alert_rules import SEVERITIES
 from api.pages.forms import beside
 from api.pages.gate import page
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.project_access import visible
 from api.services import services
@@ -117,8 +117,8 @@ def event_rule_page(event_rule_id: str) -> Response:
 def change_event_rule_here(event_rule_id: str) -> Response:
     """Change a rule by the form."""
     rule = seen_event_rule(event_rule_id)
-    if changed_meanwhile(rule["updated_at"]):
-        return _form(_typed(), rule, {"": [SAID]}, Conflict.status)
+    if told := meanwhile(event_rule_id):
+        return _form(_typed(), rule, {"": [told.said()]}, Conflict.status)
     return _sent(lambda: change_to_event_rule(event_rule_id, _body()), rule, "changed")
 
 
@@ -198,7 +198,7 @@ def _form(
         status,
         no_store=True,
         rule=rule,
-        seen=seen(None if rule is None else rule["updated_at"]),
+        seen=seen(None if rule is None else rule["id"]),
         values=values,
         projects=list(visible().projects.values()),
         groups=GROUPS,

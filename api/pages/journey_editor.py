@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from api import check_requests as checks
 from api.access import Scope
@@ -15,11 +15,12 @@ from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLi
 from api.families import JOURNEY
 from api.pages import typed_secrets
 from api.pages.as_code import as_yaml, judged
+from api.pages.both_edits import both, shown_by
 from api.pages.found import start_at
 from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.journey_found import found_in
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import Meanwhile, meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.schedule_choice import FIELDS as SCHEDULE
 from api.pages.schedule_choice import when_of
@@ -82,8 +83,8 @@ def _pressed(stored: Check | None) -> Response:
         return _checked(journey_id, draft)
     if button != "save":
         return _form(journey_id, draft, touched=draft.change(button))
-    if stored is not None and changed_meanwhile(stored.updated_ms):
-        return _form(journey_id, draft, {"": [SAID]}, Conflict.status)
+    if stored is not None and (told := meanwhile(stored.id)):
+        return _beside(stored.id, draft, told)
     try:
         document = _sent(draft, journey_id)
         if journey_id is None:
@@ -95,6 +96,13 @@ def _pressed(stored: Check | None) -> Response:
     except (Conflict, Forbidden, PlanLimit) as error:
         return _form(journey_id, draft, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{journey_id}?done=saved")
+
+
+def _beside(journey_id: str, draft: Draft, told: Meanwhile) -> Response:
+    """The form again, with what others changed in every field that was left as it was."""
+    mine = both(JOURNEY, draft.document, told)
+    shown = draft if mine is None else Draft.of_document(mine)
+    return _form(journey_id, shown, {"": [told.said(shown_by(FIELDS), mine=mine)]}, Conflict.status)
 
 
 def _sent(draft: Draft, journey_id: str | None) -> dict[str, Any]:
@@ -165,7 +173,6 @@ def _form(
         online = online_locations(session, now_ms, capability="browser")
         known_locations = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
-        changed_ms = None if journey_id is None else checks.find(JOURNEY, session, journey_id).updated_ms
         tried_out = get_draft(session, (draft_id or request.form.get("draft", ""))[:40], now_ms)
         found = found_in(session, tried_out, draft.steps, now_ms) if tried_out is not None else None
     known = {*FIELDS, "script"}
@@ -174,7 +181,8 @@ def _form(
         status,
         no_store=True,
         here_path=_NEW if journey_id is None else f"/journeys/{journey_id}/edit",
-        seen=seen(changed_ms),
+        seen=seen(journey_id),
+        told_of_change=g.get("told_of_change", False),
         new=journey_id is None,
         draft=draft,
         typed=typed,

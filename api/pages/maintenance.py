@@ -19,7 +19,7 @@ from api.errors import Conflict, Invalid
 from api.pages.check_picker import finding, looked_for, named_in, picker
 from api.pages.forms import beside
 from api.pages.gate import page, visitor
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.moments import zone_of
 from api.pages.month import begins_ms, calendar, month_of, neighbours, weeks
 from api.pages.project_picker import chosen_things, names_of_projects, project_picker, quiets
@@ -131,8 +131,8 @@ def change_here(window_id: str) -> Response:
     window = _window(window_id)
     if finding():
         return _form(_typed(), chosen_things(), window=window)
-    if changed_meanwhile(window.updated_ms):
-        return _form(_typed(), chosen_things(), window=window, wrong={"": [SAID]}, status=Conflict.status)
+    if told := meanwhile(window.id):
+        return _form(_typed(), chosen_things(), window=window, wrong={"": [told.said()]}, status=Conflict.status)
     try:
         rest.change_window(visitor().caller, window_id, _body())
     except Invalid as error:
@@ -252,7 +252,7 @@ def _form(
         status,
         no_store=True,
         window=window,
-        seen=seen(None if window is None else window.updated_ms),
+        seen=seen(None if window is None else window.id),
         begins=[]
         if window is None or window.cron is None
         else list(islice(fires(window.cron, window.timezone, now_ms), _NEXT_TIMES)),

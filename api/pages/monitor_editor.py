@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
 from api import check_requests as checks
@@ -17,9 +17,10 @@ from api.families import MONITOR
 from api.pages import typed_secrets
 from api.pages.as_code import as_curl, as_yaml, judged
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
+from api.pages.both_edits import both, shown_by
 from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import Meanwhile, meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
 from api.pages.rendering import go_to, render
@@ -87,8 +88,8 @@ def _pressed(monitor_id: str | None) -> Response:
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     try:
         if button == "save":
-            if stored is not None and changed_meanwhile(stored.updated_ms):
-                return _form(draft, monitor_id, {"": [SAID]}, Conflict.status)
+            if stored is not None and (told := meanwhile(stored.id)):
+                return _beside(stored.id, draft, told)
             return _saved(draft, monitor_id)
         if button == "show":
             judged(MONITOR, draft.document())
@@ -101,6 +102,14 @@ def _pressed(monitor_id: str | None) -> Response:
         return _form(draft, monitor_id, {"": [error.message]}, error.status)
     draft.press(button)
     return _form(draft, monitor_id, touched=button)
+
+
+def _beside(monitor_id: str, draft: MonitorDraft, told: Meanwhile) -> Response:
+    """The form again, with what others changed in every field that was left as it was."""
+    mine = both(MONITOR, draft.document, told)
+    shown = draft if mine is None else MonitorDraft.of_document(mine)
+    said = told.said(shown_by(form_fields(draft.kind)), mine=mine)
+    return _form(shown, monitor_id, {"": [said]}, Conflict.status)
 
 
 def _wanted_kind(button: str) -> str:
@@ -153,7 +162,8 @@ def _form(
         no_store=True,
         here_path=_NEW if monitor_id is None else f"/monitors/{monitor_id}/edit",
         monitor_id=monitor_id,
-        seen=seen(None if stored is None else stored.updated_ms),
+        seen=seen(monitor_id),
+        told_of_change=g.get("told_of_change", False),
         when=when_of(draft.fields),
         schedule_fields=SCHEDULE,
         fields=form_fields(draft.kind),

@@ -12,6 +12,7 @@ from api.access import Scope
 from api.errors import Conflict, Forbidden, Invalid
 from api.pages.forms import typed
 from api.pages.gate import page, visitor
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.reported import Pointing
 from api.project_access import may_see, visible
@@ -76,6 +77,8 @@ def project_page(project_id: str) -> Response:
 def save_project(project_id: str) -> Response:
     """Other name, slug, quota, retention or repository."""
     path, slug = _path(project_id), request.form.get("slug", "").strip()
+    if told := meanwhile(_id_of(project_id)):
+        return _one(project_id, {"": [told.said()]}, Conflict.status)
     return _sent(
         lambda: change_project(path, _read(ProjectChange, **_repository())),
         f"{_HERE}/{slug or project_id}?done=saved",
@@ -178,6 +181,12 @@ def _list(wrong: Mapping[str, Sequence[str]] | None = None, status: int = 200, *
     )
 
 
+def _id_of(project_id: str) -> str:
+    """Of a project that may be named by its slug."""
+    with services().database.read(visitor().caller.organization_id) as session:
+        return may_see(get_project(session, project_id), project_id).id
+
+
 def _one(
     named: str, wrong: Mapping[str, Sequence[str]] | None = None, status: int = 200, *, done: str | None = None
 ) -> Response:
@@ -196,6 +205,7 @@ def _one(
         status,
         no_store=True,
         project=project,
+        seen=seen(project.id),
         path=f"{_HERE}/{named}",
         keys=[(key, Pointing(project, key)) for key in keys],
         usage=_usage([project])[project.number],

@@ -13,7 +13,7 @@ from api.access import Scope
 from api.errors import Conflict, Invalid
 from api.pages.forms import page_number, read_form
 from api.pages.gate import page, visitor
-from api.pages.meanwhile import SAID, changed_meanwhile, seen
+from api.pages.meanwhile import meanwhile, seen
 from api.pages.rendering import go_to, render
 from api.pages.status_form import MOST_ROWS, Draft
 from api.schemas.status import NewUpdate, PageDefinition, UpdateChange
@@ -143,8 +143,8 @@ def _saved(page_id: str | None) -> Response:
     if deed != "save":
         draft.rearrange(deed)
         return _form(draft, shown, added=deed == "add")
-    if shown is not None and changed_meanwhile(shown.updated_ms):
-        draft.wrong[""] = SAID
+    if shown is not None and (told := meanwhile(shown.id)):
+        draft.wrong[""] = told.said()
         return _form(draft, shown, status=Conflict.status)
     try:
         if draft.unread:
@@ -170,7 +170,7 @@ def _form(
         no_store=True,
         draft=draft,
         shown=shown,
-        seen=seen(None if shown is None else shown.updated_ms),
+        seen=seen(None if shown is None else shown.id),
         action=_HERE + (f"/{shown.id}" if shown is not None else "/new"),
         offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),

@@ -9,11 +9,12 @@ import pytest
 
 from tests.api.conftest import Client
 from tests.api.pages.world import Browser, Seen
+from tests.api.test_monitors import url_monitor
 from tests.conftest import Clock
 from tests.telemetry.reporting import make_project
 
 HOOK = "https://hooks.slack.com/services/T0/B0/x"
-KINDS = ("monitor", "journey", "rule", "channel", "window", "event rule", "status page")
+KINDS = ("monitor", "journey", "rule", "channel", "window", "event rule", "status page", "project")
 
 
 def told(owner: Client, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -48,6 +49,9 @@ def make(owner: Client, what: str) -> tuple[str, str]:
             times = {"starts_at": "2024-01-20T22:00:00Z", "ends_at": "2024-01-20T23:00:00Z"}
             made = one("/v1/maintenance-windows", name="W", apply_to=everything, **times)
             return f"/settings/maintenance/{made}", f"/v1/maintenance-windows/{made}"
+        case "project":
+            project = make_project(owner).project
+            return f"/projects/{project['slug']}", f"/v1/projects/{project['id']}"
         case "event rule":
             project = make_project(owner).project["slug"]
             made = one("/v1/alerts/rules", name="E", project=project)
@@ -83,9 +87,60 @@ def test_a_save_that_would_undo_anothers_is_told_first(
     clock.advance(1_000)
     answer = signed_in.post(page, fields)
     text = answer.get_data(as_text=True)
-    assert (answer.status_code, "changed by somebody else" in text, 'value="Mine"' in text) == (409, True, True), text
+    assert (answer.status_code, 'value="Mine"' in text) == (409, True), text
+    said = re.sub(r"\(\w+, now", "(it, now", Seen(text).text)
+    change = f"changed {name} (it, now theirs) 1 s ago, after you opened this: nothing was saved. save once more"
+    assert change in said.lower()
     assert told(owner, "GET", resource)[name] == "Theirs"
     fields["seen"] = fields_of(text)["seen"]
     saved = signed_in.post(page, fields)
     assert saved.status_code == 303, re.findall(r'role="alert"[^>]*>([^<]+)', saved.get_data(as_text=True))
     assert told(owner, "GET", resource)[name] == "Mine"
+
+
+@pytest.mark.parametrize("what", ["monitor", "journey"])
+def test_edits_of_different_fields_are_both_kept(signed_in: Browser, owner: Client, clock: Clock, what: str) -> None:
+    page, resource = make(owner, what)
+    told(owner, "PUT", resource, {"tags": ["a"], "description": "old"})
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True))
+    fields |= {"description": "mine", "degraded_ms": "2 s", "interval": "4 min", "do": "save"}
+    clock.advance(61_000)
+    told(owner, "PUT", resource, {"tags": ["a", "b"], "interval": 420})
+    clock.advance(120_000)
+    text = signed_in.post(page, fields).get_data(as_text=True)
+    said = Seen(text).text
+    assert re.search(r"changed How often \(\d min, now 7 min\) and Tags \(a, now a, b\) 2 min ago, after you", said), (
+        said
+    )
+    assert "nothing was saved. Save once more for your How often." in said
+    assert "lost" not in said.split("Save once more")[1].split("Address")[0]
+    again = fields_of(text) | {"do": "save", "description": "mine"}
+    assert (again["interval"], again["tags"], again["degraded_ms"]) == (["4 min"], ["a, b"], ["2 s"])
+    assert signed_in.post(page, again).status_code == 303
+    kept = told(owner, "GET", resource)
+    assert (kept["interval"], kept["tags"], kept["degraded_ms"]) == (240, ["a", "b"], 2_000)
+
+
+def test_a_secret_that_is_typed_stands_beside_anothers_change(signed_in: Browser, owner: Client, clock: Clock) -> None:
+    made = told(owner, "POST", "/v1/monitors", url_monitor(headers={"X-Api-Key": "old"}, locations=["local"]))
+    page, resource = f"/monitors/{made['id']}/edit", f"/v1/monitors/{made['id']}"
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True))
+    fields |= {"headers": "X-Api-Key: new", "do": "save"}
+    clock.advance(1_000)
+    told(owner, "PUT", resource, {"headers": {"X-Api-Key": "theirs"}, "interval": 300})
+    text = signed_in.post(page, fields).get_data(as_text=True)
+    assert "changed How often (1 min, now 5 min) and secrets 1 s ago" in Seen(text).text
+    again = fields_of(text) | {"do": "save", "headers": "X-Api-Key: ********"}
+    assert signed_in.post(page, again).status_code == 303
+    assert told(owner, "GET", resource)["interval"] == 300
+    # what was typed, sealed in the form, took the place of theirs
+    assert again["typed"]
+
+
+def test_a_pause_is_no_edit_of_the_form(signed_in: Browser, owner: Client, clock: Clock) -> None:
+    page, resource = make(owner, "monitor")
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True)) | {"name": "Mine", "do": "save"}
+    clock.advance(1_000)
+    told(owner, "PUT", resource, {"status": "paused"})
+    assert signed_in.post(page, fields).status_code == 303
+    assert told(owner, "GET", resource)["status"] == "paused"
