@@ -29,8 +29,9 @@ _DAY_MS = 86_400_000
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A maintenance window: once, or from each fire time of `cron` for `duration_ms`. `made_ms`: when it
-    was planned. `message`: for visitors of status pages."""
+    """A maintenance window: once, or from each fire time of `cron` for `duration_ms`; then it never holds before
+    `made_ms`, when it was planned, and a time that was ended early ends at that instant of `ended`. `message`: for
+    visitors of status pages."""
 
     id: str
     name: str
@@ -42,16 +43,15 @@ class Window(msgspec.Struct, frozen=True):
     timezone: str
     made_ms: int = 0
     message: str | None = None
+    ended: tuple[int, ...] = ()
 
     def holds_at(self, at_ms: int) -> bool:
         if self.cron is None:
             return (self.starts_ms or 0) <= at_ms < (self.ends_ms or 0)
-        fire = next_fire(self.cron, self.timezone, at_ms - self.duration_ms)
-        return fire is not None and fire <= at_ms
+        return any(start <= at_ms < stop for start, stop in self.times(at_ms, at_ms + 1))
 
     def times(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
-        """[from, to) of each of its times that touch [from_ms, to_ms), rising. One that comes again and again has none
-        that was over when it was made."""
+        """[from, to) of each of its times that touch [from_ms, to_ms), rising."""
         if self.cron is None:
             start, stop = self.starts_ms or 0, self.ends_ms or 0
             if start < to_ms and stop > from_ms:
@@ -59,7 +59,10 @@ class Window(msgspec.Struct, frozen=True):
             return
         fire = next_fire(self.cron, self.timezone, max(from_ms, self.made_ms) - self.duration_ms)
         while fire is not None and fire < to_ms:
-            yield fire, fire + self.duration_ms
+            stop = next((end for end in self.ended if fire <= end < fire + self.duration_ms), fire + self.duration_ms)
+            start = max(fire, self.made_ms)
+            if start < to_ms and stop > max(start, from_ms):
+                yield start, stop
             fire = next_fire(self.cron, self.timezone, fire)
 
 
@@ -204,6 +207,7 @@ def window_of(row: MaintenanceWindow) -> Window:
         duration_ms=(row.duration_s or 0) * 1000,
         made_ms=row.created_ms,
         message=row.message,
+        ended=tuple(row.ended or ()),
         timezone=row.timezone,
     )
 

@@ -14,7 +14,7 @@ from alerts.coverage import ground_of, quiets_nothing
 from alerts.quieted import Quieted
 from api.access import Caller, Scope, caller
 from api.envelope import success
-from api.errors import NotFound
+from api.errors import Conflict, NotFound
 from api.paging import Page, page_meta
 from api.routes import PathModel, Routes
 from api.schemas.envelope import DeletedAnswer
@@ -77,6 +77,12 @@ def change_maintenance_window(path: WindowPath, body: dict[str, Any]) -> Respons
     return success(shown, warnings=warnings)
 
 
+@routes.post("/v1/maintenance-windows/<window_id>/end", needs=Scope.WRITE, answers=WindowAnswer)
+def end_maintenance_window(path: WindowPath) -> Response:
+    """End a window that holds now. One that comes again holds at its next time. 409 for one that does not hold."""
+    return success(end_window(caller(), path.window_id))
+
+
 @routes.delete("/v1/maintenance-windows/<window_id>", needs=Scope.WRITE, answers=DeletedAnswer)
 def delete_maintenance_window(path: WindowPath) -> Response:
     """Delete a window: it is over at once. Runs that it left out of uptime stay left out."""
@@ -106,6 +112,18 @@ def change_window(who: Caller, window_id: str, body: Mapping[str, Any]) -> tuple
         wanted = _with_known(session, wanted, Quieted.model_validate(old["apply_to"]))
         stored.update_window(session, window, _fields(wanted), now_ms)
         return _shape(window, now_ms), _warnings(session, wanted, now_ms)
+
+
+def end_window(who: Caller, window_id: str) -> dict[str, Any]:
+    """End it now: the window as the API shows it then. Conflict, NotFound."""
+    state = services()
+    with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
+        now_ms = state.database.now_ms(session)
+        window = found_window(session, window_id, lock=True)
+        if not window_of(window).holds_at(now_ms):
+            raise Conflict("It does not hold now, so there is nothing to end")
+        stored.end_window(session, window, now_ms)
+        return _shape(window, now_ms)
 
 
 def drop_window(who: Caller, window_id: str) -> None:

@@ -195,7 +195,8 @@ class Decision(Scoped, Base):
 
 class MaintenanceWindow(Scoped, Base):
     """A planned time in which alerts don't fire and uptime does not count: once, or by cron and duration. `apply_to`
-    as in rules. Deleted windows stay: runs were left out because of them.
+    as in rules. Deleted windows stay: runs were left out because of them. `ended`: when times of one that comes again
+    were ended early, in ms, rising.
 
     `marked_to`: one that began in the past takes out runs that are stored already, check by check; the id of the last
     check that is done, "" before the first, null when there is nothing left to do."""
@@ -211,6 +212,7 @@ class MaintenanceWindow(Scoped, Base):
     duration_s: Mapped[int | None] = mapped_column(Integer)
     timezone: Mapped[str] = mapped_column(String(64))
     message: Mapped[str | None] = mapped_column(String(500))
+    ended: Mapped[list[int] | None] = mapped_column(Json)
     marked_to: Mapped[str | None] = mapped_column(String(40))
     created_ms: Mapped[int] = mapped_column(Ms)
     updated_ms: Mapped[int] = mapped_column(Ms)

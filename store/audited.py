@@ -55,7 +55,8 @@ def _channel(row: Any) -> Shape:
 def _window(row: Any) -> Shape:
     return {
         "name": row.name, "apply_to": row.apply_to, "starts_at": iso(row.starts_ms), "ends_at": iso(row.ends_ms),
-        "cron": row.cron, "duration": row.duration_s, "timezone": row.timezone,
+        "cron": row.cron, "duration": row.duration_s, "timezone": row.timezone, "message": row.message,
+        "ended": [iso(at_ms) for at_ms in row.ended or ()],
     }  # fmt: skip
 
 

@@ -19,6 +19,10 @@ _ANY = "SELECT 1 FROM maintenance_windows WHERE organization_id = ? AND deleted_
 """Asked with every notice, and nearly always there is none."""
 
 
+_MOST_ENDED = 100
+"""Times of one window that are known to have been ended early."""
+
+
 class WindowFields(msgspec.Struct, frozen=True, kw_only=True):
     """What a person says of a window: once (`starts_ms`, `ends_ms`) or again and again (`cron`, `duration_s`).
     `message`: what visitors of status pages read."""
@@ -61,6 +65,17 @@ def update_window(session: Session, window: MaintenanceWindow, fields: WindowFie
 
 def _to_mark(fields: WindowFields, now_ms: int) -> str | None:
     return "" if fields.starts_ms is not None and fields.starts_ms < now_ms else None
+
+
+def end_window(session: Session, window: MaintenanceWindow, now_ms: int) -> None:
+    """What holds now is over; one that comes again holds at its next time."""
+    if window.cron is None:
+        window.ends_ms = now_ms
+    else:
+        window.ended = [*(window.ended or ()), now_ms][-_MOST_ENDED:]
+    window.updated_ms = now_ms
+    session.flush()
+    alerting_changed(session)
 
 
 def delete_window(session: Session, window: MaintenanceWindow, now_ms: int) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from model.histogram import add_encoded
 from model.times import DAY_MS, HOUR_MS
 from store.statements import from_json, rows, run_many
+from store.tables import RollupDay, RollupHour
 
 Table = Literal["rollups_hour", "rollups_day"]
 BUCKETS: tuple[tuple[Table, int], ...] = (("rollups_hour", HOUR_MS), ("rollups_day", DAY_MS))
@@ -70,6 +72,18 @@ def delta_of(deltas: Deltas, stream: tuple[str, str], bucket_ms: int, organizati
     if delta is None:
         delta = checks[check_id] = Delta(organization_id)
     return delta
+
+
+def rested_since(session: Session, check_id: str, from_ms: int) -> bool:
+    """Whether a run of it was left out since then, in the hours or days that are kept."""
+    return any(
+        session.scalar(
+            select(table.check_id)
+            .where(table.check_id == check_id, table.bucket_ms >= from_ms - from_ms % size_ms, table.maintenance > 0)
+            .limit(1)
+        )
+        for table, size_ms in ((RollupHour, HOUR_MS), (RollupDay, DAY_MS))
+    )
 
 
 def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -44,7 +44,6 @@ _DONE = {
     "ended": "The window is over from now on: alerts fire again, and runs count.",
     "deleted": "The window is deleted. Runs that it left out of uptime already stay left out.",
 }
-_NOT_NOW = "It does not hold now, or comes again and again: change when it ends, or delete it"
 _NEXT_TIMES = 3
 _MOST_TYPED = 2_000
 _LOCAL = "%Y-%m-%dT%H:%M"
@@ -143,13 +142,13 @@ def change_here(window_id: str) -> Response:
 @pages.post(f"{_HERE}/<window_id>/end")
 @page(Scope.WRITE)
 def end_here(window_id: str) -> Response:
-    """A window that was planned once ends now."""
-    state, window = services(), _window(window_id)
-    with state.database.read(visitor().caller.organization_id) as session:
-        now_ms = state.database.now_ms(session)
-    if window.cron is not None or _standing(window, now_ms)[0] != "maintenance":
-        return _form(_shown(window), window.apply_to, window=window, wrong={"": [_NOT_NOW]}, status=Conflict.status)
-    rest.change_window(visitor().caller, window_id, {"ends_at": iso(now_ms)})
+    """A window that holds ends now."""
+    try:
+        rest.end_window(visitor().caller, window_id)
+    except Conflict as error:
+        window = _window(window_id)
+        wrong = {"": [error.message]}
+        return _form(_shown(window), window.apply_to, window=window, wrong=wrong, status=Conflict.status)
     return go_to(f"{_HERE}?done=ended")
 
 
@@ -185,6 +184,10 @@ def _order(window: MaintenanceWindow, now_ms: int) -> tuple[int, int]:
     if state == "over":
         return 2, -(window.ends_ms or 0)
     return int(state == "planned"), _next_begin(window, now_ms) or window.starts_ms or 0
+
+
+def _times_at(window: MaintenanceWindow, now_ms: int) -> Iterator[tuple[int, int]]:
+    return window_of(window).times(now_ms, now_ms + 1)
 
 
 def _next_begin(window: MaintenanceWindow, now_ms: int) -> int | None:
@@ -262,6 +265,7 @@ def _form(
         picker=choice,
         projects=projects,
         standing=_standing(window, now_ms) if window is not None else None,
+        until_ms=None if window is None else next((end for _, end in _times_at(window, now_ms)), None),
         wrong=beside(wrong, _FIELDS, spans=("duration",)),
         now_ms=now_ms,
     )

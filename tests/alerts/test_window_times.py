@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,3 +44,21 @@ def test_they_rise_touch_what_is_looked_at_and_end_after_the_window_was_made(
         assert start < from_ms + length
         assert stop > max(from_ms, NOW - made)
         assert looked_at.holds_at(start)
+
+
+def test_one_that_comes_again_never_holds_before_it_was_planned() -> None:
+    hourly = window("0 * * * *", made=NOW + 10 * MINUTE, lasts=30 * MINUTE)  # NOW is at half past
+    assert NOW % HOUR == 30 * MINUTE
+    begun = window("30 * * * *", made=NOW + 10 * MINUTE, lasts=30 * MINUTE)
+    assert list(begun.times(NOW - DAY, NOW + HOUR)) == [(NOW + 10 * MINUTE, NOW + 30 * MINUTE)]
+    assert [begun.holds_at(NOW + after * MINUTE) for after in (0, 9, 10, 29, 30)] == [False, False, True, True, False]
+    assert list(hourly.times(NOW - DAY, NOW + HOUR)) == [(NOW + 30 * MINUTE, NOW + HOUR)]
+
+
+def test_a_time_that_was_ended_early_ends_there_and_the_next_one_comes() -> None:
+    ended = msgspec.structs.replace(window("0 * * * *", lasts=40 * MINUTE), ended=(NOW - 10 * MINUTE,))
+    cut = (NOW - 30 * MINUTE, NOW - 10 * MINUTE)
+    assert list(ended.times(NOW - HOUR, NOW + HOUR)) == [
+        (NOW - 90 * MINUTE, NOW - 50 * MINUTE), cut, (NOW + 30 * MINUTE, NOW + 70 * MINUTE),
+    ]  # fmt: skip
+    assert [ended.holds_at(at) for at in (cut[0], cut[1] - 1, cut[1], NOW + 30 * MINUTE)] == [True, True, False, True]

@@ -153,6 +153,9 @@ CHANGES: dict[tuple[str, str], tuple[Deed, str]] = {
     ("PUT", "/v1/maintenance-windows/<window_id>"): (
         Rest("PUT", "/v1/maintenance-windows/{window}", {"name": "N"}), "maintenance_window.updated",
     ),
+    ("POST", "/v1/maintenance-windows/<window_id>/end"): (
+        Rest("POST", "/v1/maintenance-windows/{window_now}/end"), "maintenance_window.updated",
+    ),
     ("DELETE", "/v1/maintenance-windows/<window_id>"): (
         Rest("DELETE", "/v1/maintenance-windows/{window}"), "maintenance_window.deleted",
     ),

@@ -60,6 +60,23 @@ def test_one_form_of_a_window_takes_the_place_of_the_other(owner: Client) -> Non
     assert owner.data("PUT", path, {"apply_to": {"tags": ["db"]}})["apply_to"] == {**ALL, "all": False, "tags": ["db"]}
 
 
+def test_a_time_of_one_that_comes_again_is_ended_and_the_next_one_holds(owner: Client, clock: Clock) -> None:
+    hourly = {"name": "hourly", "cron": "0 * * * *", "duration": 1800, "timezone": "UTC"}
+    path = f"{WINDOWS}/{plan(owner, hourly)['id']}"
+    assert owner("POST", f"{path}/end").status_code == 409, "it is half past"
+    clock.advance(35 * 60_000)
+    monitor = make(owner)["id"]
+    assert owner.data("GET", f"/v1/monitors/{monitor}")["health"] == "maintenance"
+    assert owner.data("POST", f"{path}/end")["active"] is False
+    assert owner.data("GET", f"/v1/monitors/{monitor}")["health"] == "unknown"
+    clock.advance(55 * 60_000)
+    assert owner.data("GET", path)["active"] is True
+    owner.data("POST", f"{path}/end")
+    assert owner.data("GET", path)["active"] is False
+    once = f"{WINDOWS}/{plan(owner, ONCE, ends_at='2024-01-15T15:00:00Z')['id']}"
+    assert owner.data("POST", f"{once}/end")["ends_at"] == "2024-01-15T12:00:00.000Z"
+
+
 def test_a_monitor_in_a_window_is_in_maintenance_until_it_is_deleted(owner: Client) -> None:
     inside, outside = make(owner, tags=["db"])["id"], make(owner)["id"]
     window = plan(owner, apply_to={"tags": ["db"]})

@@ -232,6 +232,7 @@ POST    /v1/maintenance-windows                         write
 GET     /v1/maintenance-windows/<window_id>             read
 PUT     /v1/maintenance-windows/<window_id>             write
 DELETE  /v1/maintenance-windows/<window_id>             write
+POST    /v1/maintenance-windows/<window_id>/end         write
 GET     /v1/silences                                    read
 POST    /v1/silences                                    write
 GET     /v1/silences/<silence_id>                       read

@@ -65,6 +65,16 @@ def test_what_holds_now_ends_by_a_button_and_the_list_begins_with_it(signed_in: 
     assert refused.status_code == 409
 
 
+def test_one_that_comes_again_is_ended_for_this_time(signed_in: Browser, owner: Client) -> None:
+    hourly = {"name": "Hourly", "cron": "15 * * * *", "duration": 3600, "apply_to": {"all": True}}
+    window = owner.data("POST", "/v1/maintenance-windows", hourly, status=201)
+    page = f"{WINDOWS}/{window['id']}"
+    assert "It holds now, until 11:15:00. Ended now, it comes again at its next time." in signed_in.get(page).text
+    assert signed_in.send(page, f"{page}/end").status_code == 303
+    assert owner.data("GET", f"/v1/maintenance-windows/{window['id']}")["active"] is False
+    assert "End it now" not in signed_in.get(page).text
+
+
 def test_the_calendar_draws_nothing_before_a_window_was_made(signed_in: Browser) -> None:
     nightly = {"name": "Backup", "kind": "cron", "cron": "0 3 * * *", "duration": "30 min", "covers": "all"}
     signed_in.send(f"{WINDOWS}/new", WINDOWS, **nightly, timezone="UTC")

@@ -21,6 +21,7 @@ from tests.api.conftest import Client, MakeKey
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import MINUTE_MS, Browser, Seen, fail, succeed
 from tests.api.test_monitors import HEARTBEAT, TCP_MONITOR, url_monitor
+from tests.api.test_runs import finish
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 CERTIFICATE = {"subject": "CN=shop", "issuer": "CN=R11", "serial": "1", "not_after": "2024-03-16T10:30:00Z"}
@@ -64,6 +65,16 @@ def test_a_monitor_with_no_runs_yet_is_a_page_all_the_same(signed_in: Browser, o
     assert "No probe is online at the location us-east" in text
     assert "It has not run yet" in text
     assert "nothing was due" in text
+
+
+def test_what_was_due_in_maintenance_alone_is_told_as_that(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = made(owner)
+    finish(database, organization, check_id, clock.now_ms, location="us-east", maintenance=True)
+    text = signed_in.get(f"/monitors/{check_id}").text
+    assert text.count("all of it in maintenance") == 4
+    assert "nothing was due" not in text.split("Where the time goes")[0]
 
 
 def test_a_young_monitors_uptime_says_since_when_it_is_one(
