@@ -21,6 +21,7 @@ from api.pages.run_list import STATUSES, TRIGGERS, addresses, listed_runs, wante
 from api.pages.standing import stretch
 from api.pages.summaries import Summary, runbook_of, summaries
 from api.pages.verdicts import verdict
+from api.pages.words import listed
 from api.run_shape import detail_of
 from model.outcome import RunStatus
 from model.times import DAY_MS, HOUR_MS, parse_iso
@@ -28,6 +29,7 @@ from store.alert_reading import checks_by_ids
 from store.alerts import AlertFilter, list_alerts
 from store.check_history import durations
 from store.neighbouring_runs import last_good_run
+from store.probes import online_locations
 from store.runs import last_runs, run_by_id
 from store.tables import Check, Gap, LocationState
 
@@ -44,9 +46,9 @@ class Certificate:
 
 
 def check_page(
-    session: Session, check: Check, now_ms: int, template: str, path: str, done: str | None, **more: Any
+    session: Session, check: Check, now_ms: int, template: str, path: str, done: Mapping[str, str], **more: Any
 ) -> Response:
-    """`template`: of its family, `path`: of its page, `done`: what a deed just came to, `more`: what only its family
+    """`template`: of its family, `path`: of its page, `done`: what to say after each deed, `more`: what only its family
     shows."""
     locations = ["heartbeat"] if check.kind == "heartbeat" else list(check.locations)
     span_name, location, by = _view(locations)
@@ -67,7 +69,7 @@ def check_page(
         check=check,
         path=path,
         head=head,
-        done=done,
+        done=_done(session, check, now_ms, done),
         locations=locations,
         chart=drawn,
         axis=axis(session, check, drawn.columns, now_ms, history.WIDTH),
@@ -119,6 +121,17 @@ def _changed(view: Mapping[str, str]) -> dict[str, str]:
     """What is not as it is shown at first."""
     first = {"span": "24h", "location": "all", "by": "phase"}
     return {name: value for name, value in view.items() if value != first[name]}
+
+
+def _done(session: Session, check: Check, now_ms: int, words: Mapping[str, str]) -> str | None:
+    """What the deed that led here came to."""
+    deed = request.args.get("done", "")
+    runs = deed in ("made", "resumed") and check.kind != "heartbeat"
+    capability = "browser" if check.kind == "browser" else "network"
+    if not runs or set(check.locations) & set(online_locations(session, now_ms, capability=capability)):
+        return words.get(deed)
+    probe = "probe with a browser" if check.kind == "browser" else "probe"
+    return f"It is {deed}. No {probe} is online at {listed(list(check.locations))}: it runs as soon as one is."
 
 
 def _alerts(session: Session, check: Check, now_ms: int) -> tuple[list[Summary], int]:

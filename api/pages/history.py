@@ -48,12 +48,12 @@ class Span:
 
 
 SPANS = {
-    "1h": Span("1 h", "the last hour", "minute", _MINUTE_MS, 60, None),
+    "1h": Span("1 h", "the last hour", "a minute", _MINUTE_MS, 60, None),
     "6h": Span("6 h", "the last 6 hours", "5 minutes", 5 * _MINUTE_MS, 72, None),
     "24h": Span("24 h", "the last 24 hours", "15 minutes", 15 * _MINUTE_MS, 96, None),
     "7d": Span("7 d", "the last 7 days", "2 hours", 2 * HOUR_MS, 84, False),
     "30d": Span("30 d", "the last 30 days", "8 hours", 8 * HOUR_MS, 90, False),
-    "90d": Span("90 d", "the last 90 days", "day", DAY_MS, 90, True),
+    "90d": Span("90 d", "the last 90 days", "a day", DAY_MS, 90, True),
     "13mo": Span("13 months", "the last 13 months", "4 days", 4 * DAY_MS, 99, True),
 }
 
@@ -272,7 +272,7 @@ def _label(span: Span, means: Sequence[float], lines: Sequence[Line], *, by_loca
     parts = ", ".join(f"{line.name} {line.mean}" for line in lines)
     return (
         f"{what}, {span.spoken}: {milliseconds(sum(means) / len(means))} on average, "
-        f"{milliseconds(max(means))} in the slowest {span.column}; {parts}"
+        f"{milliseconds(max(means))} in the slowest {span.column.removeprefix('a ')}; {parts}"
     )
 
 

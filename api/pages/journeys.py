@@ -121,7 +121,7 @@ def journey(journey_id: str) -> Response:
             now_ms,
             "journey.html",
             f"/journeys/{check.id}",
-            _DONE.get(request.args.get("done", "")),
+            _DONE,
             films=[_film(session, run) for run in runs[:_FILMS]],
             timings=step_timings([(run, detail_of(run).steps) for run in runs]),
             walking=walks,

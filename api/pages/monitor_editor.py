@@ -20,6 +20,7 @@ from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.both_edits import both, shown_by
 from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
+from api.pages.inner_address import refused_here
 from api.pages.meanwhile import Meanwhile, meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
@@ -165,6 +166,7 @@ def _form(
         seen=seen(monitor_id),
         told_of_change=g.get("told_of_change", False),
         when=when_of(draft.fields),
+        inner=refused_here(draft.fields, state.settings.allow_nets),
         schedule_fields=SCHEDULE,
         fields=form_fields(draft.kind),
         draft=draft,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from api.access import Scope
 from api.check_requests import find
@@ -40,7 +40,7 @@ def monitor(monitor_id: str) -> Response:
             now_ms,
             "monitor.html",
             f"/monitors/{check.id}",
-            DONE.get(request.args.get("done", "")),
+            DONE,
             beat=_beat(beat),
             ping_url=ping_url,
             examples=ping_examples(ping_url, check.definition) if ping_url and visitor().may("write") else (),

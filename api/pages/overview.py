@@ -22,6 +22,7 @@ from api.pages.rendering import go_to, render
 from api.pages.summaries import summaries
 from api.services import services
 from model.health import Health
+from model.heartbeat import LOCATION as NOWHERE
 from model.uptime import Counts, total
 from store.alerts import AlertFilter, list_alerts
 from store.notices import list_notices
@@ -165,7 +166,7 @@ def _choices(every: Sequence[Standing]) -> dict[str, list[str]]:
         "state": [health for health in WORST_FIRST if health in states],
         "type": sorted({standing.type for standing in every}),
         "tag": sorted({tag for standing in every for tag in standing.tags}),
-        "location": sorted({location for standing in every for location in standing.locations}),
+        "location": sorted({location for standing in every for location in standing.locations} - {NOWHERE}),
     }
     return {name: values for name, values in found.items() if len(values) > 1 or (name == "tag" and values)}
 

@@ -379,3 +379,36 @@ def test_a_value_means_what_one_would_think(row: tuple[str, str, str, str], valu
     found = document_of(texts)
     assert found["value"] == value
     assert document_of(row_of(found)) == found
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"url": "http://127.0.0.1:8080/"}, "127.0.0.1 is not a public address. Probes refuse it"),
+        ({"url": "localhost:3000"}, "127.0.0.1 is not a public address"),
+        ({"url": "http://169.254.169.254/"}, "169.254.169.254 is a cloud metadata address"),
+        ({"url": "https://shop.example/"}, ""),
+        ({"url": "https://9.9.9.9/"}, ""),
+        ({"url": "https://[nonsense"}, ""),
+    ],
+)
+def test_an_address_that_probes_refuse_is_told_of_beforehand(
+    signed_in: Browser, fields: dict[str, str], told: str
+) -> None:
+    text = signed_in.post(NEW, {**opened(signed_in, NEW), **fields, "do": "redraw"}).get_data(as_text=True)
+    said = re.search(r'<div id="inner" data-part>(.*?)</div>', text, re.DOTALL)
+    assert said is not None
+    assert (told in said[1], bool(said[1])) == (True, bool(told))
+
+
+@sqlite_only
+def test_a_check_of_a_location_without_a_probe_is_not_said_to_run(
+    signed_in: Browser, owner: Client, probe: Probe
+) -> None:
+    for locations, said in (
+        (["local"], "It is made, and runs from now on."),
+        (["nowhere", "moon"], "It is made. No probe is online at nowhere and moon: it runs as soon as one is."),
+    ):
+        made = owner.data("POST", "/v1/monitors", url_monitor(locations=locations), status=201)
+        assert said in signed_in.get(f"/monitors/{made['id']}?done=made").text
