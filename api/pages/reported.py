@@ -94,7 +94,7 @@ class Pointing:
     def release(self) -> str:
         """What a build says when it has deployed."""
         slug = self.project.slug
-        said = {"project": slug, "release": f"{slug}@1.0.0", "deployed_at": "2026-04-26T14:00:00Z"}
+        said = {"project": slug, "release": f"{slug}@1.0.0"}
         return (
             f'curl -s "{services().public_url}/v1/releases" -H "Authorization: Bearer $TRACER_API_KEY" \\\n'
             f"  -H \"Content-Type: application/json\" \\\n  -d '{json.dumps(said)}'"

@@ -7,6 +7,7 @@ none.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ _STEP: TypeAdapter[Any] = TypeAdapter(AnyStep)
 _STARTERS = frozenset({"run", "main", "asyncio.run"})
 _OTHER_WINDOW = "it is in a window that the script opens by itself, and a journey has those that a page opens"
 _NO_WINDOW = "the step that opens its window could not be taken"
+_JAVASCRIPT = re.compile(
+    r"^\s*(?:import [^\n]* from ['\"]|(?:const|let) \w|const \{|await page\.|test\(|\(async \()", re.MULTILINE
+)
+_AS_PYTHON = "record with `playwright codegen --target python`"
 _POPUP = frozenset({"expect_popup", "expect_page"})
 _OF_WITH = {"expect_download": "that a file is downloaded here is not looked at"}
 
@@ -70,7 +75,9 @@ def read_script(text: str) -> Recording:
         for statement in script.body:
             reader.statement(statement)
     except SyntaxError as error:
-        raise NoScriptError(f"line {error.lineno or 1} is not Python: {error.msg}") from None
+        if _JAVASCRIPT.search(text):
+            raise NoScriptError(f"it is JavaScript: {_AS_PYTHON}") from None
+        raise NoScriptError(f"line {error.lineno or 1} is not Python: {error.msg}; {_AS_PYTHON}") from None
     except (ValueError, MemoryError) as error:
         raise NoScriptError(f"it is not Python: {error or type(error).__name__}") from None
     except RecursionError:

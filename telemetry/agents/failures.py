@@ -66,8 +66,11 @@ def cluster_of(signature: Signature) -> Cluster:
     if signature.target is not None and signature.how is not None:
         return Cluster(_digest("target", signature.target, signature.how), _title_of_target(signature))
     parts = (signature.label, signature.step, signature.how or "")
-    shown = f"{signature.label or UNLABELLED} at {signature.called or signature.step or 'an unknown step'}"
-    return Cluster(_digest("step", *parts), _short(f"{shown}: {signature.how}" if signature.how else shown))
+    label = (signature.label or UNLABELLED).replace("_", " ").capitalize()
+    shown = f"{label} at {signature.called or signature.step or 'an unknown step'}"
+    if signature.how:
+        shown += f": it {_WORDS[signature.how]}" if signature.how in _WORDS else f": {signature.how}"
+    return Cluster(_digest("step", *parts), _short(shown))
 
 
 def label_of(tally: Mapping[str, int]) -> str:

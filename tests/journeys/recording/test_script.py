@@ -364,6 +364,8 @@ def test_each_secret_has_a_name_of_its_own_and_keeps_it() -> None:
     ("text", "said"),
     [
         ("def (", "line 1 is not Python"),
+        ("import { test } from '@playwright/test';\ntest('a', async () => {\n", "it is JavaScript: record with"),
+        ("const { chromium } = require('playwright');", "it is JavaScript: record with `playwright codegen --target"),
         ("page.goto('x')\n  y = 1", "line 2 is not Python"),
         ("\0", "not Python"),
         ("x = " + "(" * 10_000, "not Python"),

@@ -112,9 +112,9 @@ def test_without_a_target_label_step_and_error_tell() -> None:
 
     one, same = room("Monday", "no room 17"), room("Tuesday", "no room 4")
     assert cluster_of(one) == cluster_of(same)
-    assert cluster_of(one).title == "unhandled_error at rooms(day: text, seats: number): no room #"
+    assert cluster_of(one).title == "Unhandled error at rooms(day: text, seats: number): no room #"
     assert cluster_of(room("Monday", "no key")) != cluster_of(one)
-    assert cluster_of(known_by(*looped({"status": 200}))).title == (f"tool_loop at http(method: text, url: {SHOP})"), (
+    assert cluster_of(known_by(*looped({"status": 200}))).title == (f"Tool loop at http(method: text, url: {SHOP})"), (
         "an address that answered well is part of the step"
     )
 
@@ -131,7 +131,7 @@ def test_without_a_target_label_step_and_error_tell() -> None:
 def test_what_records_a_call_is_no_part_of_what_it_asked(call: dict[str, Any]) -> None:
     made: Said = ("tool_call", {"tool": "pay", **call})
     found = known_by(asks(), made, fails("pay", "card declined"), ends("failed"))
-    assert (found.step, cluster_of(found).title) == ("pay()", "unhandled_error at pay(): card declined")
+    assert (found.step, cluster_of(found).title) == ("pay()", "Unhandled error at pay(): card declined")
 
 
 @pytest.mark.parametrize("name", ["arguments", "args", "input", "tool_input", "parameters", "kwargs"])
