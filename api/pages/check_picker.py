@@ -3,6 +3,7 @@ name holds what was typed are offered; those that are chosen already always are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from alerts.coverage import Ground
+from alerts.payload import target_of
 from alerts.rules.base import ApplyTo
 from api.pages.words import counted, listed
 from model.fields import MAX_NAME
+from store.alert_reading import checks_by_ids
 from store.check_choices import Choice, check_choices, check_names
 
 OFFERED = 100
@@ -24,7 +27,8 @@ NAMED = 4
 
 @dataclass(frozen=True)
 class Picker:
-    """`gone`: chosen ones that were deleted since. `more`: how many others fit and are not offered."""
+    """`gone`: chosen ones that were deleted since. `more`: how many others fit and are not offered. `told_apart`: of
+    those that share a name, what they look at."""
 
     all: bool
     tags: Sequence[tuple[str, int]]
@@ -34,6 +38,7 @@ class Picker:
     gone: Sequence[Choice]
     more: int
     looked_for: str
+    told_apart: Mapping[str, str]
 
 
 def picker(session: Session, ground: Ground, apply_to: Mapping[str, Any], looked_for: str = "") -> Picker:
@@ -54,7 +59,16 @@ def picker(session: Session, ground: Ground, apply_to: Mapping[str, Any], looked
         gone=[Choice(check_id, names.get(check_id, check_id), "deleted") for check_id in gone],
         more=max(0, total - len(offered)),
         looked_for=looked_for,
+        told_apart=told_apart(session, [(choice.id, choice.name) for choice in offered]),
     )
+
+
+def told_apart(session: Session, checks: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Of (id, name): by the ids of those that share a name, what each looks at, or its id."""
+    times = Counter(name for _, name in checks)
+    doubles = [check_id for check_id, name in checks if times[name] > 1]
+    found = checks_by_ids(session, doubles) if doubles else {}
+    return {check_id: target_of(check.definition) or check_id for check_id, check in found.items()}
 
 
 def looked_for() -> str:

@@ -150,7 +150,11 @@ class MonitorDraft:
                 name = f"assertions.{parts[1]}.{inner}"
             else:
                 name = field_at(known, path) or path
-            found.setdefault(name, known[name].said(messages[0]) if name in known else messages[0])
+            inner = path.removeprefix(f"{name}.") if name in known and path.startswith(f"{name}.") else ""
+            message = known[name].said(messages[0]) if name in known else messages[0]
+            found.setdefault(name, f": {inner} {message}" if inner else message)
+        if "name" in found and not self.fields.get("name", "").strip() and {"url", "host"} & found.keys():
+            del found["name"]  # it is called after its address
         return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response, request
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from alerts.book import windows_at
 from api.access import Scope
 from api.errors import Conflict, Invalid
+from api.pages.check_picker import told_apart
 from api.pages.forms import page_number, read_form
 from api.pages.gate import page, visitor
 from api.pages.meanwhile import meanwhile, seen
@@ -163,7 +163,7 @@ def _form(
 ) -> Response:
     with services().database.read(visitor().caller.organization_id) as session:
         offered = stored.offered_checks(session)
-    names = Counter(name for _, name in offered)
+        apart = told_apart(session, offered)
     return render(
         "status_page_form.html",
         status,
@@ -172,7 +172,7 @@ def _form(
         shown=shown,
         seen=seen(None if shown is None else shown.id),
         action=_HERE + (f"/{shown.id}" if shown is not None else "/new"),
-        offered=[(check_id, name, names[name] > 1) for check_id, name in offered],
+        offered=[(check_id, name, apart.get(check_id)) for check_id, name in offered],
         groups=list(dict.fromkeys(row.group for row in draft.rows if row.group)),
         added=added,
         full=len(draft.rows) >= MOST_ROWS,

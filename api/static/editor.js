@@ -78,10 +78,21 @@
     }
   }
 
+  // What is typed and neither saved nor sent is not lost by a wrong click.
+  let unsaved = document.querySelector("main .wrong[role=alert], #typed input") !== null;
+  form.addEventListener("input", () => (unsaved = true));
+  addEventListener("beforeunload", (event) => {
+    if (unsaved) event.preventDefault();
+  });
+  for (const button of form.querySelectorAll(".without-script")) button.hidden = true;
+
   form.addEventListener("submit", (event) => {
     const button = event.submitter?.value ?? "save";
-    if (button === "save" || button.startsWith("type.")) return;
-    if (form.dataset.answers && button !== form.dataset.answers && button !== "look") return;
+    const whole = button === "save" || button.startsWith("type.") || (form.dataset.answers && button !== form.dataset.answers && button !== "look");
+    if (whole) {
+      unsaved = false; // it goes along
+      return;
+    }
     event.preventDefault();
     send(button);
   });

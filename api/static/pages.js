@@ -212,6 +212,11 @@
   }
   const sent = document.querySelector("[data-reload]"); // a page that answers a form: to load it again is to ask, not to send
   if (sent) history.replaceState(null, "", sent.dataset.reload);
+  const first = document.querySelector("main [aria-invalid=true]") ?? document.querySelector("main .wrong[role=alert]");
+  if (first && !document.querySelector("[autofocus]")) {
+    if (!first.matches("input, select, textarea")) first.tabIndex = -1; // a form that came back: on to what is wrong
+    first.focus();
+  }
   const menus = () => document.querySelectorAll("details.menu[open]");
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {

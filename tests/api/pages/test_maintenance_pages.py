@@ -7,6 +7,7 @@ import pytest
 from tests.api.conftest import Client
 from tests.api.pages.conftest import Outage
 from tests.api.pages.world import Browser, form_token
+from tests.api.test_monitors import url_monitor
 
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 WINDOWS = "/settings/maintenance"
@@ -128,3 +129,15 @@ def test_maintenance_that_makes_no_sense_is_refused_beside_its_field(
     text = answer.get_data(as_text=True)
     assert (answer.status_code, said in text, 'value="Mine"' in text) == (422, True, True), text
     assert owner.data("GET", "/v1/maintenance-windows") == []
+
+
+def test_checks_of_one_name_are_told_apart_by_what_they_look_at(signed_in: Browser, owner: Client) -> None:
+    for name, url in (("Shop", "https://a.example/"), ("Shop", "https://b.example/"), ("Blog", "https://c.example/")):
+        owner.data("POST", "/v1/monitors", url_monitor(name=name, url=url, locations=["local"]), status=201)
+    text = signed_in.get(f"{WINDOWS}/new").text
+    assert "Shop url · https://a.example/" in text
+    assert "Shop url · https://b.example/" in text
+    assert "c.example" not in text
+    page = signed_in.answer("/settings/status-pages/new").get_data(as_text=True)
+    assert ">Shop: https://a.example/</option>" in page
+    assert '<option value="Blog"></option>' in page

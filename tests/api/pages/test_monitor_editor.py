@@ -412,3 +412,12 @@ def test_a_check_of_a_location_without_a_probe_is_not_said_to_run(
     ):
         made = owner.data("POST", "/v1/monitors", url_monitor(locations=locations), status=201)
         assert said in signed_in.get(f"/monitors/{made['id']}?done=made").text
+
+
+@sqlite_only
+def test_what_is_wrong_with_one_header_names_it(signed_in: Browser, owner: Client) -> None:
+    given = {"headers": {"X-Api-Key": "hush"}, "url": "https://shop.example/", "locations": ["local"]}
+    made = owner.data("POST", "/v1/monitors", url_monitor(**given), status=201)
+    page = f"/monitors/{made['id']}/edit"
+    text = press(signed_in, page, {**opened(signed_in, page), "url": "https://other.example/"}, "save", 422)
+    assert "Headers: X-Api-Key is kept for https://shop.example" in Seen(text).text

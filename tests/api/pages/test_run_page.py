@@ -234,4 +234,5 @@ def test_what_is_none_or_another_organizations_is_not_found(
 def test_other_runs_repeat_no_finding(signed_in: Browser, outage: Outage) -> None:
     others = signed_in.get(f"/runs/{outage.failed[1]}").text.split("Other runs of this check")[1]
     assert others.count("status_code was 503, expected 201") == 1
+    assert others.count("Failed for the same reason") == 1
     assert others.count("Failed") == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from api.pages import monitor_editor
 from model.outcome import Metrics
@@ -54,3 +54,41 @@ def test_a_mistake_is_said_at_its_field_without_a_new_page(visit: Visit, probe: 
     expect(page.get_by_label("Address")).to_have_value("ftp://shop.example")
     assert faults(page) == []
     complaints[:] = [said for said in complaints if "422" not in said]
+
+
+def test_after_a_create_that_failed_the_focus_is_where_it_does_not_fit(visit: Visit, complaints: list[str]) -> None:
+    page = visit("/monitors/new")
+    page.get_by_role("button", name="Create monitor").click()
+    expect(page.get_by_label("Address")).to_be_focused()
+    expect(page.locator("#about-url")).to_contain_text("Address is required")
+    expect(page.locator("#about-name")).not_to_contain_text("required")
+    complaints[:] = [said for said in complaints if "422" not in said]
+
+
+def test_what_is_typed_and_not_saved_is_asked_for_before_it_is_left(visit: Visit, owner: Client) -> None:
+    page = visit("/monitors/new")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("link", name="Overview").click()
+    page.wait_for_url("**/")
+    page.goto(page.url + "monitors/new")
+    page.get_by_label("Address").press_sequentially("https://shop.example/")
+    page.get_by_role("link", name="Overview").click()
+    page.wait_for_function("document.getElementById('url')?.value")
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Create monitor").click()
+    page.wait_for_url("**/monitors/mon_*")
+    assert asked == ["beforeunload"], "what is saved is not lost"
+    assert len(owner.data("GET", "/v1/monitors")) == 1
+
+
+def test_typing_into_the_other_schedule_chooses_it(visit: Visit) -> None:
+    page = visit("/monitors/new")
+    expect(page.get_by_role("radio", name="Every so often")).to_be_checked()
+    page.get_by_label("Cron", exact=True).press_sequentially("0 3 * * *")
+    expect(page.get_by_role("radio", name="At fixed times")).to_be_checked()
