@@ -52,13 +52,13 @@ class Comparison:
 def compare(run: Run, detail: Detail, good: Run, good_detail: Detail) -> Comparison:
     """Both runs of one check at one location, with what each found."""
     now, before = detail.response or {}, good_detail.response or {}
-    endless = _unfinished(run, good, now)
+    broken = _unfinished(run, good, now)
     changes = [
         *_definition(run, good),
         *_answer(before, now),
         *_assertions(good_detail.assertions, detail.assertions),
         *_headers(_named(before.get("headers")), _named(now.get("headers"))),
-        *_phases(good, run, endless),
+        *_phases(good, run, broken),
     ]
     return Comparison(changes, list(_same(before, now)))
 
@@ -152,19 +152,19 @@ def _named(headers: Any) -> dict[str, str]:
 
 
 def _unfinished(run: Run, good: Run, response: Mapping[str, Any]) -> str | None:
-    """The phase that never ended."""
+    """The phase that broke off."""
     bars = waterfall(run, response, failed_by=run.error_code, secured=good.tls_ms is not None)
-    return next((bar.phase for bar in bars if bar.endless), None)
+    return next((bar.phase for bar in bars if bar.broken), None)
 
 
-def _phases(good: Run, run: Run, endless: str | None) -> Iterator[Change]:
+def _phases(good: Run, run: Run, broken: str | None) -> Iterator[Change]:
     before, now = dict(phases(good)), dict(phases(run))
     for name, ms in now.items():
         former = before.get(name)
         if former is not None and ms >= former * _TIMES_SLOWER and ms - former >= _SLOWER_BY_MS:
             yield Change(name, milliseconds(former), milliseconds(ms))
     for name in before.keys() - now.keys():
-        yield Change(name, milliseconds(before[name]), "did not end" if name == endless else "did not happen")
+        yield Change(name, milliseconds(before[name]), "not to its end" if name == broken else "did not happen")
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

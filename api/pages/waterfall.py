@@ -24,15 +24,15 @@ class Timed(Measured, Protocol):
 
 @dataclass(frozen=True)
 class Bar:
-    """One phase. `x` and `width` in thousandths of the chart; `css`: the class of its fixed colour; `endless`: it did
-    not end, the run did."""
+    """One phase. `x` and `width` in thousandths of the chart; `css`: the class of its fixed colour; `broken`: how it
+    broke off, where it did not come to its end: `no end` in time, or `failed`."""
 
     phase: str
     css: str
     x: int
     width: int
     ms: float
-    endless: bool = False
+    broken: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def waterfall(
     total = sum(ms for _, ms, _ in parts) or 1.0
     bars: list[Bar] = []
     before = 0.0
-    for name, ms, endless in parts:
+    for name, ms, broken in parts:
         width = max(_THINNEST, round(ms / total * WIDTH))
         x = min(round(before / total * WIDTH), WIDTH - width)
         kind = "redirects" if "redirect" in name else name.lower()
-        bars.append(Bar(name, f"phase-{kind}{' endless' if endless else ''}", x, width, ms, endless))
+        bars.append(Bar(name, f"phase-{kind}{' broken' if broken else ''}", x, width, ms, broken))
         before += ms
     return bars
 
@@ -78,17 +78,17 @@ def wants_tls(definition: Mapping[str, Any] | None, response: Mapping[str, Any] 
 
 def _parts(
     run: Timed, followed: Sequence[Hop], failed_by: str | None, secured: bool
-) -> Iterator[tuple[str, float, bool]]:
-    """(name, ms, whether it did not end)"""
+) -> Iterator[tuple[str, float, str]]:
+    """(name, ms, how it broke off)"""
     redirects_ms = sum(hop.ms for hop in followed)
     if followed:
-        yield counted(len(followed), "redirect"), redirects_ms, False
+        yield counted(len(followed), "redirect"), redirects_ms, ""
     for name, ms in phases(run):
-        yield name, ms, False
+        yield name, ms, ""
     if failed_by in (None, ErrorCode.ASSERTION_FAILED) or run.duration_ms is None:
         return
     rest = unfinished(
         run, run.duration_ms - redirects_ms, by_name=failed_by == ErrorCode.DNS_FAILURE, secured=secured
     )  # fmt: skip
     if rest is not None:
-        yield *rest, True
+        yield *rest, "no end" if failed_by in (ErrorCode.TIMEOUT, ErrorCode.CONNECT_TIMEOUT) else "failed"
