@@ -21,6 +21,7 @@ from api.pages.gate import page, visitor
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.journey_found import found_in
 from api.pages.meanwhile import Meanwhile, meanwhile, seen
+from api.pages.parents import with_ids, with_names
 from api.pages.rendering import go_to, render
 from api.pages.schedule_choice import FIELDS as SCHEDULE
 from api.pages.schedule_choice import when_of
@@ -75,6 +76,8 @@ def _pressed(stored: Check | None) -> Response:
     journey_id = None if stored is None else stored.id
     draft, button = Draft.of_form(request.form), request.form.get("do", "save")
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    with services().database.read(visitor().caller.organization_id) as session:
+        with_ids(session, draft.fields)
     if button == "try":
         return _tried(journey_id, draft)
     if button == "import":
@@ -174,6 +177,7 @@ def _form(
         known_locations = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
         tried_out = get_draft(session, (draft_id or request.form.get("draft", ""))[:40], now_ms)
+        with_names(session, draft.fields)
         found = found_in(session, tried_out, draft.steps, now_ms) if tried_out is not None else None
     known = {*FIELDS, "script"}
     return render(

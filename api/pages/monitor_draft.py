@@ -150,9 +150,9 @@ class MonitorDraft:
                 name = f"assertions.{parts[1]}.{inner}"
             else:
                 name = field_at(known, path) or path
-            inner = path.removeprefix(f"{name}.") if name in known and path.startswith(f"{name}.") else ""
             message = known[name].said(messages[0]) if name in known else messages[0]
-            found.setdefault(name, f": {inner} {message}" if inner else message)
+            of_a_pair = name in known and known[name].kind == "pairs" and path.startswith(f"{name}.")
+            found.setdefault(name, f": {path.removeprefix(f'{name}.')} {message}" if of_a_pair else message)
         if "name" in found and not self.fields.get("name", "").strip() and {"url", "host"} & found.keys():
             del found["name"]  # it is called after its address
         return found

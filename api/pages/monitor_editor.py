@@ -24,6 +24,7 @@ from api.pages.inner_address import refused_here
 from api.pages.meanwhile import Meanwhile, meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
 from api.pages.monitor_fields import TITLES, asked_fields, form_fields, other_fields, placeholder
+from api.pages.parents import with_ids, with_names
 from api.pages.rendering import go_to, render
 from api.pages.schedule_choice import FIELDS as SCHEDULE
 from api.pages.schedule_choice import when_of
@@ -87,6 +88,8 @@ def _pressed(monitor_id: str | None) -> Response:
     stored = None if monitor_id is None else _stored(monitor_id)
     draft = MonitorDraft.of_form(_wanted_kind(button) if stored is None else stored.type, request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    with services().database.read(visitor().caller.organization_id) as session:
+        with_ids(session, draft.fields)
     try:
         if button == "save":
             if stored is not None and (told := meanwhile(stored.id)):
@@ -155,6 +158,8 @@ def _form(
         stored = None if monitor_id is None else checks.find(MONITOR, session, monitor_id)
         shown = _found(session, draft_id or request.form.get("draft", ""), now_ms, draft)
     yaml, curl = _elsewhere(draft, stored)
+    with state.database.read(visitor().caller.organization_id) as session:
+        with_names(session, draft.fields)
     places, typed = draft.places(wrong or {}), hide(draft)
     named = {*form_fields(draft.kind)}
     return render(

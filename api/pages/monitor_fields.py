@@ -49,7 +49,7 @@ _ABOUT = {
     "base_url": "What relative URLs of steps begin with",
     "headers": "A line each: Name: value. Those that look like keys are kept secret",
     "extra_headers": "A line each: Name: value. Sent with every request of the browser",
-    "depends_on": "Ids of checks: while one of them is down, nobody is told of this one",
+    "depends_on": "Names of checks, parted by commas: while one of them is down, nobody is told of this one",
     "badge": "/badge/:id/state.svg and uptime.svg, without a sign-in",
     "retries.count": "Times, before a failure is one: 0 to 5",
     "send": r"To the last character: \r\n ends a line, as in EHLO probe\r\n; \\ is a backslash",

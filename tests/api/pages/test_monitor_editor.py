@@ -421,3 +421,28 @@ def test_what_is_wrong_with_one_header_names_it(signed_in: Browser, owner: Clien
     page = f"/monitors/{made['id']}/edit"
     text = press(signed_in, page, {**opened(signed_in, page), "url": "https://other.example/"}, "save", 422)
     assert "Headers: X-Api-Key is kept for https://shop.example" in Seen(text).text
+
+
+@pytest.mark.parametrize("kind", ["monitor", "journey"])
+def test_what_it_depends_on_is_typed_by_name(signed_in: Browser, owner: Client, kind: str) -> None:
+    ids = {
+        name: owner.data("POST", "/v1/monitors", url_monitor(name=name), status=201)["id"]
+        for name in ("Gateway", "Shop, the old", "Twin", "Twin ")
+    }
+    twin = owner.data("POST", "/v1/monitors", url_monitor(name="Twin"), status=201)["id"]
+    steps = [{"type": "goto", "url": "https://shop.example/"}]
+    made = owner.data(
+        "POST", f"/v1/{kind}s", url_monitor(name="Child") if kind == "monitor" else {"name": "Child", "steps": steps},
+        status=201,
+    )  # fmt: skip
+    page = f"/{kind}s/{made['id']}/edit"
+    form = {**opened(signed_in, page), "depends_on": f"Gateway, {twin}, {ids['Shop, the old']}", "do": "save"}
+    assert signed_in.post(page, form).status_code == 303
+    stored = owner.data("GET", f"/v1/{kind}s/{made['id']}")["depends_on"]
+    assert stored == [ids["Gateway"], twin, ids["Shop, the old"]]
+    assert opened(signed_in, page)["depends_on"] == f"Gateway, {twin}, {ids['Shop, the old']}"
+    refused = signed_in.post(page, {**opened(signed_in, page), "depends_on": "Nothing", "do": "save"})
+    assert refused.status_code == 422
+    text = refused.get_data(as_text=True)
+    assert 'value="Nothing"' in text
+    assert "Depends on there is no check Nothing" in Seen(text).text
