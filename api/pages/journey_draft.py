@@ -48,11 +48,13 @@ FIELDS: Mapping[str, Field] = {name: _FLAT[name] for name in (*SHOWN, *MORE)}
 
 @dataclass
 class Draft:
-    """`fields` by name, `steps` and `variables` each as texts by name."""
+    """`fields` by name, `steps` and `variables` each as texts by name. `said`: of fields that can't be read, in place
+    of what validation would say."""
 
     fields: Texts = field(default_factory=dict)
     steps: list[Texts] = field(default_factory=list)
     variables: list[Texts] = field(default_factory=list)
+    said: Texts = field(default_factory=dict)
 
     @classmethod
     def blank(cls) -> Draft:
@@ -176,7 +178,7 @@ class Draft:
                 name = f"variables.{rows[parts[1]]}.name"
             else:
                 name = field_at(FIELDS, path) or path
-                message = FIELDS[name].said(message) if name in FIELDS else message
+                message = self.said.get(name) or (FIELDS[name].said(message) if name in FIELDS else message)
             found.setdefault(name, message)
         return found
 

@@ -77,7 +77,7 @@ def _pressed(stored: Check | None) -> Response:
     draft, button = Draft.of_form(request.form), request.form.get("do", "save")
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     with services().database.read(visitor().caller.organization_id) as session:
-        with_ids(session, draft.fields)
+        draft.said = with_ids(session, draft.fields)
     if button == "try":
         return _tried(journey_id, draft)
     if button == "import":

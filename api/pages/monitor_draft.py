@@ -30,11 +30,13 @@ _LONGEST_PRESSED = 20_000
 
 @dataclass
 class MonitorDraft:
-    """`fields` by name, `rows`: the assertions, each as texts by PARTS."""
+    """`fields` by name, `rows`: the assertions, each as texts by PARTS. `said`: of fields that can't be read, in place
+    of what validation would say."""
 
     kind: str
     fields: Texts = field(default_factory=dict)
     rows: list[Texts] = field(default_factory=list)
+    said: Texts = field(default_factory=dict)
 
     @classmethod
     def blank(cls, kind: str) -> MonitorDraft:
@@ -150,7 +152,7 @@ class MonitorDraft:
                 name = f"assertions.{parts[1]}.{inner}"
             else:
                 name = field_at(known, path) or path
-            message = known[name].said(messages[0]) if name in known else messages[0]
+            message = self.said.get(name) or (known[name].said(messages[0]) if name in known else messages[0])
             of_a_pair = name in known and known[name].kind == "pairs" and path.startswith(f"{name}.")
             found.setdefault(name, f": {path.removeprefix(f'{name}.')} {message}" if of_a_pair else message)
         if "name" in found and not self.fields.get("name", "").strip() and {"url", "host"} & found.keys():

@@ -89,7 +89,7 @@ def _pressed(monitor_id: str | None) -> Response:
     draft = MonitorDraft.of_form(_wanted_kind(button) if stored is None else stored.type, request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     with services().database.read(visitor().caller.organization_id) as session:
-        with_ids(session, draft.fields)
+        draft.said = with_ids(session, draft.fields)
     try:
         if button == "save":
             if stored is not None and (told := meanwhile(stored.id)):

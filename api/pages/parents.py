@@ -9,17 +9,24 @@ from store.check_choices import check_names
 from store.tables import Check
 
 _FIELD = "depends_on"
+_IDS = ("mon_", "jny_")
 _MOST = 100
 
 
-def with_ids(session: Session, fields: dict[str, str]) -> None:
-    """Names that are typed become the ids of what is called so; what nothing, or several, is called stays as it is."""
+def with_ids(session: Session, fields: dict[str, str]) -> dict[str, str]:
+    """Names that are typed become the ids of what is called so; what nothing, or several, is called stays as it is.
+    What to say of such a name, by the field."""
     typed = _parts(fields)
     known = session.execute(
         select(Check.name, Check.id).where(Check.deleted_ms.is_(None), Check.name.in_(typed)).limit(_MOST * _MOST)
     ).all()
     ids = {name: [check_id for other, check_id in known if other == name] for name in typed}
     fields[_FIELD] = ", ".join(ids[name][0] if len(ids[name]) == 1 else name for name in typed)
+    several = next((name for name in typed if len(ids[name]) > 1), None)
+    if several is not None:
+        return {_FIELD: f"names {several}, as several checks are called: give the id of one"}
+    none = next((name for name in typed if not ids[name] and not name.startswith(_IDS)), None)
+    return {} if none is None else {_FIELD: f"names {none}, as no check is called"}
 
 
 def with_names(session: Session, fields: dict[str, str]) -> None:
