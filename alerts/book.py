@@ -44,6 +44,7 @@ class Window(msgspec.Struct, frozen=True):
     made_ms: int = 0
     message: str | None = None
     ended: tuple[int, ...] = ()
+    changed_ms: int = 0
 
     def holds_at(self, at_ms: int) -> bool:
         if self.cron is None:
@@ -208,6 +209,7 @@ def window_of(row: MaintenanceWindow) -> Window:
         made_ms=row.created_ms,
         message=row.message,
         ended=tuple(row.ended or ()),
+        changed_ms=row.updated_ms,
         timezone=row.timezone,
     )
 

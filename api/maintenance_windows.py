@@ -77,7 +77,7 @@ def change_maintenance_window(path: WindowPath, body: dict[str, Any]) -> Respons
     return success(shown, warnings=warnings)
 
 
-@routes.post("/v1/maintenance-windows/<window_id>/end", needs=Scope.WRITE, answers=WindowAnswer)
+@routes.post("/v1/maintenance-windows/<window_id>/end", needs=Scope.WRITE, answers=WindowAnswer, errors=(409,))
 def end_maintenance_window(path: WindowPath) -> Response:
     """End a window that holds now. One that comes again holds at its next time. 409 for one that does not hold."""
     return success(end_window(caller(), path.window_id))

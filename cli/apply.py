@@ -24,11 +24,12 @@ _OUTCOMES = ("created", "changed", "unchanged", "deleted")
 
 
 @click.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("given", type=click.File(encoding="utf-8"), metavar="FILE", required=False)
+@click.option("-f", "--file", "also", type=click.File(encoding="utf-8"), help="The same as FILE.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
 @click.option("--prune", is_flag=True, help="Delete what is stored, but missing from the sections that the file has.")
 @click.option("--yes", "expected", type=click.IntRange(0), help="With --prune: so many deletions are meant.")
-def apply(file: IO[str], dry_run: bool, prune: bool, expected: int | None) -> None:
+def apply(given: IO[str] | None, also: IO[str] | None, dry_run: bool, prune: bool, expected: int | None) -> None:
     """Make what is stored what FILE says: YAML with monitors, journeys, rules and channels, matched by name.
 
     Shows what would be created, changed and deleted before anything is. Only --prune deletes; it asks for the number of
@@ -36,6 +37,9 @@ def apply(file: IO[str], dry_run: bool, prune: bool, expected: int | None) -> No
     """
     if expected is not None and not prune:
         raise click.UsageError("--yes goes with --prune: nothing else deletes anything")
+    file = given or also
+    if file is None or (given and also):
+        raise click.UsageError("name one FILE")
     client = Client()
     try:
         document = read_document(file.name, _text_of(file), os.environ)

@@ -24,7 +24,8 @@ def material_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | Non
         return "has other locations"
     if old.get("assertions") != new.get("assertions"):
         return "has other assertions"
-    other = sorted(name for name in (old.keys() | new.keys()) - _INDIFFERENT if old.get(name) != new.get(name))
+    names = (old.keys() | new.keys()) - _INDIFFERENT - {"locations"}  # of which the order says nothing
+    other = sorted(name for name in names if old.get(name) != new.get(name))
     if not other:
         return None
     return f"has {'other' if set(other) <= _SEVERAL else 'another'} {', '.join(other)}"

@@ -183,7 +183,7 @@ AUDITED: Mapping[type[Any], Audited] = {
 
 def name_of(row: Any) -> str:
     """How people know it."""
-    for column in ("name", "title", "tag", "reason", "email", "public_key"):
+    for column in ("name", "title", "tag", "reason", "email", "public_key", "message"):
         found = getattr(row, column, None)
         if found:
             return str(found)[:200]

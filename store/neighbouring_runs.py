@@ -14,8 +14,9 @@ _LOOKED_AT = 2_000
 
 
 def last_good_run(session: Session, run: Run) -> Run | None:
-    """The newest run of the same check at the same location that passed and was due before this one. None when there
-    is none among the runs just before it, or before the failure that lasts since then."""
+    """The newest run of the same check at the same location that passed and was due before this one; before one that
+    was slow, that was not. None when there is none among the runs just before it, or before the failure that lasts
+    since then."""
     before_ms = run.at_ms
     state = session.scalars(
         select(LocationState).where(LocationState.check_id == run.check_id, LocationState.location == run.location)
@@ -23,13 +24,13 @@ def last_good_run(session: Session, run: Run) -> Run | None:
     if state is not None and state.status == RunStatus.FAILED and state.since_ms is not None:
         before_ms = min(before_ms, state.since_ms)  # down for weeks: all since then has failed
     earlier = (
-        select(Run.id, Run.status)
+        select(Run.id, Run.status, Run.degraded)
         .where(Run.check_id == run.check_id, Run.location == run.location, Run.at_ms < before_ms)
         .order_by(Run.at_ms.desc())
         .limit(_LOOKED_AT)
     )
-    for run_id, status in session.execute(earlier):
-        if status == RunStatus.SUCCESS:
+    for run_id, status, slow in session.execute(earlier):
+        if status == RunStatus.SUCCESS and not (slow and run.status == RunStatus.SUCCESS):
             return run_by_id(session, run_id)
     return None
 

@@ -60,6 +60,14 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     now_ms: int
 
     @property
+    def lost(self) -> bool:
+        """Whether it is up only where it is measured: from elsewhere it was down when it last was."""
+        rows_ = (self.states.get(location) for location in self.locations)
+        return self.health == Health.UP and any(
+            row is not None and row[2] == _FAILED and (row[5] or 0) <= self.now_ms for row in rows_
+        )
+
+    @property
     def places(self) -> list[Place]:
         """It at each of its locations: worked out when asked, of a thousand checks a page shows few."""
         return [_place(location, self.states.get(location), self.now_ms) for location in self.locations]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from model.histogram import add_encoded
@@ -74,16 +74,17 @@ def delta_of(deltas: Deltas, stream: tuple[str, str], bucket_ms: int, organizati
     return delta
 
 
-def rested_since(session: Session, check_id: str, from_ms: int) -> bool:
-    """Whether a run of it was left out since then, in the hours or days that are kept."""
-    return any(
-        session.scalar(
-            select(table.check_id)
-            .where(table.check_id == check_id, table.bucket_ms >= from_ms - from_ms % size_ms, table.maintenance > 0)
-            .limit(1)
+def rested_at(session: Session, check_id: str) -> int:
+    """The end of the newest hour or day, of those that are kept, in which a run of it was left out; 0 for none."""
+    found = [
+        (
+            session.scalar(select(func.max(table.bucket_ms)).where(table.check_id == check_id, table.maintenance > 0)),
+            size,
         )
-        for table, size_ms in ((RollupHour, HOUR_MS), (RollupDay, DAY_MS))
-    )
+        for table, size in ((RollupHour, HOUR_MS), (RollupDay, DAY_MS))
+    ]
+    known = [bucket_ms + size for bucket_ms, size in found if bucket_ms is not None]
+    return min(known, default=0)
 
 
 def add_to_rollups(session: Session, table: Table, deltas: Deltas) -> None:

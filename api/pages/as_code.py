@@ -27,12 +27,14 @@ def judged(family: Family, document: Mapping[str, Any]) -> dict[str, Any]:
     return plain(definition_of(said, (), kept, family=family))
 
 
-def as_yaml(family: Family, document: Mapping[str, Any]) -> str:
-    """As `tracer apply` takes it; secrets are references to the environment, those that are stored stay masked. Empty
-    while the document makes no check."""
+def as_yaml(family: Family, document: Mapping[str, Any], renamed: str | None = None) -> str:
+    """As `tracer apply` takes it; secrets are references to the environment, those that are stored stay masked.
+    `renamed`: the id of what is stored under another name. Empty while the document makes no check."""
     said = _said(family, document)
     if said is None:
         return ""
+    if renamed is not None:
+        said = {"id": renamed, **said}
     public, secrets = split(said)
     names = _names(secrets)
     whole = join(literal(public), {path: f"${{{name}}}" for path, name in names.items()})
@@ -56,9 +58,10 @@ def as_curl(family: Family, document: Mapping[str, Any], url: str, stored: Mappi
     text = json.dumps(join(public, {path: f"<{name}>" for path, name in names.items()}), ensure_ascii=False, indent=1)
     text = shlex.quote(text)
     for name in names.values():
-        text = text.replace(f'"<{name}>"', f'"\'"${name}"\'"')
+        text = text.replace(f'"<{name}>"', f'"\'"${{{name}:?}}"\'"')
+    notes = [f"# {name}: set it first, as JSON has it in its quotes\n" for name in names.values()]
     return (
-        f"curl -s {'-X PUT ' if stored is not None else ''}{url} \\\n"
+        f"{''.join(notes)}curl -s {'-X PUT ' if stored is not None else ''}{url} \\\n"
         '  -H "Authorization: Bearer $TRACER_API_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d {text}"
     )

@@ -20,7 +20,7 @@ from api.services import services
 from model.times import DAY_MS, parse_iso
 from store.location_states import states_of_checks
 from store.probes import online_locations
-from store.rollups import rested_since
+from store.rollups import rested_at
 from store.runs import Entry, RunFilter, list_runs
 from store.silences import list_silences
 from store.tables import Check, LocationState
@@ -70,6 +70,7 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
         check, states, _lately(session, check, states, now_ms), online_locations(session, now_ms), now_ms,
         maintenance=[window.name for window in resting],
     )  # fmt: skip
+    rested_ms = rested_at(session, check.id)
     stats = state.recent_stats.of(session, [check.id], now_ms)[check.id]
     return Head(
         answer=stands,
@@ -77,7 +78,10 @@ def head_of(session: Session, check: Check, now_ms: int) -> Head:
         heading=f"{check.name} {stands.sentence}",
         target=target_of(check.definition),
         every=every({**defaults_of(check.type), **check.definition}),
-        uptimes=[_uptime(session, check, word, name, stats, now_ms, window_ms) for name, word, window_ms in _WINDOWS],
+        uptimes=[
+            _uptime(word, name, stats, now_ms - check.created_ms, window_ms, rested=rested_ms > now_ms - window_ms)
+            for name, word, window_ms in _WINDOWS
+        ],
         muted_ms=_muted_until(check, now_ms),
         silenced_ms=max((each.ends_ms for each in silences), default=None),
     )
@@ -91,17 +95,19 @@ def _lately(session: Session, check: Check, states: Sequence[LocationState], now
 
 
 def _uptime(
-    session: Session, check: Check, word: str, name: str, stats: Mapping[str, float | None], now_ms: int, window_ms: int
+    word: str, name: str, stats: Mapping[str, float | None], age_ms: int, window_ms: int, *, rested: bool
 ) -> Uptime:
+    """`rested`: runs of that time were left out for maintenance."""
     uptime, coverage, floor = (
         stats[f"{what}_{name}{end}"] for what, end in (("uptime", ""), ("coverage", ""), ("uptime", "_floor"))
     )
     if coverage is None:
-        rested = rested_since(session, check.id, now_ms - window_ms)
         return Uptime(word, NOTHING, "all of it in maintenance" if rested else "nothing was due", "")
     measured = "all measured" if coverage == 100 else f"{coverage:g} % measured"
-    if now_ms - check.created_ms < window_ms:
+    if age_ms < window_ms:
         measured = f"{measured} since it was made"
+    if rested:
+        measured = f"{measured}, maintenance left out"
     worst = f"at worst {floor:g} %" if floor is not None and coverage < 100 else ""
     return Uptime(word, NOTHING if uptime is None else f"{uptime:g} %", measured, worst)
 

@@ -51,12 +51,15 @@ def check_page(
     """`template`: of its family, `path`: of its page, `done`: what to say after each deed, `more`: what only its family
     shows."""
     locations = ["heartbeat"] if check.kind == "heartbeat" else list(check.locations)
-    span_name, location, by = _view(locations)
+    fitting = history.fitting(now_ms - check.created_ms)
+    span_name, location, by = _view(locations, fitting)
     span = history.SPANS[span_name]
     head = head_of(session, check, now_ms)
+    steps = "all its steps" if check.kind == "browser" else ""
     drawn = history.chart(
         session, visitor().caller.organization_id, check.id, span, now_ms, locations, location=location,
-        by_location=by == "location", in_all="all its steps" if check.kind == "browser" else "in all, no phases kept",
+        by_location=by == "location",
+        in_all=steps or "in all, no phases kept", rest=steps or "redirects, no answer",
     )  # fmt: skip
     since_ms = drawn.columns.from_ms - drawn.columns.from_ms % (DAY_MS if span.daily else HOUR_MS)
     took = durations(session, check.id, since_ms, location, daily=bool(span.daily))
@@ -74,6 +77,7 @@ def check_page(
         chart=drawn,
         axis=axis(session, check, drawn.columns, now_ms, history.WIDTH),
         spans=history.SPANS,
+        first_span=fitting,
         view=view,
         p50=took.percentile(50),
         p95=took.percentile(95),
@@ -91,17 +95,18 @@ def check_page(
         assertions=assertions(check),
         above=checks_by_ids(session, check.definition.get("depends_on") or ()).values(),
         runbook=runbook_of(check),
-        address=addresses(path, {**_changed(view), **asked.typed}),
-        chart_address=addresses(path, _changed(view)),
-        shown=_changed(view),
+        address=addresses(path, {**_changed(view, fitting), **asked.typed}),
+        chart_address=addresses(path, _changed(view, fitting)),
+        shown=_changed(view, fitting),
         now_ms=now_ms,
         **more,
     )
 
 
-def _view(locations: Sequence[str]) -> tuple[str, str | None, str]:
-    """Which span, which location (None: all), and what the chart is cut by. Invalid."""
-    span, by = request.args.get("span", "24h"), request.args.get("by", "phase")
+def _view(locations: Sequence[str], fitting: str) -> tuple[str, str | None, str]:
+    """Which span (`fitting` where none is asked for), which location (None: all), and what the chart is cut by.
+    Invalid."""
+    span, by = request.args.get("span", fitting), request.args.get("by", "phase")
     location = request.args.get("location", "all")
     wrong = {
         name: [f"there is no {given[:40]!r}: choose one of {', '.join(known)}"]
@@ -117,9 +122,9 @@ def _view(locations: Sequence[str]) -> tuple[str, str | None, str]:
     return span, None if location == "all" else location, by
 
 
-def _changed(view: Mapping[str, str]) -> dict[str, str]:
+def _changed(view: Mapping[str, str], fitting: str) -> dict[str, str]:
     """What is not as it is shown at first."""
-    first = {"span": "24h", "location": "all", "by": "phase"}
+    first = {"span": fitting, "location": "all", "by": "phase"}
     return {name: value for name, value in view.items() if value != first[name]}
 
 

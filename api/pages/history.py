@@ -58,6 +58,13 @@ SPANS = {
 }
 
 
+def fitting(age_ms: int) -> str:
+    """The span to begin with: a day, of a young check the shorter one that its history fills."""
+    if age_ms < HOUR_MS:
+        return "1h"
+    return "6h" if age_ms < 6 * HOUR_MS else "24h"
+
+
 @dataclass
 class Column:
     """A slice of the span. `missing`: the share of its planned runs that was not measured. Times in ms."""
@@ -69,6 +76,8 @@ class Column:
     sums: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     """By location, the sum of the durations and how many they are."""
     phase_sums: list[float] = field(default_factory=lambda: [0.0] * len(NAMES))
+    sampled_ms: float = 0.0
+    """The sum of the durations of the runs that the phases are known of."""
 
     @property
     def mean_ms(self) -> float | None:
@@ -81,13 +90,15 @@ class Column:
 
     @property
     def layers(self) -> list[float] | None:
-        """The mean cut by phases, and last what no phase is known of; None with nothing measured."""
+        """The mean cut by phases, and last what is of none: redirects, a wait that no answer ended, all of it where no
+        phases are kept; None with nothing measured."""
         mean, known = self.mean_ms, sum(self.phase_sums)
         if mean is None:
             return None
         if not known:
             return [0.0] * len(NAMES) + [mean]
-        return [value / known * mean for value in self.phase_sums] + [0.0]
+        whole = max(known, self.sampled_ms)
+        return [value / whole * mean for value in (*self.phase_sums, whole - known)]
 
     @property
     def css(self) -> str | None:
@@ -133,9 +144,10 @@ def chart(
     location: str | None = None,
     by_location: bool = False,
     in_all: str,
+    rest: str,
 ) -> Chart:
-    """Of one check, at one location or at all; drawn by phase or by location. `in_all`: what a duration without phases
-    is called."""
+    """Of one check, at one location or at all; drawn by phase or by location. `in_all`: what durations are called of
+    which no phase is known; `rest`: what is of none, where some are."""
     columns = span.columns(now_ms)
     cut = [Column() for _ in range(columns.count)]
     sampled = samples(session, organization_id, check_id, columns, location, len(locations))
@@ -144,11 +156,14 @@ def chart(
     else:
         _add_rollups(session, check_id, columns, location, cut, daily=span.daily)
     for sample in sampled:
-        if sample.measured:
+        if sample.measured and sample.duration_ms is not None:
+            column = cut[columns.of(sample.at_ms)]
+            column.sampled_ms += sample.duration_ms
             for name, ms in phases(sample):
-                cut[columns.of(sample.at_ms)].phase_sums[NAMES.index(name)] += ms
+                column.phase_sums[NAMES.index(name)] += ms
     stroked = by_location and location is None and len(locations) > 1
-    return _drawn(span, columns, cut, locations if stroked else None, in_all)
+    phased = any(any(column.phase_sums) for column in cut)
+    return _drawn(span, columns, cut, locations if stroked else None, rest if phased else in_all)
 
 
 def _add_runs(

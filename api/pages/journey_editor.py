@@ -14,7 +14,7 @@ from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import JOURNEY
 from api.pages import typed_secrets
-from api.pages.as_code import as_yaml, judged
+from api.pages.as_code import as_curl, as_yaml, judged
 from api.pages.both_edits import both, shown_by
 from api.pages.found import start_at
 from api.pages.gate import page, visitor
@@ -134,11 +134,20 @@ def _checked(journey_id: str | None, draft: Draft) -> Response:
     return _form(journey_id, draft)
 
 
-def _yaml(draft: Draft) -> str:
+def _elsewhere(draft: Draft, journey_id: str | None) -> tuple[str, str]:
+    """(YAML, curl) that do the same; both empty while what was typed makes no journey."""
     try:
-        return as_yaml(JOURNEY, draft.document())
+        document = draft.document()
     except Invalid:
-        return ""
+        return "", ""
+    state, stored = services(), None
+    if journey_id is not None:
+        with state.database.read(visitor().caller.organization_id) as session:
+            stored = checks.find(JOURNEY, session, journey_id)
+    renamed = stored.id if stored is not None and stored.name != document["name"] else None
+    url = f"{state.public_url}/v1/journeys" + ("" if stored is None else f"/{stored.id}")
+    whole = None if stored is None else stored.definition
+    return as_yaml(JOURNEY, document, renamed), as_curl(JOURNEY, document, url, whole)
 
 
 def _imported(journey_id: str | None, draft: Draft) -> Response:
@@ -168,7 +177,7 @@ def _form(
     imported: int | None = None,
     draft_id: str | None = None,
 ) -> Response:
-    yaml = _yaml(draft)
+    yaml, curl = _elsewhere(draft, journey_id)
     places, typed = draft.places(wrong or {}), hide(draft)
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
@@ -202,6 +211,7 @@ def _form(
             if name not in known and not name.startswith(("steps.", "variables."))
         },
         yaml=yaml,
+        curl=curl,
         when=when_of(draft.fields),
         schedule_fields=SCHEDULE,
         show_yaml=request.form.get("do") == "yaml",

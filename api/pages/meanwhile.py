@@ -44,8 +44,13 @@ class Meanwhile:
     def merged(self, mine: Mapping[str, Any], touched: Collection[str] = ()) -> dict[str, Any]:
         """My document, with theirs in every field that I left as it was. `touched`: fields that I did not, though they
         look so: secrets are masked."""
-        theirs = {name: now for name, (was, now) in self.fields.items() if mine.get(name) == was}
-        return {**mine, **{name: now for name, now in theirs.items() if name not in touched}}
+        found = dict(mine)
+        for name, (was, now) in self.fields.items():
+            if mine.get(name) == was and name not in touched:
+                found[name] = now
+            elif all(isinstance(value, Mapping) for value in (mine.get(name), was, now)):
+                found[name] = _merged_names(mine[name], was, now)
+        return found
 
     def said(self, shown: Shown = _plainly, *, mine: Mapping[str, Any] | None = None) -> str:
         """Who changed what, and what to do now. `mine`: the merged document, where there is one."""
@@ -59,6 +64,14 @@ class Meanwhile:
         if kept:
             return f"{head}, after you opened this: nothing was saved. Save once more for your {listed(kept)}."
         return f"{head}, after you opened this: it stands here now, beside your changes. Save once more to keep both."
+
+
+def _merged_names(mine: Mapping[str, Any], was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Of headers and the like: theirs under each name that I left as it was."""
+    left = {name for name in {**mine, **was, **now} if mine.get(name) == was.get(name)}
+    return {name: value for name, value in mine.items() if name not in left} | {
+        name: value for name, value in now.items() if name in left
+    }
 
 
 def meanwhile(target_id: str) -> Meanwhile | None:

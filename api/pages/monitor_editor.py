@@ -32,6 +32,7 @@ from api.pages.schema_fields import time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from api.trying import tried, try_out
+from store.audit_log import events_of, newest_of
 from store.drafts import get_draft
 from store.probes import online_locations, served_locations
 from store.tables import Check
@@ -85,7 +86,10 @@ def _kind(text: str) -> str:
 
 def _pressed(monitor_id: str | None) -> Response:
     button = request.form.get("do", "save")
-    stored = None if monitor_id is None else _stored(monitor_id)
+    try:
+        stored = None if monitor_id is None else _stored(monitor_id)
+    except NotFound:
+        return _gone(str(monitor_id))
     draft = MonitorDraft.of_form(_wanted_kind(button) if stored is None else stored.type, request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
     with services().database.read(visitor().caller.organization_id) as session:
@@ -106,6 +110,18 @@ def _pressed(monitor_id: str | None) -> Response:
         return _form(draft, monitor_id, {"": [error.message]}, error.status)
     draft.press(button)
     return _form(draft, monitor_id, touched=button)
+
+
+def _gone(monitor_id: str) -> Response:
+    """It was deleted while its form was open: what was typed makes another. NotFound, of one that never was."""
+    with services().database.read(visitor().caller.organization_id) as session:
+        last = next(iter(events_of(session, monitor_id, after=newest_of(session, monitor_id) - 1)), None)
+    if last is None:
+        raise NotFound(f"There is no monitor {monitor_id}")
+    draft = MonitorDraft.of_form(_wanted_kind("save"), request.form)
+    put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    said = f"{last.actor_name} deleted it after you opened this. What you typed stands here and makes a new one"
+    return _form(draft, None, {"": [said]}, Conflict.status)
 
 
 def _beside(monitor_id: str, draft: MonitorDraft, told: Meanwhile) -> Response:
@@ -210,7 +226,8 @@ def _elsewhere(draft: MonitorDraft, stored: Check | None) -> tuple[str, str]:
     except Invalid:
         return "", ""
     whole = None if stored is None else stored.definition
-    return as_yaml(MONITOR, document), as_curl(MONITOR, document, services().public_url + at, whole)
+    renamed = stored.id if stored is not None and stored.name != document["name"] else None
+    return as_yaml(MONITOR, document, renamed), as_curl(MONITOR, document, services().public_url + at, whole)
 
 
 def _found(session: Session, draft_id: str, now_ms: int, draft: MonitorDraft) -> Found | None:

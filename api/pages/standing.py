@@ -32,11 +32,16 @@ class Here:
     duration_ms: float | None
     why: str
 
+    @property
+    def lost(self) -> bool:
+        """Whether it was down when it was last measured, and is not measured now."""
+        return self.css == "unknown" and bool(self.why)
+
 
 @dataclass(frozen=True)
 class Answer:
     """`sentence` follows the check's name; `since_ms` is when it began, None when that is not known; `why` stands
-    below."""
+    below. `css`: of its mark; that of up only where nothing was down when it was last measured."""
 
     health: Health
     word: str
@@ -44,6 +49,7 @@ class Answer:
     since_ms: int | None
     why: str
     places: Sequence[Here]
+    css: str
 
 
 def answer(
@@ -69,7 +75,9 @@ def answer(
     word, (sentence, since_ms, why) = _WORDS[now], _said(now, check, places, lately, online, maintenance)
     if now is Health.DEGRADED and any(place.css == "down" for place in places):
         word = "Partly down"
-    return Answer(now, word, sentence, since_ms, why, places)
+    if now is Health.UP and any(place.lost for place in places):
+        return Answer(now, "Up in part", sentence, since_ms, why, places, "unknown")
+    return Answer(now, word, sentence, since_ms, why, places, now)
 
 
 def _said(
@@ -99,6 +107,10 @@ def _said(
     since = [place.since_ms for place in fresh if place.since_ms is not None]
     stale = [place.location for place in places if place.css == "unknown"]
     why = f"Not measured from {listed(stale)}." if stale else ""
+    lost = [place for place in places if place.lost]
+    if lost:
+        why += f" It was down when it was last measured from {listed([each.location for each in lost])}: {lost[0].why}"
+        return f"is up from {listed([place.location for place in fresh])}", max(since, default=None), why
     return "is up", max(since, default=None), why
 
 

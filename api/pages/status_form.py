@@ -11,6 +11,7 @@ from typing import Any
 from flask import request
 from sqlalchemy.orm import Session
 
+from api.pages.check_picker import told_apart
 from model.pictures import MAX_BYTES
 from store.status_pages import called_checks
 from store.status_tables import StatusPage
@@ -19,6 +20,7 @@ MOST_ROWS = 300
 _TEXTS = ("slug", "title", "brand", "accent")
 _DEFAULT_GROUP = "Services"
 _MOST_TYPED = 200
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Draft:
                 continue
             found = [row.check] if row.check in ids else [check_id for check_id, name in known if name == row.check]
             if len(found) != 1 and not row.check.startswith(("mon_", "jny_")):
-                said = "is the name of several: take its id" if found else "is no check here: choose one of the list"
+                said = _which(session, found) if found else "is no check here: choose one of the list"
                 self.rows[place] = Row(row.check, row.name, row.group, said)
                 continue
             check_id = found[0] if found else row.check
@@ -124,6 +126,13 @@ class Draft:
                 self.rows[place] = Row(row.check, row.name, row.group, messages[0])
             else:
                 self.wrong[parts[1] if parts[0] == "colours" and len(parts) > 1 else parts[0]] = messages[0]
+
+
+def _which(session: Session, ids: Sequence[str]) -> str:
+    """What to type for one of several of a name."""
+    apart = told_apart(session, [(check_id, "") for check_id in ids])
+    known = [f"{check_id} ({apart[check_id]})" for check_id in ids if check_id in apart]
+    return f"is the name of several: take the id of one, {' or '.join(known[:_MOST_NAMED])}"
 
 
 def _said(check_id: str, names: Mapping[str, str], several: set[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from api.pages.cells import hatched
 from api.pages.words import counted, duration
 from model.outcome import RunStatus, Trigger
 from store.runs import Entry
@@ -53,6 +54,11 @@ class _Counted:
             return "degraded" if self.slow else "up"
         return "unknown" if self.unmeasured else None
 
+    @property
+    def missing(self) -> float:
+        known = self.passed + self.failed
+        return self.unmeasured / (known + self.unmeasured) if known else 0.0
+
 
 def strip(entries: Sequence[Entry], end_ms: int) -> Strip | None:
     """`entries`: runs and gaps of one check that were due before `end_ms`; by-hand runs are left out. None without
@@ -69,11 +75,16 @@ def strip(entries: Sequence[Entry], end_ms: int) -> Strip | None:
             _count(sums[place], entry)
     width = WIDTH / max(number, _FEWEST_CELLS)
     left = WIDTH - number * width
-    cells = [
-        Cell(round(left + place * width, 1), round(width * _FILLED, 1), HEIGHT - _HEIGHTS[css], _HEIGHTS[css], css)
-        for place, css in enumerate(summed.css for summed in sums)
-        if css is not None
-    ]
+    cells: list[Cell] = []
+    for place, summed in enumerate(sums):
+        css = summed.css
+        if css is None:
+            continue
+        x, wide, tall = round(left + place * width, 1), round(width * _FILLED, 1), _HEIGHTS[css]
+        cells.append(Cell(x, wide, HEIGHT - tall, tall, css))
+        hole = hatched(css, summed.missing, tall)
+        if hole:
+            cells.append(Cell(x, wide, HEIGHT - tall, hole, "unknown"))
     return Strip(cells, _label(shown, span_ms))
 
 

@@ -14,7 +14,7 @@ from api.attempts import count_subscription
 from api.errors import NotFound
 from api.pages.forms import refuse_foreign_origin
 from api.pages.gate import page
-from api.pages.rendering import HTML, secured
+from api.pages.rendering import HTML, go_to, secured
 from api.services import services
 from api.status.documents import look, page_at
 from model.mail import MailAddress
@@ -28,6 +28,13 @@ pages = Blueprint("subscribing", __name__)
 _NOTHING = "There is nothing at this address"
 _ASKED = "A mail is on its way, unless this address has the updates already. Follow the link in it, and you get them."
 _ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
+
+
+@pages.get("/status/<slug>/subscribe")
+@page(None)
+def to_the_form(slug: str) -> Response:
+    """The address that stands in the bar after a mail was asked for."""
+    return go_to(f"/status/{slug}#subscribe")
 
 
 @pages.post("/status/<slug>/subscribe")

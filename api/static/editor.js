@@ -62,7 +62,13 @@
     fields.set("do", button);
     for (const [name, value] of [...fields]) if (value instanceof File) fields.delete(name); // it stays chosen, for the one that saves
     const tried = document.getElementById("tried");
-    if (button === "try") tried.setAttribute("aria-busy", "true");
+    if (button === "try") {
+      tried.setAttribute("aria-busy", "true");
+      const told = tried.querySelector("p[role=status]") ?? document.createElement("p");
+      told.setAttribute("role", "status");
+      told.textContent = `Asking from ${document.getElementById("from")?.value ?? "a probe"}…`;
+      tried.querySelector("h2").after(told);
+    }
     try {
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), signal: mine.signal });
       if (answer.redirected) {
@@ -79,7 +85,8 @@
   }
 
   // What is typed and neither saved nor sent is not lost by a wrong click.
-  let unsaved = document.querySelector("main .wrong[role=alert], #typed input") !== null;
+  const place = (address) => address.split(/[?#]/)[0];
+  let unsaved = place(document.referrer) === place(location.href) && document.querySelector("main .wrong[role=alert]") !== null; // it came back
   form.addEventListener("input", () => (unsaved = true));
   addEventListener("beforeunload", (event) => {
     if (unsaved) event.preventDefault();

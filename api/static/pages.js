@@ -125,10 +125,12 @@
         lastTag = tag;
       }
       failingSince = null;
+      document.body.classList.remove("not-live");
       say(streaming ? "Live" : `Live, by asking every ${EVERY_MS / 1000} s`);
     } catch {
       failingSince ??= new Date();
-      say(`Not live since ${clock.format(failingSince)}: no answer from Tracer`);
+      document.body.classList.add("not-live");
+      say(`Not live since ${clock.format(failingSince)}: no answer from Tracer. What stands here is as it was then`);
     } finally {
       tookMs = performance.now() - lookedAt;
       asking = false;
@@ -212,9 +214,9 @@
   }
   const sent = document.querySelector("[data-reload]"); // a page that answers a form: to load it again is to ask, not to send
   if (sent) history.replaceState(null, "", sent.dataset.reload);
-  const first = document.querySelector("main [aria-invalid=true]") ?? document.querySelector("main .wrong[role=alert]");
+  const first = document.querySelector("main [aria-invalid=true]") ?? document.querySelector("main .wrong[role=alert]") ?? document.querySelector("main p.card[role=status]");
   if (first && !document.querySelector("[autofocus]")) {
-    if (!first.matches("input, select, textarea")) first.tabIndex = -1; // a form that came back: on to what is wrong
+    if (!first.matches("input, select, textarea")) first.tabIndex = -1; // after a deed: on to what is wrong, or was done
     first.focus();
   }
   const menus = () => document.querySelectorAll("details.menu[open]");

@@ -46,7 +46,8 @@ def as_json(view: PageView, url: str) -> bytes:
 
 
 def as_atom(view: PageView, url: str, made_ms: int) -> bytes:
-    """An entry an update, newest first. `made_ms`: when the page was made, for a feed without entries."""
+    """An entry an update, newest first, and before them one for each time of maintenance that is, or is to come.
+    `made_ms`: when the page was made, for a feed without entries."""
     posts = sorted(
         ((post, incident) for incident in (*view.current, *view.past) for post in incident.updates),
         key=lambda pair: pair[0].at_ms,
@@ -56,10 +57,20 @@ def as_atom(view: PageView, url: str, made_ms: int) -> bytes:
     feed = _element(None, "feed")
     _element(feed, "title", view.title)
     _element(feed, "id", url)
-    _element(feed, "updated", iso(posts[0][0].at_ms if posts else made_ms))
+    known = [*(post.at_ms for post, _ in posts[:1]), *(planned.updated_ms for planned in view.planned)]
+    _element(feed, "updated", iso(max(known, default=made_ms)))
     _element(feed, "link", href=url)
     _element(feed, "link", href=f"{url}.atom", rel="self")
     _element(_element(feed, "author"), "name", view.title)
+    for planned in view.planned:
+        entry = _element(feed, "entry")
+        _element(entry, "title", "Maintenance now" if planned.active else "Planned maintenance")
+        _element(entry, "id", f"{url}#maintenance-{planned.id}-{planned.starts_ms}")
+        _element(entry, "updated", iso(planned.updated_ms))
+        _element(entry, "link", href=url)
+        lines = (planned.message, f"{iso(planned.starts_ms)} to {iso(planned.ends_ms)}")
+        said = _said("\n\n".join(line for line in lines if line), planned.components)
+        _element(entry, "content", said, type="text")
     for post, incident in posts:
         entry = _element(feed, "entry")
         _element(entry, "title", f"{post.status.capitalize()}: {incident.title}")

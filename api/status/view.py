@@ -17,7 +17,6 @@ from alerts.book import Window, window_of
 from api.pages.words import counted, listed
 from api.status.quarter import Bar, quarter_bar
 from model.health import Health
-from model.schedule import next_fire
 from model.times import DAY_MS
 from model.uptime import Counts
 from store.maintenance_windows import windows_not_over
@@ -84,8 +83,10 @@ class Incident:
 
 @dataclass(frozen=True)
 class Planned:
-    """Maintenance that is, or is to come."""
+    """Maintenance that is, or is to come. `id`: of the window, which says nothing to strangers."""
 
+    id: str
+    updated_ms: int
     components: Sequence[str]
     starts_ms: int
     ends_ms: int
@@ -208,14 +209,10 @@ def _planned(
     found = []
     for window in windows:
         covered = [called[check_id] for check_id, one in shown.items() if window.apply_to.covers(check_id, one.tags)]
-        span = _next_time(window, now_ms)
-        if covered and span is not None and span[0] <= now_ms + _AHEAD_MS:
-            found.append(Planned(covered, *span, span[0] <= now_ms, window.message))
+        span = next(window.times(now_ms, now_ms + _AHEAD_MS), None)
+        if covered and span is not None:
+            active = span[0] <= now_ms
+            told_ms = span[0] if active else window.changed_ms
+            id_ = window.id.removeprefix("mwin_")
+            found.append(Planned(id_, told_ms, covered, *span, active, window.message))
     return sorted(found, key=lambda planned: planned.starts_ms)
-
-
-def _next_time(window: Window, now_ms: int) -> tuple[int, int] | None:
-    if window.cron is None:
-        return window.starts_ms or 0, window.ends_ms or 0
-    fire_ms = next_fire(window.cron, window.timezone, now_ms - window.duration_ms)
-    return None if fire_ms is None else (fire_ms, fire_ms + window.duration_ms)

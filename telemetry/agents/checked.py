@@ -89,6 +89,8 @@ def _how(run: RunFacts) -> str:
     """`HTTP 500` where it was the status that was wrong, whatever else was expected of it."""
     status = int((run.response or {}).get("status_code") or 0)
     failed = [result.type for result in run.assertions if not result.passed]
+    if run.error_code not in (None, "", ErrorCode.ASSERTION_FAILED):
+        return _CODES.get(run.error_code, run.error_code)
     if status and ((status >= FAILED and not failed) or "status_code" in failed):
         return f"HTTP {status}"
     if run.error_code == ErrorCode.ASSERTION_FAILED:

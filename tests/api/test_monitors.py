@@ -378,3 +378,11 @@ def test_an_edit_or_a_deletion_resolves_alerts_with_that_reason_and_a_rename_doe
 
 def rule_for(apply_to: dict[str, Any]) -> dict[str, Any]:
     return {"name": "a rule", "type": "consecutive_failures", "threshold": 1, "apply_to": apply_to}
+
+
+def test_the_same_locations_and_tags_in_another_order_stay_as_they_were(owner: Client) -> None:
+    made_ = make(owner, locations=["b", "a", "c"], tags=["y", "x"])
+    changed = owner.data("PUT", f"/v1/monitors/{made_['id']}", {"locations": ["a", "b", "c"], "tags": ["x", "y"]})
+    assert (changed["locations"], changed["tags"]) == (["b", "a", "c"], ["y", "x"])
+    changed = owner.data("PUT", f"/v1/monitors/{made_['id']}", {"locations": ["a", "b"]})
+    assert changed["locations"] == ["a", "b"]

@@ -29,6 +29,7 @@ GET     /status/<slug>                                  open
 GET     /status/<slug>.json                             open
 GET     /status/<slug>.atom                             open
 GET     /status/<slug>/<part>                           open
+GET     /status/<slug>/subscribe                        open
 POST    /status/<slug>/subscribe                        open
 GET     /status/<slug>/confirm/<token>                  proof
 POST    /status/<slug>/confirm/<token>                  proof

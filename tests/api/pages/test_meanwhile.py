@@ -144,3 +144,37 @@ def test_a_pause_is_no_edit_of_the_form(signed_in: Browser, owner: Client, clock
     told(owner, "PUT", resource, {"status": "paused"})
     assert signed_in.post(page, fields).status_code == 303
     assert told(owner, "GET", resource)["status"] == "paused"
+
+
+def test_headers_of_two_people_are_both_kept(signed_in: Browser, owner: Client, clock: Clock) -> None:
+    made = told(owner, "POST", "/v1/monitors", url_monitor(headers={"X-Old": "1"}, locations=["local"]))
+    page, resource = f"/monitors/{made['id']}/edit", f"/v1/monitors/{made['id']}"
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True))
+    fields |= {"headers": "X-Old: 1\nX-Mine: 2", "do": "save"}
+    clock.advance(1_000)
+    told(owner, "PUT", resource, {"headers": {"X-Old": "1", "Authorization": "Bearer theirs"}})
+    text = signed_in.post(page, fields).get_data(as_text=True)
+    again = fields_of(text) | {"do": "save", "headers": "X-Old: 1\nX-Mine: 2\nAuthorization: ********"}
+    assert "X-Mine: 2\nAuthorization: ********" in text
+    assert signed_in.post(page, again).status_code == 303
+    assert told(owner, "GET", resource)["headers"] == {"X-Old": "1", "X-Mine": "2", "Authorization": "********"}
+
+
+def test_what_was_typed_of_a_monitor_that_is_gone_makes_another(
+    signed_in: Browser, owner: Client, clock: Clock
+) -> None:
+    page, resource = make(owner, "monitor")
+    fields = fields_of(signed_in.answer(page).get_data(as_text=True)) | {"name": "Mine", "do": "save"}
+    clock.advance(1_000)
+    told(owner, "DELETE", resource)
+    answer = signed_in.post(page, fields)
+    text = answer.get_data(as_text=True)
+    assert (answer.status_code, 'value="Mine"' in text) == (409, True)
+    assert "test deleted it after you opened this. What you typed stands here and makes a new one" in Seen(text).text
+    made = signed_in.post("/monitors/new", fields_of_new(text) | {"name": "Mine", "do": "save"})
+    assert made.status_code == 303
+
+
+def fields_of_new(html: str) -> dict[str, Any]:
+    """Of a form for something new."""
+    return fields_of(html.replace('<form class="editor" id="editor"', '<form class="editor" name="seen"'))

@@ -255,13 +255,23 @@ def test_the_curl_of_an_edit_sends_what_differs_and_the_yaml_keeps_secrets(signe
 
 
 @sqlite_only
+def test_the_yaml_of_a_rename_says_which_one_it_was(signed_in: Browser, owner: Client) -> None:
+    made = owner.data("POST", "/v1/monitors", url_monitor(name="Old", locations=["local"]), status=201)
+    page = f"/monitors/{made['id']}/edit"
+    told = told_elsewhere(press(signed_in, page, {**opened(signed_in, page), "name": "New"}, "show"), "YAML")
+    entry = yaml.safe_load(told)["monitors"][0]
+    assert (entry["id"], entry["name"]) == (made["id"], "New")
+    assert "id" not in yaml.safe_load(told_elsewhere(press(signed_in, page, opened(signed_in, page), "show"), "YAML"))
+
+
+@sqlite_only
 def test_what_makes_no_monitor_is_told_in_place_of_its_yaml(signed_in: Browser) -> None:
     form = {
         **opened(signed_in, NEW), "url": "https://shop.example/", "headers": "Authorization: Bearer x",
         "basic_auth.username": "ada", "basic_auth.password": "x",
     }  # fmt: skip
     text = press(signed_in, NEW, form, "show", 422)
-    assert told_elsewhere(text, "YAML") == told_elsewhere(text, "curl") == ""
+    assert told_elsewhere(text, "YAML") == told_elsewhere(text, "curl") == "# once what is typed makes a monitor"
     assert re.search(r'id="about-basic_auth.username" role="alert">[^<]*Authorization', text)
 
 

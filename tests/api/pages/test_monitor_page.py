@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import update
 
 from alerts.record import record
 from model.heartbeat import Signal
+from model.outcome import Metrics, RunError
 from model.times import DAY_MS, HOUR_MS
 from store import check_history
 from store.audit import UNAUDITED
@@ -336,3 +338,54 @@ def test_what_a_page_costs_does_not_grow_with_its_runs(
 
 def token(browser: Browser, page: str) -> str:
     return next(tag["value"] or "" for tag in browser.get(page).all("input") if tag.get("name") == "form_token")
+
+
+def test_what_was_down_where_nobody_measures_any_more_does_not_look_green(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    body = url_monitor(locations=["local", "us-east"], interval=60)
+    check_id = owner.data("POST", "/v1/monitors", body, status=201)["id"]
+    for minute in range(12):
+        at_ms = clock.now_ms + minute * MINUTE_MS
+        succeed(database, organization, check_id, at_ms, location="local")
+        if minute < 3:
+            fail(database, organization, check_id, at_ms, location="us-east")
+    clock.advance(11 * MINUTE_MS)
+    seen = signed_in.get(f"/monitors/{check_id}")
+    assert "Up in part" in seen.text
+    assert "Example is up from local" in seen.text
+    assert "Not measured from us-east. It was down when it was last measured from us-east: status_code was" in seen.text
+    assert "up in part" in signed_in.get("/").text
+
+
+def test_time_that_no_phase_ended_is_drawn_as_none(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = made(owner)
+    error = RunError("timeout", "no answer came in time")
+    for minute in range(3):
+        fail(database, organization, check_id, clock.now_ms + minute * MINUTE_MS, location="us-east", error=error,
+             duration_ms=5_000.0, metrics=Metrics(connect_ms=10.0), response=None)  # fmt: skip
+    clock.advance(3 * MINUTE_MS)
+    said = labels(signed_in.get(f"/monitors/{check_id}"))
+    assert "connect 10 ms" in said
+    assert "redirects, no answer 4.99 s" in said
+
+
+def test_maintenance_that_uptime_leaves_out_is_said(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = made(owner)
+    succeed(database, organization, check_id, clock.now_ms, location="us-east")
+    assert "maintenance left out" not in signed_in.get(f"/monitors/{check_id}").text
+    fail(database, organization, check_id, clock.now_ms + MINUTE_MS, location="us-east", maintenance=True)
+    clock.advance(MINUTE_MS)
+    assert signed_in.get(f"/monitors/{check_id}").text.count("maintenance left out") == 4
+
+
+def test_a_young_monitors_chart_begins_with_a_span_that_it_fills(signed_in: Browser, owner: Client, clock: Any) -> None:
+    check_id = made(owner)
+    for after_ms, span in ((0, "1 h"), (2 * HOUR_MS, "6 h"), (6 * HOUR_MS, "24 h")):
+        clock.advance(after_ms)
+        text = signed_in.answer(f"/monitors/{check_id}").get_data(as_text=True)
+        assert re.search(rf'aria-current="[a-z]+"[^>]*>{span}<', text), span

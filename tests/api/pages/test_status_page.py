@@ -118,9 +118,22 @@ def test_what_is_posted_and_planned_stands_on_the_page_and_in_its_feeds(
     feed = ElementTree.fromstring(browser.answer("/status/acme.atom").data)  # noqa: S314 - ours
     atom = "{http://www.w3.org/2005/Atom}"
     titles = [entry.findtext(f"{atom}title") for entry in feed.findall(f"{atom}entry")]
-    assert titles == ["Resolved: Cards are refused.", "Investigating: Cards are refused."]
+    assert titles == ["Planned maintenance", "Resolved: Cards are refused.", "Investigating: Cards are refused."]
     ids = [entry.findtext(f"{atom}id") for entry in feed.findall(f"{atom}entry")]
-    assert len(set(ids)) == 2
+    assert len(set(ids)) == 3
+
+
+def test_a_window_that_comes_again_and_was_ended_early_is_over_for_visitors_too(
+    world: StatusWorld, browser: Browser, clock: Clock
+) -> None:
+    hourly = {"name": "w", "cron": "15 * * * *", "duration": 3600, "apply_to": {"all": True}}
+    window = world.owner.data("POST", "/v1/maintenance-windows", hourly, status=201)
+    times = browser.answer("/status/acme.json").get_json()["maintenance"]
+    assert [(one["starts_at"], one["active"]) for one in times] == [("2024-01-15T10:32:30.000Z", True)]
+    clock.advance(60_000)
+    world.owner.data("POST", f"/v1/maintenance-windows/{window['id']}/end")
+    times = browser.answer("/status/acme.json").get_json()["maintenance"]
+    assert [(one["starts_at"], one["active"]) for one in times] == [("2024-01-15T11:15:00.000Z", False)]
 
 
 @sqlite_only
