@@ -98,7 +98,9 @@ def plan_window(who: Caller, body: Mapping[str, Any]) -> tuple[dict[str, Any], l
         now_ms = state.database.now_ms(session)
         wanted = _with_known(session, wanted)
         window = stored.create_window(session, who.organization_id, _fields(wanted), now_ms)
-        return _shape(window, now_ms), _warnings(session, wanted, now_ms)
+        shown = _shape(window, now_ms), _warnings(session, wanted, now_ms)
+    state.public_pages.forget()
+    return shown
 
 
 def change_window(who: Caller, window_id: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -111,7 +113,9 @@ def change_window(who: Caller, window_id: str, body: Mapping[str, Any]) -> tuple
         wanted = _judged(_merged(old, body))
         wanted = _with_known(session, wanted, Quieted.model_validate(old["apply_to"]))
         stored.update_window(session, window, _fields(wanted), now_ms)
-        return _shape(window, now_ms), _warnings(session, wanted, now_ms)
+        shown = _shape(window, now_ms), _warnings(session, wanted, now_ms)
+    state.public_pages.forget()
+    return shown
 
 
 def end_window(who: Caller, window_id: str) -> dict[str, Any]:
@@ -123,7 +127,9 @@ def end_window(who: Caller, window_id: str) -> dict[str, Any]:
         if not window_of(window).holds_at(now_ms):
             raise Conflict("It does not hold now, so there is nothing to end")
         stored.end_window(session, window, now_ms)
-        return _shape(window, now_ms)
+        shown = _shape(window, now_ms)
+    state.public_pages.forget()
+    return shown
 
 
 def drop_window(who: Caller, window_id: str) -> None:
@@ -131,6 +137,7 @@ def drop_window(who: Caller, window_id: str) -> None:
     state = services()
     with state.database.write(who.organization_id, Urgency.PEOPLE) as session:
         stored.delete_window(session, found_window(session, window_id, lock=True), state.database.now_ms(session))
+    state.public_pages.forget()
 
 
 def _judged(document: Mapping[str, Any]) -> WindowDefinition:
