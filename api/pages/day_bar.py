@@ -54,11 +54,19 @@ def day_bar(name: str, hours: Sequence[Hour], counts: Counts) -> Bar:
     return Bar(shapes, f"{name}, the last 24 hours: {', '.join(parts)}" if planned else f"{name}: nothing was due yet")
 
 
+_DASH = 12.0
+
+
 def latency_line(hours: Sequence[Hour]) -> Line | None:
-    """The mean of each hour, from none to the slowest; None with fewer than two."""
+    """The mean of each hour, from none to the slowest; of one alone a dash. None without any."""
     known = [(place, hour.duration_ms) for place, hour in enumerate(hours) if hour.duration_ms is not None]
-    if len(known) < 2:
+    if not known:
         return None
+    if len(known) == 1:
+        [(place, only_ms)] = known
+        right = place * WIDTH / (len(hours) - 1)
+        dash = f"{max(0.0, right - _DASH):.0f},{HEIGHT / 2:.1f} {max(right, _DASH):.0f},{HEIGHT / 2:.1f}"
+        return Line(dash, f"took {milliseconds(only_ms)} in the one hour it was measured")
     slowest = max(duration for _, duration in known) or 1.0
     points = " ".join(
         f"{place * WIDTH / (len(hours) - 1):.0f},{HEIGHT - 2 - duration / slowest * (HEIGHT - 4):.1f}"

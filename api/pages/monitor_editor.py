@@ -145,9 +145,23 @@ def _stored(monitor_id: str) -> Check:
 def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
     document = _sent(draft, monitor_id)
     if monitor_id is None:
+        _refuse_unknown_places(document.get("locations") or ())
         return go_to(f"/monitors/{checks.made(MONITOR, document).get_json()['data']['id']}?done=made")
     checks.changed(MONITOR, monitor_id, document)
     return go_to(f"/monitors/{monitor_id}?done=saved")
+
+
+def _refuse_unknown_places(locations: Sequence[str]) -> None:
+    """A typing error would make a monitor that never runs: a location that no probe has ever served is asked for once.
+    Invalid."""
+    state = services()
+    with state.database.read(visitor().caller.organization_id) as session:
+        served = {*served_locations(session), *online_locations(session, state.database.now_ms(session))}
+    unknown = ", ".join(place for place in locations if place not in served)
+    if unknown and served and request.form.get("sure") != unknown:
+        g.unknown_places = unknown
+        said = f"names {unknown}, where no probe has ever been. If that is meant, create it once more"
+        raise Invalid({"locations": [said]})
 
 
 def _sent(draft: MonitorDraft, monitor_id: str | None) -> dict[str, Any]:
@@ -213,6 +227,7 @@ def _form(
         found=shown,
         touched=touched,
         typed=typed,
+        sure=g.get("unknown_places", ""),
         yaml=yaml,
         curl=curl,
     )

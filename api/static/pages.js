@@ -33,7 +33,8 @@
       const at = new Date(time.dateTime);
       const date = day.format(at);
       const year = at.getFullYear() === new Date().getFullYear() ? "" : ` ${at.getFullYear()}`;
-      time.textContent = `${date === today && !year ? "" : `${date}${year}, `}${clock.format(at)}`;
+      if ("day" in time.dataset) time.textContent = `${date}${year}`;
+      else time.textContent = `${date === today && !year ? "" : `${date}${year}, `}${clock.format(at)}`;
       time.title = time.dateTime;
     }
   }

@@ -304,6 +304,10 @@ def test_another_type_keeps_what_it_has_in_common(signed_in: Browser) -> None:
 def test_known_locations_are_ticked_and_others_can_be_typed(signed_in: Browser, owner: Client, probe: Probe) -> None:
     form = MultiDict({**opened(signed_in, NEW), "url": "https://shop.example/", "do": "save"})
     form.setlist("locations", ["local", "moon , mars"])
+    asked = signed_in.post(NEW, form)
+    text = asked.get_data(as_text=True)
+    assert (asked.status_code, "names moon, mars, where no probe has ever been" in text) == (422, True)
+    form["sure"] = ticked(text)["sure"]
     assert signed_in.post(NEW, form).status_code == 303
     [made] = owner.data("GET", "/v1/monitors")
     assert made["locations"] == ["local", "moon", "mars"]

@@ -1,8 +1,10 @@
-"""The row of cells that shows how a check fared lately."""
+"""Small drawings of how a check fared lately."""
 
 from __future__ import annotations
 
+from api.pages.day_bar import latency_line
 from api.pages.strip import strip
+from store.overview import Hour
 from store.tables import Run
 
 MINUTE = 60_000
@@ -21,3 +23,14 @@ def test_what_was_not_measured_is_hatched_beside_what_passed() -> None:
     passed, hole = drawn.cells[-2:]
     assert (hole.x, hole.y, hole.height) == (passed.x, passed.y, passed.height // 2)
     assert "6 passed, 2 not measured" in drawn.label
+
+
+def test_one_hour_alone_is_a_dash_and_none_is_nothing() -> None:
+    hours = [Hour(hour_ms=number * 3_600_000) for number in range(24)]
+    assert latency_line(hours) is None
+    hours[-1].duration_ms = 12.0
+    drawn = latency_line(hours)
+    assert drawn is not None
+    assert drawn.label == "took 12 ms in the one hour it was measured"
+    left, right = drawn.points.split()
+    assert left.split(",")[1] == right.split(",")[1]
