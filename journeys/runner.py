@@ -90,7 +90,10 @@ def _outcome(run: Run) -> Outcome:
     error = None
     if failure is not None:
         at = next(result.index for result in run.results if result.status == "failed")
-        words = f"step {at + 1} {run.definition.steps[at].shown()}: {failure.words}"
+        step = run.definition.steps[at]
+        subject = str(getattr(step, step.subject, None) or "")
+        named = step.type if subject and failure.words.startswith(subject) else step.shown()  # nothing is said twice
+        words = f"step {at + 1} {named}: {failure.words}"
         error = RunError(failure.code, run.session.secrets.text(words))
     return Outcome(
         status=RunStatus.SUCCESS if failure is None else status_for(failure.code),

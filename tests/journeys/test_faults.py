@@ -289,3 +289,10 @@ def _kill(mark: str) -> None:
     assert found
     for pid in found:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_an_address_that_is_named_by_the_failure_is_named_once(walker: Walker, site: Site) -> None:
+    site.page("/gone", "no", status=503)
+    outcome = walker.walk(goto(f"{site.url}/gone"))
+    assert outcome.error is not None
+    assert outcome.error.message == f"step 1 goto: {site.url}/gone answered 503 Service Unavailable"
