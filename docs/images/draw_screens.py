@@ -31,10 +31,10 @@ from store.sessions import Database
 KEY = "the-owner-of-the-bookshop-on-pictures"
 PAGES = {
     "overview": "/",
-    "monitor": "/monitors/{checkout}",
+    "monitor": "/monitors/{checkout}?span=24h",
     "editor": "/monitors/{checkout}/edit",
     "run": "/runs/{failed}",
-    "journey": "/journeys/{journey}",
+    "journey": "/journeys/{journey}?span=24h",
     "journey-run": "/runs/{walked}",
     "alerts": "/alerts",
     "alert": "/alerts/{alert}",
