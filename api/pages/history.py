@@ -58,6 +58,10 @@ SPANS = {
 }
 
 
+_ROUNDING = 1.01
+"""A rest smaller than this is of rounding, and no time of its own."""
+
+
 def fitting(age_ms: int) -> str:
     """The span to begin with: a day, of a young check the shorter one that its history fills."""
     if age_ms < HOUR_MS:
@@ -97,7 +101,7 @@ class Column:
             return None
         if not known:
             return [0.0] * len(NAMES) + [mean]
-        whole = max(known, self.sampled_ms)
+        whole = self.sampled_ms if self.sampled_ms > known * _ROUNDING else known
         return [value / whole * mean for value in (*self.phase_sums, whole - known)]
 
     @property

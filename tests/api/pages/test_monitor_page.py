@@ -372,6 +372,17 @@ def test_time_that_no_phase_ended_is_drawn_as_none(
     assert "redirects, no answer 4.99 s" in said
 
 
+def test_phases_that_are_all_of_the_time_leave_no_rest(
+    signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
+) -> None:
+    check_id = made(owner)
+    metrics = Metrics(connect_ms=10.0, ttfb_ms=30.0, download_ms=5.1)
+    finish(database, organization, check_id, clock.now_ms, location="us-east", duration_ms=35.2, metrics=metrics)
+    said = labels(signed_in.get(f"/monitors/{check_id}"))
+    assert "waiting 20 ms" in said
+    assert "redirects, no answer" not in said
+
+
 def test_maintenance_that_uptime_leaves_out_is_said(
     signed_in: Browser, owner: Client, database: Database, organization: str, clock: Any
 ) -> None:
