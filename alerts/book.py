@@ -47,9 +47,7 @@ class Window(msgspec.Struct, frozen=True):
     changed_ms: int = 0
 
     def holds_at(self, at_ms: int) -> bool:
-        if self.cron is None:
-            return (self.starts_ms or 0) <= at_ms < (self.ends_ms or 0)
-        return any(start <= at_ms < stop for start, stop in self.times(at_ms, at_ms + 1))
+        return next(self.times(at_ms, at_ms + 1), None) is not None
 
     def times(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
         """[from, to) of each of its times that touch [from_ms, to_ms), rising."""

@@ -82,10 +82,9 @@ def merged(
             whole[other] = None
     whole = {name: value for name, value in whole.items() if value is not None or _required(stored["type"], name)}
     for name in _SETS:  # the same ones in another order are no change
-        if isinstance(whole.get(name), list) and sorted(map(str, whole[name])) == sorted(
-            map(str, stored.get(name) or ())
-        ):
-            whole[name] = list(stored[name])
+        given, kept = whole.get(name), stored.get(name) or []
+        if isinstance(given, list) and sorted(map(str, given)) == sorted(map(str, kept)):
+            whole[name] = list(kept)
     refuse_elsewhere(stored.get("url"), whole.get("url"), whole, secrets)
     return definition_of(join(whole, with_their_steps(stored, whole, secrets)), default_locations, family=family)
 

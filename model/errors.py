@@ -59,3 +59,8 @@ def status_for(code: ErrorCode) -> RunStatus:
     if code in MISSED:
         return RunStatus.MISSED
     return RunStatus.UNKNOWN if code in UNKNOWN else RunStatus.FAILED
+
+
+def broke_off(code: str | None) -> bool:
+    """Whether a run with this error, if any, ended before its answer could be judged."""
+    return code not in (None, "", ErrorCode.ASSERTION_FAILED)

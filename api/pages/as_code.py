@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import yaml
@@ -15,6 +15,7 @@ from api.errors import Invalid
 from api.families import Family
 from model.references import literal
 from model.secrets import MASK, join, split
+from store.tables import Check
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
@@ -27,14 +28,29 @@ def judged(family: Family, document: Mapping[str, Any]) -> dict[str, Any]:
     return plain(definition_of(said, (), kept, family=family))
 
 
-def as_yaml(family: Family, document: Mapping[str, Any], renamed: str | None = None) -> str:
-    """As `tracer apply` takes it; secrets are references to the environment, those that are stored stay masked.
-    `renamed`: the id of what is stored under another name. Empty while the document makes no check."""
-    said = _said(family, document)
-    if said is None:
-        return ""
-    if renamed is not None:
-        said = {"id": renamed, **said}
+def equals(
+    family: Family, document: Callable[[], dict[str, Any]], stored: Check | None, public_url: str
+) -> tuple[str, str]:
+    """(YAML, curl) that do what the form does; both empty while it makes no check. `stored`: what it would change."""
+    try:
+        typed = document()
+        whole = judged(family, typed)
+    except Invalid:
+        return "", ""
+    usual = defaults_of(whole["type"])
+    said = {name: value for name, value in typed.items() if value not in (None, [], {}, usual.get(name))}
+    if family.only_type is not None:
+        said.pop("type", None)
+    renamed = {"id": stored.id} if stored is not None and stored.name != typed["name"] else {}
+    url = f"{public_url}/v1/{family.noun}s"
+    if stored is None:
+        return _yaml(family, said), _curl(f"curl -s {url}", said)
+    changes = _changes(typed, whole, stored.definition)
+    return _yaml(family, renamed | said), _curl(f"curl -s -X PUT {url}/{stored.id}", changes or said)
+
+
+def _yaml(family: Family, said: dict[str, Any]) -> str:
+    """As `tracer apply` takes it; secrets are references to the environment, those that are stored stay masked."""
     public, secrets = split(said)
     names = _names(secrets)
     whole = join(literal(public), {path: f"${{{name}}}" for path, name in names.items()})
@@ -45,14 +61,8 @@ def as_yaml(family: Family, document: Mapping[str, Any], renamed: str | None = N
     return "".join(notes) + str(body)
 
 
-def as_curl(family: Family, document: Mapping[str, Any], url: str, stored: Mapping[str, Any] | None) -> str:
-    """The request that does the same; secrets are variables of the shell. `stored`: what it would change, masked: then
-    only what differs is sent. Empty while the document makes no check."""
-    said = _said(family, document)
-    if said is None:
-        return ""
-    if stored is not None:
-        said = _changes(family, document, stored) or said
+def _curl(command: str, said: dict[str, Any]) -> str:
+    """Secrets are variables of the shell, which stops without them."""
     public, secrets = split(said)
     names = _names(secrets)
     text = json.dumps(join(public, {path: f"<{name}>" for path, name in names.items()}), ensure_ascii=False, indent=1)
@@ -61,33 +71,20 @@ def as_curl(family: Family, document: Mapping[str, Any], url: str, stored: Mappi
         text = text.replace(f'"<{name}>"', f'"\'"${{{name}:?}}"\'"')
     notes = [f"# {name}: set it first, as JSON has it in its quotes\n" for name in names.values()]
     return (
-        f"{''.join(notes)}curl -s {'-X PUT ' if stored is not None else ''}{url} \\\n"
+        f"{''.join(notes)}{command} \\\n"
         '  -H "Authorization: Bearer $TRACER_API_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d {text}"
     )
 
 
-def _said(family: Family, document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The document without what goes without saying; None when it makes no check."""
-    try:
-        kind = judged(family, document)["type"]
-    except Invalid:
-        return None
-    usual = defaults_of(kind)
-    given = {name: value for name, value in document.items() if value not in (None, [], {}, usual.get(name))}
-    if family.only_type is not None:
-        given.pop("type", None)
-    return given
-
-
-def _changes(family: Family, document: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are not as they are stored; null clears one."""
-    new = split(judged(family, document))[0]
-    fresh = {path.split(".")[0] for path, value in split(dict(document))[1].items() if value != MASK}
-    kept_places = document.get("locations") is None
+def _changes(typed: Mapping[str, Any], whole: dict[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are not as they are stored; null clears one. `whole`: what is typed, as it would be stored."""
+    new = split(whole)[0]
+    fresh = {path.split(".")[0] for path, value in split(dict(typed))[1].items() if value != MASK}
+    kept_places = typed.get("locations") is None
     return {
         name: value
-        for name, value in document.items()
+        for name, value in typed.items()
         if name != "type" and not (name == "locations" and kept_places)
         and (name in fresh or new.get(name) != stored.get(name, new.get(name)))
     }  # fmt: skip

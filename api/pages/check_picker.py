@@ -67,7 +67,12 @@ def told_apart(session: Session, checks: Sequence[tuple[str, str]]) -> dict[str,
     """Of (id, name): by the ids of those that share a name, what each looks at, or its id."""
     times = Counter(name for _, name in checks)
     doubles = [check_id for check_id, name in checks if times[name] > 1]
-    found = checks_by_ids(session, doubles) if doubles else {}
+    return targets(session, doubles) if doubles else {}
+
+
+def targets(session: Session, check_ids: Sequence[str]) -> dict[str, str]:
+    """What each looks at, or its id."""
+    found = checks_by_ids(session, check_ids)
     return {check_id: target_of(check.definition) or check_id for check_id, check in found.items()}
 
 

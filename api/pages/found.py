@@ -11,9 +11,9 @@ from typing import Any
 
 from flask import request
 
-from api.pages.waterfall import Bar, Hop, hops, wants_tls, waterfall
+from api.pages.waterfall import Bar, Hop, hops, waterfall
 from api.trying import draft_shape
-from model.errors import ErrorCode
+from model.errors import broke_off
 from model.outcome import Metrics, RunStatus
 from store.draft_tables import Draft
 
@@ -59,8 +59,8 @@ class Found:
     unjudged: bool
 
 
-def found(draft: Draft, now_ms: int, definition: Mapping[str, Any]) -> Found:
-    """Of a draft that was tried out; `definition`: as the form has it now."""
+def found(draft: Draft, now_ms: int, *, secured: bool) -> Found:
+    """Of a draft that was tried out; `secured`: the form wants TLS."""
     shape = draft_shape(draft, now_ms)
     status, response = RunStatus(shape["status"]), shape["response"] or {}
     leaves = list(_leaves(response.get("body")))
@@ -76,7 +76,7 @@ def found(draft: Draft, now_ms: int, definition: Mapping[str, Any]) -> Found:
         duration_ms=shape["duration_ms"],
         bars=waterfall(
             _Timed(duration_ms=shape["duration_ms"], **shape["metrics"]), response, failed_by=code,
-            secured=wants_tls(definition, response),
+            secured=secured,
         ),
         hops=hops(response),
         assertions=shape["assertions"],
@@ -88,7 +88,7 @@ def found(draft: Draft, now_ms: int, definition: Mapping[str, Any]) -> Found:
         leaves=leaves[:MOST_LEAVES],
         more=max(0, len(leaves) - MOST_LEAVES),
         body=str(response.get("body") or ""),
-        unjudged=code not in (None, ErrorCode.ASSERTION_FAILED),
+        unjudged=broke_off(code),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import JOURNEY
 from api.pages import typed_secrets
-from api.pages.as_code import as_curl, as_yaml, judged
+from api.pages.as_code import equals, judged
 from api.pages.both_edits import both, shown_by
 from api.pages.found import start_at
 from api.pages.gate import page, visitor
@@ -134,22 +134,6 @@ def _checked(journey_id: str | None, draft: Draft) -> Response:
     return _form(journey_id, draft)
 
 
-def _elsewhere(draft: Draft, journey_id: str | None) -> tuple[str, str]:
-    """(YAML, curl) that do the same; both empty while what was typed makes no journey."""
-    try:
-        document = draft.document()
-    except Invalid:
-        return "", ""
-    state, stored = services(), None
-    if journey_id is not None:
-        with state.database.read(visitor().caller.organization_id) as session:
-            stored = checks.find(JOURNEY, session, journey_id)
-    renamed = stored.id if stored is not None and stored.name != document["name"] else None
-    url = f"{state.public_url}/v1/journeys" + ("" if stored is None else f"/{stored.id}")
-    whole = None if stored is None else stored.definition
-    return as_yaml(JOURNEY, document, renamed), as_curl(JOURNEY, document, url, whole)
-
-
 def _imported(journey_id: str | None, draft: Draft) -> Response:
     """The steps of a script that `playwright codegen` wrote; it is read, never run."""
     text = request.form.get("script", "")
@@ -177,17 +161,18 @@ def _form(
     imported: int | None = None,
     draft_id: str | None = None,
 ) -> Response:
-    yaml, curl = _elsewhere(draft, journey_id)
-    places, typed = draft.places(wrong or {}), hide(draft)
     state = services()
     with state.database.read(visitor().caller.organization_id) as session:
         now_ms = state.database.now_ms(session)
         online = online_locations(session, now_ms, capability="browser")
         known_locations = sorted({*served_locations(session), *online})
         defaults = checks.default_locations(session, visitor().caller.organization_id)
+        stored = None if journey_id is None else checks.find(JOURNEY, session, journey_id)
+        yaml, curl = equals(JOURNEY, draft.document, stored, state.public_url)
         tried_out = get_draft(session, (draft_id or request.form.get("draft", ""))[:40], now_ms)
         with_names(session, draft.fields)
         found = found_in(session, tried_out, draft.steps, now_ms) if tried_out is not None else None
+    places, typed = draft.places(wrong or {}), hide(draft)
     known = {*FIELDS, "script"}
     return render(
         "journey_edit.html",

@@ -20,6 +20,7 @@ from api.pages.schedule_choice import WHEN, schedule, when_of
 from api.pages.schema_fields import NotReadError, typed_text
 from api.pages.typed_secrets import Swap, swapped_headers
 from api.pages.unread import refusal
+from api.pages.waterfall import wants_tls
 from model.fields import MAX_NAME
 
 MOST_ROWS = 50
@@ -92,6 +93,17 @@ class MonitorDraft:
             self.rows.pop(int(number[:3]))
 
     @property
+    def url(self) -> str:
+        """The address that is meant: without a scheme it is of a page over TLS."""
+        typed = self.fields.get("url", "").strip()
+        return typed if "//" in typed or not typed else f"https://{typed}"
+
+    @property
+    def secured(self) -> bool:
+        """Whether its connection is to be over TLS."""
+        return wants_tls({"url": self.url, "tls": {"enabled": self.fields.get("tls.enabled")}})
+
+    @property
     def suggested_name(self) -> str:
         """What it is called when nobody says: its host, or what a job is."""
         url, host = self.fields.get("url", ""), self.fields.get("host", "")
@@ -116,8 +128,8 @@ class MonitorDraft:
             put(found, name, None if value in ("", [], {}) else value)
         if found.get("tls") and not found["tls"].get("enabled"):
             found["tls"] = None
-        if "url" in found and found["url"] and "//" not in found["url"]:
-            found["url"] = f"https://{found['url'].strip()}"
+        if found.get("url") and "//" not in found["url"]:
+            found["url"] = self.url
         found["name"] = found["name"] or self.suggested_name or None
         schedule(found, when_of(self.fields), wrong)
         found["assertions"] = [document_of(row) for row in self.rows]

@@ -15,7 +15,7 @@ from api.check_reading import shown_checks
 from api.errors import Conflict, Forbidden, Invalid, NotFound, PlanLimit, RateLimited
 from api.families import MONITOR
 from api.pages import typed_secrets
-from api.pages.as_code import as_curl, as_yaml, judged
+from api.pages.as_code import equals, judged
 from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.both_edits import both, shown_by
 from api.pages.found import Found, found, start_at
@@ -32,7 +32,7 @@ from api.pages.schema_fields import time_zones
 from api.pages.typed_secrets import hide, put_back
 from api.services import services
 from api.trying import tried, try_out
-from store.audit_log import events_of, newest_of
+from store.audit_log import AuditFilter, list_events
 from store.drafts import get_draft
 from store.probes import online_locations, served_locations
 from store.tables import Check
@@ -115,12 +115,12 @@ def _pressed(monitor_id: str | None) -> Response:
 def _gone(monitor_id: str) -> Response:
     """It was deleted while its form was open: what was typed makes another. NotFound, of one that never was."""
     with services().database.read(visitor().caller.organization_id) as session:
-        last = next(iter(events_of(session, monitor_id, after=newest_of(session, monitor_id) - 1)), None)
-    if last is None:
+        events, _ = list_events(session, AuditFilter(target=monitor_id), page=(0, 1))
+    if not events:
         raise NotFound(f"There is no monitor {monitor_id}")
     draft = MonitorDraft.of_form(_wanted_kind("save"), request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
-    said = f"{last.actor_name} deleted it after you opened this. What you typed stands here and makes a new one"
+    said = f"{events[0].actor_name} deleted it after you opened this. What you typed stands here and makes a new one"
     return _form(draft, None, {"": [said]}, Conflict.status)
 
 
@@ -187,8 +187,7 @@ def _form(
         defaults = checks.default_locations(session, visitor().caller.organization_id)
         stored = None if monitor_id is None else checks.find(MONITOR, session, monitor_id)
         shown = _found(session, draft_id or request.form.get("draft", ""), now_ms, draft)
-    yaml, curl = _elsewhere(draft, stored)
-    with state.database.read(visitor().caller.organization_id) as session:
+        yaml, curl = equals(MONITOR, draft.document, stored, state.public_url)
         with_names(session, draft.fields)
     places, typed = draft.places(wrong or {}), hide(draft)
     named = {*form_fields(draft.kind)}
@@ -233,18 +232,6 @@ def _form(
     )
 
 
-def _elsewhere(draft: MonitorDraft, stored: Check | None) -> tuple[str, str]:
-    """(YAML, curl) that do the same; both empty while what was typed makes no monitor."""
-    at = "/v1/monitors" + ("" if stored is None else f"/{stored.id}")
-    try:
-        document = draft.document()
-    except Invalid:
-        return "", ""
-    whole = None if stored is None else stored.definition
-    renamed = stored.id if stored is not None and stored.name != document["name"] else None
-    return as_yaml(MONITOR, document, renamed), as_curl(MONITOR, document, services().public_url + at, whole)
-
-
 def _found(session: Session, draft_id: str, now_ms: int, draft: MonitorDraft) -> Found | None:
     tried_out = get_draft(session, draft_id[:40], now_ms) if draft_id else None
-    return found(tried_out, now_ms, draft.document()) if tried_out is not None else None
+    return found(tried_out, now_ms, secured=draft.secured) if tried_out is not None else None

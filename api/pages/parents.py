@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections import Counter
+
 from sqlalchemy.orm import Session
 
-from store.check_choices import check_names
-from store.tables import Check
+from store.status_pages import called_checks
 
 _FIELD = "depends_on"
 _IDS = ("mon_", "jny_")
@@ -17,10 +17,8 @@ def with_ids(session: Session, fields: dict[str, str]) -> dict[str, str]:
     """Names that are typed become the ids of what is called so; what nothing, or several, is called stays as it is.
     What to say of such a name, by the field."""
     typed = _parts(fields)
-    known = session.execute(
-        select(Check.name, Check.id).where(Check.deleted_ms.is_(None), Check.name.in_(typed)).limit(_MOST * _MOST)
-    ).all()
-    ids = {name: [check_id for other, check_id in known if other == name] for name in typed}
+    known = called_checks(session, typed)
+    ids = {name: [check_id for check_id, other in known if other == name] for name in typed}
     fields[_FIELD] = ", ".join(ids[name][0] if len(ids[name]) == 1 else name for name in typed)
     several = next((name for name in typed if len(ids[name]) > 1), None)
     if several is not None:
@@ -32,13 +30,10 @@ def with_ids(session: Session, fields: dict[str, str]) -> dict[str, str]:
 def with_names(session: Session, fields: dict[str, str]) -> None:
     """Ids become names again, where these say which check is meant."""
     typed = _parts(fields)
-    names = check_names(session, typed)
-    several = session.scalars(
-        select(Check.name).where(Check.deleted_ms.is_(None), Check.name.in_(names.values())).limit(_MOST * _MOST)
-    ).all()
+    known = called_checks(session, typed)
+    names, times = dict(known), Counter(name for _, name in known)
     fields[_FIELD] = ", ".join(
-        names[part] if part in names and "," not in names[part] and several.count(names[part]) == 1 else part
-        for part in typed
+        names[part] if part in names and "," not in names[part] and times[names[part]] == 1 else part for part in typed
     )
 
 

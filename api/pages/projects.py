@@ -131,8 +131,7 @@ def _sent(
 
 def _path(project_id: str) -> ProjectPath:
     """NotFound for one that is not theirs, before anything of the form is read."""
-    with services().database.read(visitor().caller.organization_id) as session:
-        may_see(get_project(session, project_id), project_id)
+    _id_of(project_id)
     return ProjectPath.model_construct(project_id=project_id)
 
 
@@ -182,7 +181,7 @@ def _list(wrong: Mapping[str, Sequence[str]] | None = None, status: int = 200, *
 
 
 def _id_of(project_id: str) -> str:
-    """Of a project that may be named by its slug."""
+    """Of a project that may be named by its slug. NotFound."""
     with services().database.read(visitor().caller.organization_id) as session:
         return may_see(get_project(session, project_id), project_id).id
 

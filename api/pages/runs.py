@@ -28,6 +28,7 @@ from api.pages.waterfall import hops, wants_tls, waterfall
 from api.run_shape import detail_of
 from api.services import services
 from api.trace_viewer import viewer_link
+from model.errors import broke_off
 from model.heartbeat import LOCATION
 from model.ids import looks_like_id
 from model.outcome import RunStatus, Trigger
@@ -104,9 +105,8 @@ def run(run_id: str) -> Response:
             compared=_compared(found),
             good=good,
             comparison=comparison,
-            bars=waterfall(
-                found, detail.response, failed_by=found.error_code, secured=wants_tls(written, detail.response)
-            ),
+            bars=waterfall(found, detail.response, failed_by=found.error_code, secured=wants_tls(written or {})),
+            unjudged=broke_off(found.error_code),
             hops=hops(detail.response),
             behind=behind_run(found),
             levels=LEVELS_CSS,

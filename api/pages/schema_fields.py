@@ -33,10 +33,9 @@ class NotReadError(ValueError):
 @dataclass(frozen=True)
 class Field:
     """`kind`: text, long, number, choice, list (parted by commas), json; or what a form makes of one of these: flag (a
-    box to tick), pairs (`name: value` a line), span (a stretch of time, in
-    seconds), ms_span (in ms), secret, escaped (one line in which
-    `\\n` stands for the end of one). `default`: a choice's, as text. `words`: what it is called, where its name does
-    not say it."""
+    box to tick), pairs (`name: value` a line), span (a stretch of time, in seconds), ms_span (in ms), secret, escaped
+    (one line in which `\\n` stands for the end of one). `default`: a choice's, as text. `words`: what it is called,
+    where its name does not say it."""
 
     name: str
     kind: str

@@ -11,7 +11,7 @@ from typing import Any
 from flask import request
 from sqlalchemy.orm import Session
 
-from api.pages.check_picker import told_apart
+from api.pages.check_picker import targets
 from model.pictures import MAX_BYTES
 from store.status_pages import called_checks
 from store.status_tables import StatusPage
@@ -130,9 +130,8 @@ class Draft:
 
 def _which(session: Session, ids: Sequence[str]) -> str:
     """What to type for one of several of a name."""
-    apart = told_apart(session, [(check_id, "") for check_id in ids])
-    known = [f"{check_id} ({apart[check_id]})" for check_id in ids if check_id in apart]
-    return f"is the name of several: take the id of one, {' or '.join(known[:_MOST_NAMED])}"
+    known = [f"{check_id} ({target})" for check_id, target in targets(session, ids[:_MOST_NAMED]).items()]
+    return f"is the name of several: take the id of one, {' or '.join(known)}"
 
 
 def _said(check_id: str, names: Mapping[str, str], several: set[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from api.pages.words import counted
-from model.errors import ErrorCode
+from model.errors import ErrorCode, broke_off
 from model.phases import Measured, phases, unfinished
 
 WIDTH = 1_000
@@ -48,8 +48,9 @@ def waterfall(
     run: Timed, response: Mapping[str, Any] | None = None, *, failed_by: str | None = None, secured: bool = False
 ) -> Sequence[Bar]:
     """A bar for the redirects, for each phase that happened, and for the one that did not end; none when nothing was
-    timed. `failed_by`: the error's code; `secured`: TLS was wanted."""
-    parts = list(_parts(run, hops(response), failed_by, secured))
+    timed. `failed_by`: the error's code; `secured`: the first connection was to be over TLS."""
+    followed = hops(response)
+    parts = list(_parts(run, followed, failed_by, _over_tls(followed[-1].location) if followed else secured))
     total = sum(ms for _, ms, _ in parts) or 1.0
     bars: list[Bar] = []
     before = 0.0
@@ -68,12 +69,14 @@ def hops(response: Mapping[str, Any] | None) -> Sequence[Hop]:
     return [Hop(hop["status_code"], hop["location"], hop["duration_ms"]) for hop in told]
 
 
-def wants_tls(definition: Mapping[str, Any] | None, response: Mapping[str, Any] | None) -> bool:
-    """Whether the last connection of such a check was to be over TLS."""
-    followed = hops(response)
-    tls = (definition or {}).get("tls")
-    url = followed[-1].location if followed else (definition or {}).get("url")
-    return str(url or "").lower().startswith("https:") or (isinstance(tls, Mapping) and bool(tls.get("enabled")))
+def wants_tls(definition: Mapping[str, Any]) -> bool:
+    """Whether the connection of such a check is to be over TLS."""
+    tls = definition.get("tls")
+    return _over_tls(definition.get("url")) or (isinstance(tls, Mapping) and bool(tls.get("enabled")))
+
+
+def _over_tls(url: Any) -> bool:
+    return str(url or "").lower().startswith("https:")
 
 
 def _parts(
@@ -85,7 +88,7 @@ def _parts(
         yield counted(len(followed), "redirect"), redirects_ms, ""
     for name, ms in phases(run):
         yield name, ms, ""
-    if failed_by in (None, ErrorCode.ASSERTION_FAILED) or run.duration_ms is None:
+    if not broke_off(failed_by) or run.duration_ms is None:
         return
     rest = unfinished(
         run, run.duration_ms - redirects_ms, by_name=failed_by == ErrorCode.DNS_FAILURE, secured=secured

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from model.errors import ErrorCode
+from model.errors import ErrorCode, broke_off
 from model.evidence import StepResult
 from model.outcome import AssertionResult
 from telemetry.agents.analysis import analyze, critical_of
@@ -89,7 +89,7 @@ def _how(run: RunFacts) -> str:
     """`HTTP 500` where it was the status that was wrong, whatever else was expected of it."""
     status = int((run.response or {}).get("status_code") or 0)
     failed = [result.type for result in run.assertions if not result.passed]
-    if run.error_code not in (None, "", ErrorCode.ASSERTION_FAILED):
+    if broke_off(run.error_code):
         return _CODES.get(run.error_code, run.error_code)
     if status and ((status >= FAILED and not failed) or "status_code" in failed):
         return f"HTTP {status}"

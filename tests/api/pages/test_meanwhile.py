@@ -61,8 +61,9 @@ def make(owner: Client, what: str) -> tuple[str, str]:
 
 
 def fields_of(html: str) -> dict[str, Any]:
-    """What a browser would send of the form that carries `seen`, as far as it is typed or ticked."""
-    form = next(part for part in html.split("<form")[1:] if 'name="seen"' in part).split("</form>")[0]
+    """What a browser would send of the form that carries `seen`, or of an editor's, as far as it is typed or ticked."""
+    marks = ('name="seen"', 'id="editor"')
+    form = next(part for part in html.split("<form")[1:] if any(mark in part for mark in marks)).split("</form>")[0]
     found: dict[str, Any] = {}
     for tag in Seen(f"<form{form}</form>").all("input"):
         ticked = tag.get("type") not in ("checkbox", "radio") or "checked" in tag
@@ -171,10 +172,5 @@ def test_what_was_typed_of_a_monitor_that_is_gone_makes_another(
     text = answer.get_data(as_text=True)
     assert (answer.status_code, 'value="Mine"' in text) == (409, True)
     assert "test deleted it after you opened this. What you typed stands here and makes a new one" in Seen(text).text
-    made = signed_in.post("/monitors/new", fields_of_new(text) | {"name": "Mine", "do": "save"})
+    made = signed_in.post("/monitors/new", fields_of(text) | {"name": "Mine", "do": "save"})
     assert made.status_code == 303
-
-
-def fields_of_new(html: str) -> dict[str, Any]:
-    """Of a form for something new."""
-    return fields_of(html.replace('<form class="editor" id="editor"', '<form class="editor" name="seen"'))

@@ -255,6 +255,19 @@ def test_the_curl_of_an_edit_sends_what_differs_and_the_yaml_keeps_secrets(signe
 
 
 @sqlite_only
+def test_what_can_not_be_read_after_a_try_is_said_at_its_field(
+    signed_in: Browser, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_editor, "_WAIT_S", 0)
+    form = {**opened(signed_in, NEW), "url": "https://shop.example/", "from": "local"}
+    tried = ticked(press(signed_in, NEW, form, "try"))
+    assert tried["draft"]
+    text = press(signed_in, NEW, {**tried, "headers": "no colon", "name": "Kept"}, "save", 422)
+    assert "Headers line 1 is not a name, a colon and a value" in Seen(text).text
+    assert 'value="Kept"' in text
+
+
+@sqlite_only
 def test_the_yaml_of_a_rename_says_which_one_it_was(signed_in: Browser, owner: Client) -> None:
     made = owner.data("POST", "/v1/monitors", url_monitor(name="Old", locations=["local"]), status=201)
     page = f"/monitors/{made['id']}/edit"
