@@ -26,7 +26,7 @@ from store.write_lock import Urgency
 
 AT_ONCE = 8
 """Mails on their way at one time: a mail server takes them one a connection."""
-POLL_S = 1.0
+POLL_S = 2.0
 AGAIN_S = 0.5
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)

@@ -1,6 +1,6 @@
 """What time alone does to alerts: silence fires, holds end, reminders fall due. A job of the scheduler.
 
-It is safe to do twice, and looks first whether there is anything to do.
+It is safe to do twice.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from model.points import Point
 from store.alert_tables import Alert, AlertRule
 from store.alerts import alerts_touching
 from store.sessions import EVERY_ORGANIZATION, Database
+from store.statements import rows
 from store.tables import Check, LocationState
 from store.write_lock import Urgency
 
@@ -31,6 +32,16 @@ LOOK_MS = 30_000
 """Checks may come under a rule by an edit, so all are looked at as often as that."""
 _next_look: WeakKeyDictionary[Engine | Connection, tuple[int, int]] = WeakKeyDictionary()
 """(number of the book, earliest instant) at which silence may be found."""
+
+
+_ANY_HELD = "SELECT 1 FROM alerts INDEXED BY ix_alerts_held WHERE resolved_ms IS NULL AND held IS NOT NULL LIMIT 1"
+
+
+def anything_to_watch(session: Session, now_ms: int) -> bool:
+    """Whether `watch` may find something: a look before it, in a session of EVERY_ORGANIZATION."""
+    number, next_ms = _next_look.get(session.get_bind(), (-1, 0))
+    due = number != book_of(session).number or now_ms >= next_ms
+    return due or bool(rows(session, _ANY_HELD)) or bool(_to_remind(session, now_ms))
 
 
 def watch(database: Database) -> int:

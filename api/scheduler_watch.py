@@ -26,7 +26,7 @@ from store.write_lock import Urgency
 
 OUTBOX_ROLE = "outbox"
 TURN_S = 1.0
-"""A role is held for 2.5 s: renewed often enough to keep it."""
+"""A role is held for 2.5 s: renewed often enough to keep it. Who has none looks every LOOK_S whether it should."""
 _log = structlog.get_logger(__name__)
 
 
@@ -105,8 +105,10 @@ class SchedulerWatch:
     def _main(self) -> None:
         turn = 0
         while not self._stopping.wait(TURN_S):
-            self._attempt(self.stand_in)
-            if turn % round(LOOK_S / TURN_S) == 0:
+            looks = turn % round(LOOK_S / TURN_S) == 0
+            if looks or self._sender is not None:
+                self._attempt(self.stand_in)
+            if looks:
                 self._attempt(self.look)
             turn += 1
         self._attempt(self._stand_back)

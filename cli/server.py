@@ -32,15 +32,19 @@ from scheduler.jobs import Job
 from scheduler.scheduler import Scheduler
 from store.bootstrap import Bootstrapped, SettingRefusedError, bootstrap
 from store.fixes import TOPIC as FIXES
+from store.fixes import fix_waits
 from store.incident_failures import TOPIC as FAILURES
+from store.incident_failures import anything_waits
 from store.key_material import KeyringError
 from store.keyring import Keyring
+from store.regressions import any_running
 from store.sessions import Database
 from store.single_writer import AnotherWriterError, single_writer
 from telemetry.agents.analysing import Analysing
 from telemetry.agents.fixing.work import Fixing
 from telemetry.agents.regressing.work import Regressing
 from telemetry.agents.stored.ended import TOPIC as ENDED
+from telemetry.agents.stored.ended import anything_ended
 from telemetry.agents.told import Uniting
 from telemetry.behind import ErrorsBehind
 from telemetry.judging import EventJudge
@@ -105,18 +109,33 @@ def _scheduler(database: Database, keyring: Keyring, settings: Settings, parts: 
     kept = Job("telemetry", 30, RetentionTurn(TelemetryRetention(database, settings), stopping))
     judge = EventJudge(database)
     woken = partial(database.telemetry.wakeups.subscribe, TOPIC)
-    judged = Job("event_rules", 1, lambda _database: judge.work(), woken)
+    judged = Job(
+        "event_rules", 1, lambda _database: judge.work(), woken, lambda look: judge.waits(look.main, look.telemetry)
+    )
     uniting = Uniting(database)
-    united = Job("incidents", 1, lambda _database: uniting.work(), partial(database.wakeups.subscribe, FAILURES))
+    failures = partial(database.wakeups.subscribe, FAILURES)
+    united = Job("incidents", 1, lambda _database: uniting.work(), failures, lambda look: anything_waits(look.main))
     analysing = Analysing(database)
     ended = partial(database.telemetry.wakeups.subscribe, ENDED)
-    analysed = Job("agent_analyses", 1, lambda _database: analysing.work(), ended)
+    analysed = Job(
+        "agent_analyses",
+        1,
+        lambda _database: analysing.work(),
+        ended,
+        lambda look: anything_ended(look.telemetry, look.now_ms),
+    )
     identity = _identity()
     fixing = Fixing(database, keyring, settings, identity)
     parts.callback(fixing.stop)
-    fixed = Job("fixes", 1, lambda _database: fixing.work(), partial(database.wakeups.subscribe, FIXES))
+    fixed = Job(
+        "fixes",
+        1,
+        lambda _database: fixing.work(),
+        partial(database.wakeups.subscribe, FIXES),
+        lambda look: fix_waits(look.main, look.now_ms),
+    )
     regressing = Regressing(database)
-    proven = Job("regressions", 1, lambda _database: regressing.work())
+    proven = Job("regressions", 1, lambda _database: regressing.work(), waits=lambda look: any_running(look.main))
     jobs = [kept, judged, united, analysed, fixed, proven]
     scheduler = Scheduler(database, settings, identity, keyring=keyring, more_jobs=jobs, behind=ErrorsBehind(database))
     scheduler.start()

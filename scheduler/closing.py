@@ -30,7 +30,6 @@ from store.dispatches import (
     OpenDispatch,
     Places,
     PlannedRun,
-    anything_to_close,
     close_dispatches,
     leased_past_limit,
     places,
@@ -74,9 +73,6 @@ _log = structlog.get_logger(__name__)
 def close_and_rescue(database: Database) -> int:
     """Re-open what dead probes held, and close what is past its time: all there is now, in short transactions. How many
     dispatches that were."""
-    with database.read(EVERY_ORGANIZATION) as session:
-        if not anything_to_close(session, database.now_ms(session)):
-            return 0
     done = 0
     for step in (_rescue, _close_unclaimed, _close_overdue):
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.record import record
-from store.heartbeats import anything_overdue, settle_overdue
+from store.heartbeats import settle_overdue
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
 
@@ -12,9 +12,6 @@ AT_ONCE = 50
 
 def settle_heartbeats(database: Database) -> int:
     """Record a miss for each deadline that has passed; how many that were."""
-    with database.read(EVERY_ORGANIZATION) as session:
-        if not anything_overdue(session, database.now_ms(session)):
-            return 0
     total = 0
     while True:
         with database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:

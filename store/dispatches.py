@@ -126,7 +126,7 @@ def leased_past_limit(session: Session, now_ms: int) -> list[OpenDispatch]:
 
 
 def anything_to_close(session: Session, now_ms: int) -> bool:
-    """Whether there may be a dispatch to re-open or to close: a look before the writes that takes."""
+    """Whether there may be a dispatch to re-open or to close: a look before the writes that this takes."""
     overdue = rows(session, _LEASED + " LIMIT 1", now_ms - OVERDUE_MS)
     return bool(overdue or rows(session, _UNCLAIMED, now_ms, 1) or rows(session, _LOST, now_ms, 1))
 

@@ -60,6 +60,11 @@ def open_groups(session: Session) -> list[OpenGroup]:
     return [OpenGroup(*row) for row in rows(session, _OPEN)]
 
 
+def any_group_open(session: Session) -> bool:
+    """Whether `open_groups` would find any."""
+    return bool(rows(session, _OPEN + " LIMIT 1"))
+
+
 class FullRule(msgspec.Struct, frozen=True):
     """A rule on events and how many alerts of its are open."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from model.ids import new_id
 from store.fix_tables import IncidentFix
 from store.incident_tables import Incident
+from store.statements import rows
 
 RUNNING, PROPOSED, FALLBACK = "running", "proposed", "fallback"
 KEPT = 20
@@ -71,10 +72,12 @@ def newest_fixes(session: Session, incident_ids: Collection[str]) -> dict[str, I
     return {row.incident_id: row for row in session.scalars(wanted)}
 
 
+_WAITS = "SELECT 1 FROM incident_fixes WHERE status = ? AND until_ms <= ? LIMIT 1"
+
+
 def fix_waits(session: Session, now_ms: int) -> bool:
     """Whether there is one that nobody is at. A session of all."""
-    wanted = select(IncidentFix.id).where(IncidentFix.status == RUNNING, IncidentFix.until_ms <= now_ms)
-    return session.scalars(wanted.limit(1)).first() is not None
+    return bool(rows(session, _WAITS, RUNNING, now_ms))
 
 
 def take_fixes(session: Session, owner: str, most: int, now_ms: int, until_ms: int) -> Sequence[IncidentFix]:

@@ -68,6 +68,11 @@ def look_again(session: Session, organization_id: str, run_ids: Sequence[str]) -
         wake(session, TOPIC)
 
 
+def anything_waits(session: Session) -> bool:
+    """Whether there is any that is to be looked at. The session sees all of them."""
+    return bool(rows(session, _FIRST))
+
+
 def next_waiting(session: Session, most: int) -> tuple[str, list[Waiting]] | None:
     """Some of one organization that are to be looked at; None when there are none. The session sees all of them."""
     first = rows(session, _FIRST)

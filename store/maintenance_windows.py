@@ -119,6 +119,11 @@ def windows_between(session: Session, from_ms: int, to_ms: int, most: int) -> li
     return list(session.scalars(wanted.order_by(MaintenanceWindow.name, MaintenanceWindow.id).limit(most)))
 
 
+def anything_to_mark(session: Session) -> bool:
+    """Whether `windows_to_mark` would find any. The session sees every organization."""
+    return bool(rows(session, "SELECT 1 FROM maintenance_windows WHERE deleted_ms IS NULL AND marked_to IS NOT NULL"))
+
+
 def windows_to_mark(session: Session) -> Sequence[MaintenanceWindow]:
     """Those that cover runs stored before they were made, as far as is known."""
     wanted = select(MaintenanceWindow).where(

@@ -13,6 +13,7 @@ from model.ids import new_id
 from model.outcome import RunStatus
 from store.fix_tables import RegressionRun
 from store.incident_tables import Incident
+from store.statements import rows
 from store.tables import Run
 
 RUNNING, COMPLETED = "running", "completed"
@@ -70,6 +71,11 @@ def newest_regressions(session: Session, incident_ids: Collection[str]) -> dict[
     ranked = select(RegressionRun.id, rank.label("place")).where(RegressionRun.incident_id.in_(incident_ids)).subquery()
     wanted = select(RegressionRun).join(ranked, ranked.c.id == RegressionRun.id).where(ranked.c.place == 1)
     return {row.incident_id: row for row in session.scalars(wanted)}
+
+
+def any_running(session: Session) -> bool:
+    """Whether `regressions_to_judge` may find any. A session of all."""
+    return bool(rows(session, "SELECT 1 FROM regression_runs WHERE status = ? LIMIT 1", RUNNING))
 
 
 def regressions_to_judge(session: Session, now_ms: int) -> list[tuple[str, str]]:

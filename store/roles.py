@@ -14,17 +14,19 @@ from store.statements import rows, run
 ROLE_LEASE_MS = 2_500
 _MEMBER = "member:"
 _HOLD = (
-    "INSERT INTO roles (name, owner, lease_until_ms) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+    "INSERT INTO roles (name, owner, lease_until_ms) VALUES {} ON CONFLICT (name) DO UPDATE "
     "SET owner = excluded.owner, lease_until_ms = excluded.lease_until_ms "
-    "WHERE roles.owner = excluded.owner OR roles.lease_until_ms <= ?"
+    "WHERE roles.owner = excluded.owner OR roles.lease_until_ms <= ? RETURNING name"
 )
 
 
 def hold_roles(session: Session, names: Sequence[str], owner: str, now_ms: int) -> set[str]:
     """Take or keep those of these roles that nobody else holds, until `now_ms` + ROLE_LEASE_MS."""
-    return {
-        name for name in sorted(names) if run(session, _HOLD, name, owner, now_ms + ROLE_LEASE_MS, now_ms)
-    }  # fmt: skip
+    if not names:
+        return set()
+    wanted = [value for name in sorted(names) for value in (name, owner, now_ms + ROLE_LEASE_MS)]
+    query = _HOLD.format(", ".join(["(?, ?, ?)"] * len(names)))
+    return {str(name) for (name,) in rows(session, query, *wanted, now_ms)}
 
 
 def release_roles(session: Session, owner: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from store.alert_rules import hold_rules
 from store.alerting_feed import alerting_number
-from store.firings import MOST_OPEN, OpenGroup, advance_cursor, read_cursor
+from store.firings import MOST_OPEN, OpenGroup, advance_cursor, any_group_open, read_cursor
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import is_sqlite
 from store.write_lock import Urgency
@@ -78,6 +78,17 @@ class EventJudge:
         self._kept_ms = 0
         self._ground: Ground | None = None
         self._look_at: dict[str, int] = {}
+
+    def waits(self, session: Session, events: Session) -> bool:
+        """Whether there may be anything to judge, or to keep: a look before `work`, in sessions of EVERY_ORGANIZATION.
+        What is open may be over with time alone."""
+        ground = self._ground
+        return (
+            ground is None
+            or not self._stored == self._seen == read_cursor(session) == read_head(events).events
+            or ground.number != alerting_number(session)
+            or any_group_open(session)
+        )
 
     def work(self) -> None:
         """Judge all there is, or a good deal of it: whoever asks wants to be asked whether it still may."""

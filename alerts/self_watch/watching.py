@@ -96,26 +96,33 @@ class Watching:
 
     def __call__(self, database: Database) -> None:
         """Look once. What one watch can't do keeps no other from looking."""
-        failure: SQLAlchemyError | None = None
-        for watch in self._watches:
-            try:
-                self._look(database, watch)
-            except SQLAlchemyError as error:
-                failure = error
-        tell_owed(database)
-        if failure is not None:
-            raise failure
-
-    def _look(self, database: Database, watch: Watch) -> None:
+        failures: list[SQLAlchemyError] = []
+        seen: list[tuple[Watch, _Changes]] = []
         with database.read(EVERY_ORGANIZATION) as session:
-            known = open_notices(session, [kind.value for kind in watch.kinds])
-            found = watch.look(View(session, database.now_ms(session), known, self._data_dir, self._plans))
-            if found is None:
-                return
-            changes = _compare(known, list(found))
+            looked_s = time.monotonic()
+            for watch in self._watches:
+                try:
+                    seen.append((watch, self._look(session, database.now_ms(session), watch)))
+                except SQLAlchemyError as error:
+                    session.rollback()
+                    failures.append(error)
+        for watch, changes in seen:
+            try:
+                self._write(database, watch, changes, looked_s)
+            except SQLAlchemyError as error:
+                failures.append(error)
+        tell_owed(database)
+        if failures:
+            raise failures[-1]
+
+    def _look(self, session: Session, now_ms: int, watch: Watch) -> _Changes:
+        known = open_notices(session, [kind.value for kind in watch.kinds])
+        found = watch.look(View(session, now_ms, known, self._data_dir, self._plans))
+        return _Changes([], []) if found is None else _compare(known, list(found))
+
+    def _write(self, database: Database, watch: Watch, changes: _Changes, looked_s: float) -> None:
         if not (changes.said or changes.over):
             return
-        looked_s = time.monotonic()
         with database.write(EVERY_ORGANIZATION, Urgency.PEOPLE) as session:
             now_ms = database.now_ms(session)
             if time.monotonic() - looked_s > STALE_S:

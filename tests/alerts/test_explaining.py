@@ -11,7 +11,6 @@ from alerts.backtest import backtest
 from alerts.explaining import Explained, decisions_of, why
 from alerts.notices import raise_notice
 from alerts.rules.registry import RULES
-from alerts.watch import watch
 from model.errors import ErrorCode
 from model.notices import NoticeKind
 from store.alert_tables import Alert, AlertRule
@@ -22,6 +21,7 @@ from tests.alerts.alerting import STEP_MS, T0, add_channel, add_rule, alerts_of,
 from tests.alerts.recording import add_check, manual, measured, not_run
 from tests.alerts.test_quiet import mute, silence, window
 from tests.conftest import Clock
+from tests.scheduler.asked import watch
 
 
 @pytest.fixture(autouse=True)

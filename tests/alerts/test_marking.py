@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from alerts import marking
-from alerts.marking import mark_stored_runs
 from store.alert_tables import MaintenanceWindow
 from store.maintenance_windows import WindowFields, create_window, delete_window, update_window
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -16,6 +15,7 @@ from store.write_lock import Urgency
 from tests.alerts.alerting import STEP_MS, T0, add_channel, add_rule, alerts_of, record_one, tell_story
 from tests.alerts.recording import add_check, not_run, rows_of
 from tests.conftest import Clock
+from tests.scheduler.asked import mark_stored_runs
 
 STORY = "+-+--+-+"
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from alerts.watch import watch
 from model.ids import new_id
 from model.times import iso
 from store.alert_tables import Alert, MaintenanceWindow, Notification, Silence
@@ -28,6 +27,7 @@ from tests.alerts.alerting import (
 )
 from tests.alerts.recording import add_check, rows_of
 from tests.conftest import Clock
+from tests.scheduler.asked import watch
 
 
 @pytest.fixture(autouse=True)

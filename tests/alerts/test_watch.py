@@ -9,7 +9,6 @@ from sqlalchemy import select, text
 
 from alerts.edits import after_rule_delete
 from alerts.record import record
-from alerts.watch import watch
 from store.alert_rules import delete_rule, get_rule
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Run
@@ -28,6 +27,7 @@ from tests.alerts.recording import add_check
 from tests.alerts.test_quiet import window
 from tests.api.wire import wait_until
 from tests.conftest import Clock
+from tests.scheduler.asked import watch
 
 
 @pytest.fixture(autouse=True)

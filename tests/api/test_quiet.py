@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from alerts.watch import watch
 from store.sessions import Database
 from tests.alerts.alerting import add_channel, add_rule, alerts_of, outbox, tell_story
 from tests.alerts.recording import T0, add_check
 from tests.api.conftest import Client
 from tests.api.test_monitors import make
 from tests.conftest import Clock
+from tests.scheduler.asked import watch
 from tests.telemetry.reporting import make_project
 
 WINDOWS, SILENCES = "/v1/maintenance-windows", "/v1/silences"

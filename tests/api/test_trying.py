@@ -15,7 +15,6 @@ from api.probe_results import take_results
 from model.outcome import AssertionResult, Metrics, RunError, RunStatus
 from model.protocol import PROTOCOL, TRIED_BODY_BYTES, LeaseAnswer, LeaseRequest, Result
 from model.settings import Settings
-from scheduler.closing import close_and_rescue
 from store.dispatches import reopen_lost
 from store.draft_tables import Draft
 from store.drafts import KEPT, KEPT_MS, OPEN_AT_ONCE, TAKEN_WITHIN_MS
@@ -38,6 +37,7 @@ from store.write_lock import Urgency
 from tests.api.conftest import Client
 from tests.api.test_monitors import url_monitor
 from tests.conftest import Clock
+from tests.scheduler.asked import close_and_rescue
 from tests.store.auditing import told
 
 TRY = "/v1/monitors/try?wait=0"

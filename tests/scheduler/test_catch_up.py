@@ -10,12 +10,13 @@ import pytest
 from model.ids import slot_run_id
 from model.schedule import Schedule
 from scheduler.catch_up import EXTRA_RATE, LEAST_EXTRA_PER_S, OFFERED_MS, CatchUp, Ration
-from scheduler.closing import NOT_HANDED_OUT, close_and_rescue
+from scheduler.closing import NOT_HANDED_OUT
 from scheduler.figures import Figures
 from scheduler.ticker import LEAD_MS, Ticker
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.write_lock import Urgency
+from tests.scheduler.asked import close_and_rescue
 from tests.scheduler.world import World, due_slots
 
 MINUTE, DAY = 60_000, 86_400_000

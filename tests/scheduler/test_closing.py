@@ -6,7 +6,6 @@ import pytest
 
 from model.ids import new_id, slot_run_id
 from model.protocol import LEASE_MS, LeaseRequest
-from scheduler.closing import close_and_rescue
 from scheduler.ticker import Ticker
 from store.claims import claim
 from store.dispatches import LONGEST_QUEUE_MS, OVERDUE_MS, NewDispatch, add_dispatches
@@ -15,6 +14,7 @@ from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.tables import Dispatch, Probe, ProbeInstance, Run
 from store.write_lock import Urgency
+from tests.scheduler.asked import close_and_rescue
 from tests.scheduler.world import World
 
 

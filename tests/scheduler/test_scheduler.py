@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from model.settings import Settings
-from scheduler.jobs import Job
+from scheduler.jobs import Job, Reading
 from scheduler.scheduler import Scheduler
 from scheduler.ticker import Ticker
 from store import shards
 from store.service_clock import beat
 from store.sessions import EVERY_ORGANIZATION, Database
 from store.shards import SHARDS
+from store.statements import rows
 from store.write_lock import Urgency
 from tests.conftest import Clock
 from tests.scheduler.world import World, due_slots
@@ -183,6 +185,62 @@ def test_a_job_that_is_woken_does_not_wait_for_its_turn(start: Start) -> None:
         _until(lambda: wake[0]() or turns.acquire(timeout=0.5), "a turn")
     scheduler.stop()
     assert wake == []
+
+
+def test_a_job_that_has_nothing_to_do_is_asked_and_not_run(start: Start) -> None:
+    asked, turns = threading.Semaphore(0), threading.Semaphore(0)
+    work = threading.Event()
+
+    def waits(reading: Reading) -> bool:
+        asked.release()
+        return work.is_set() and reading.now_ms > 0
+
+    def run(_database: Database) -> None:
+        work.clear()
+        turns.release()
+
+    start("first", jobs=[Job("seldom", 0.01, run, waits=waits)])
+    for _ in range(3):
+        assert asked.acquire(timeout=10)
+    assert not turns.acquire(blocking=False)
+    work.set()
+    assert turns.acquire(timeout=10)
+
+
+def test_what_keeps_one_job_from_being_asked_keeps_no_other(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    turns = threading.Semaphore(0)
+
+    def refused(reading: Reading) -> bool:
+        reading.main.execute(text("SELECT nothing_of_that_name"))
+        return True
+
+    def mistaken(_reading: Reading) -> bool:
+        raise ZeroDivisionError
+
+    jobs = [
+        Job("refused", 0.01, lambda _database: turns.release(100), waits=refused),
+        Job("mistaken", 0.01, lambda _database: turns.release(100), waits=mistaken),
+        Job("good", 0.01, lambda _database: turns.release(), waits=lambda look: bool(rows(look.main, "SELECT 1"))),
+    ]
+    scheduler = start("first", jobs=jobs)
+    for _ in range(3):
+        assert turns.acquire(timeout=10)
+    assert scheduler.figures.failures >= 2
+    scheduler.stop()
+    assert not turns.acquire(timeout=0) or not turns.acquire(timeout=0), "only the good one was run"
+
+
+def test_a_job_that_is_woken_and_says_when_it_has_work_is_run_at_once(start: Start) -> None:
+    turns = threading.Semaphore(0)
+    wake: list[Callable[[], None]] = []
+
+    def woken(call: Callable[[], None]) -> Callable[[], None]:
+        wake.append(call)
+        return lambda: wake.remove(call)
+
+    start("first", jobs=[Job("rare", 3600, lambda _database: turns.release(), woken, lambda _reading: False)])
+    for _ in range(3):  # at first it may not hold the role yet
+        _until(lambda: wake[0]() or turns.acquire(timeout=0.5), "a turn")
 
 
 def test_a_job_that_takes_longer_than_its_interval_fills_no_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.alerts.alerting import add_channel, alerts_of, outbox, timeline
 from tests.api.client import Client
 from tests.api.conftest import MakeKey
 from tests.conftest import Clock
+from tests.scheduler.asked import judge_events, watch
 from tests.telemetry.reporting import Reports, event, make_project, message
 
 MINUTE = 60_000
@@ -30,8 +32,8 @@ Judge = Callable[[], None]
 
 @pytest.fixture
 def judge(database: Database) -> Judge:
-    """A function that judges what has arrived."""
-    return EventJudge(database).work
+    """A function that judges what has arrived, if it is worth a look."""
+    return partial(judge_events, EventJudge(database), database)
 
 
 def add(reports: Reports, **fields: Any) -> dict[str, Any]:
@@ -244,8 +246,6 @@ def test_an_issue_that_comes_back_before_anybody_saw_it_resolved_is_told_at_once
 def test_silences_keep_it_back_and_maintenance_keeps_it_from_firing(
     reports: Reports, judge: Judge, database: Database, organization: str, clock: Clock
 ) -> None:
-    from alerts.watch import watch
-
     add(reports, channels=[add_channel(database, organization)])
     silence = reports.owner.data("POST", "/v1/silences", {"match": {"all": True}, "for": 120}, status=201)
     clock.advance(1)
@@ -272,8 +272,6 @@ def test_silences_keep_it_back_and_maintenance_keeps_it_from_firing(
 def test_a_project_has_windows_and_silences_of_its_own(
     reports: Reports, judge: Judge, database: Database, organization: str, clock: Clock
 ) -> None:
-    from alerts.watch import watch
-
     other = make_project(reports.owner, "other")
     channel = add_channel(database, organization)
     add(reports, channels=[channel])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from telemetry.judging import EventJudge
 from telemetry.stored.issues import get_issue, merge
 from tests.alerts.alerting import add_channel, alerts_of, outbox, timeline
 from tests.conftest import Clock
+from tests.scheduler.asked import judge_events
 from tests.telemetry.reporting import Reports
 from tests.telemetry.test_event_rules import add, fail, firings
 from tests.telemetry.test_source_maps import SCRIPT, minified, upload
@@ -25,7 +27,7 @@ Merge = Callable[[str, str], None]
 
 @pytest.fixture
 def judge(database: Database) -> Judge:
-    return EventJudge(database).work
+    return partial(judge_events, EventJudge(database), database)
 
 
 @pytest.fixture

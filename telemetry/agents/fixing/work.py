@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from model.addresses import AddressPolicy, networks_of
 from model.settings import Settings
 from store.fix_tables import IncidentFix
-from store.fixes import RUNNING, fix_waits, get_fix, keep_fix, take_fixes
+from store.fixes import RUNNING, get_fix, keep_fix, take_fixes
 from store.incidents import get_incident
 from store.key_material import KeyringError
 from store.keyring import Keyring
@@ -87,9 +87,6 @@ class Fixing:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _take(self) -> _Taken | None:
-        with self._database.read(EVERY_ORGANIZATION) as session:
-            if not fix_waits(session, self._database.now_ms(session)):
-                return None
         with self._database.write(EVERY_ORGANIZATION, Urgency.HOUSEKEEPING) as session:
             now_ms = self._database.now_ms(session)
             found = take_fixes(session, self._owner, 1, now_ms, now_ms + LEASE_MS)

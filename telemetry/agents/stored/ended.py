@@ -43,6 +43,11 @@ def tell_said(session: Session, said: Ended, now_ms: int) -> None:
     run(session, _TELL_SAID, said.organization_id, said.number, said.seq, now_ms + SILENT_MS)
 
 
+def anything_ended(session: Session, now_ms: int) -> bool:
+    """Whether `next_ended` would find any."""
+    return bool(rows(session, _NEXT, now_ms, 1))
+
+
 def next_ended(session: Session, now_ms: int, limit: int) -> list[Ended]:
     """Those that wait longest."""
     return [Ended(*row) for row in rows(session, _NEXT, now_ms, limit)]

@@ -9,7 +9,6 @@ import pytest
 from alerts.self_watch import locations
 from alerts.self_watch.watching import Watch
 from model.protocol import LEASE_MS
-from scheduler.closing import close_and_rescue
 from store.dispatches import NewDispatch, add_dispatches
 from store.probes import delete_probe
 from store.sessions import EVERY_ORGANIZATION
@@ -17,6 +16,7 @@ from store.tables import ProbeInstance
 from store.write_lock import Urgency
 from tests.alerts.noticing import Owners
 from tests.alerts.self_watch.conftest import Pass
+from tests.scheduler.asked import close_and_rescue
 from tests.scheduler.world import World
 
 

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select, update
 
 from alerts.lifecycle import retract
-from alerts.marking import mark_stored_runs
 from model.finished import Finished
 from model.outcome import RunError, RunStatus, Trigger
 from store.alert_tables import Alert
@@ -26,6 +25,7 @@ from telemetry.agents.uniting import Placing
 from tests.alerts.alerting import add_rule, alerts_of
 from tests.alerts.recording import T0
 from tests.conftest import KEYRING, Clock
+from tests.scheduler.asked import mark_stored_runs
 from tests.telemetry.agents.incidents import (
     SHOP,
     add_journey,
