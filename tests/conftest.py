@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from migrations.upgrade import upgrade
+from model.collector import spare_the_collector
 from model.ids import new_id
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -22,10 +23,12 @@ from store.write_lock import Urgency
 from tests.compiled_statements import share_compiled_statements
 from tests.memory import use_memory
 from tests.postgres import Postgres, running_postgres
+from tests.quick_passwords import hash_quickly
 from tests.security.tally import Tally, lines_of, table
 
 use_memory()
 share_compiled_statements()
+hash_quickly()
 settings.register_profile("large", max_examples=1000, deadline=None)
 settings.register_profile("unhurried", deadline=None)
 if settings.get_current_profile_name() == "default":  # a busy machine is no failure; in CI Hypothesis knows that itself
@@ -34,6 +37,11 @@ STORES = ("sqlite", "postgresql")
 KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
 """What a test seals, encrypts and hashes with, unless it says otherwise."""
 MakeDatabase = Callable[[], str]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the collector need not walk it again and again."""
+    spare_the_collector()
 
 
 @pytest.fixture

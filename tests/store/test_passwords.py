@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +11,29 @@ from argon2 import PasswordHasher
 
 from store import passwords
 from store.passwords import BusyError, hash_password, verify_password
+from tests.quick_passwords import AS_SERVED
 from tests.store.people import PASSWORD, hashed_once
+
+
+@pytest.fixture(autouse=True)
+def _as_served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With all the effort that a guess is to cost."""
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "_hasher", AS_SERVED)
+        _forget()
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    hashed_once.cache_clear()
+    passwords._of_nobody.cache_clear()
 
 
 def test_a_hash_is_argon2id_and_opens_by_its_password_alone() -> None:
     stored = hashed_once()
     assert stored.startswith("$argon2id$")
+    assert AS_SERVED.memory_cost >= 64 * 1024, "so much memory for each guess"
     assert PASSWORD not in stored
     assert verify_password(stored, PASSWORD).right
     for other in ("", PASSWORD[:-1], PASSWORD + " ", PASSWORD.upper()):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeDatabase
 from tests.system.ledger import Target
 from tests.system.stack import Stack
 
@@ -29,14 +30,18 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture
-def make_stack(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+def make_stack(store: str, make_database_url: MakeDatabase, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     """A function that starts a whole Tracer; a `sabotage` names a broken build, `settings` are of its environment."""
     stacks: list[Stack] = []
 
     def make(sabotage: str = "", **settings: str) -> Stack:
         folder = tmp_path / f"stack{len(stacks)}"
         (folder / "data").mkdir(parents=True)
-        url = "sqlite" if store == "sqlite" else request.getfixturevalue("make_empty_database")()
+        url = make_database_url()
+        if store == "sqlite":
+            for ending in ("", "-telemetry"):
+                file = Path(url.removeprefix("sqlite:///"))
+                file.with_stem(file.stem + ending).rename(folder / "data" / f"tracer{ending}.db")
         stacks.append(Stack(url, folder, sabotage=sabotage, **settings))
         return stacks[-1].start()
 

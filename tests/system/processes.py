@@ -25,7 +25,7 @@ SECRET_KEYS = "k1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY="
 
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["cli.main", "cli.programs", "cli.server", "probes.process"])
+FORKS.set_forkserver_preload(["tests.warm"])
 
 
 def _tracer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import multiprocessing
 import os
 import threading
 import time
@@ -21,15 +20,12 @@ from store.sessions import EVERY_ORGANIZATION, Database
 from store.statements import rows
 from store.write_lock import Urgency
 from tests.conftest import Clock
+from tests.system.processes import FORKS
 from tests.telemetry.reporting import event, span
 
 KILLS = int(os.environ.get("TRACER_TEST_INGEST_KILLS", "50")) // 2
 """Half of them on each store; thousands by the environment."""
 SENDERS = 4
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["cli.main", "cli.programs", "cli.server", "probes.process", "tests.telemetry.killed_server"]
-)
 
 
 class Sender(Protocol):
@@ -86,10 +82,10 @@ class Ledger:
 
 def one_life(url: str, ledger: Sender, sabotage: str = "") -> None:
     """A server that is killed as soon as somebody has been told that something is stored."""
-    ours, theirs = _FORKS.Pipe()
+    ours, theirs = FORKS.Pipe()
     from tests.telemetry.killed_server import serve
 
-    process = _FORKS.Process(target=serve, args=(url, theirs, sabotage), daemon=True)
+    process = FORKS.Process(target=serve, args=(url, theirs, sabotage), daemon=True)
     process.start()
     assert ours.poll(40), "it did not start"
     port, told = ours.recv(), threading.Event()

@@ -24,8 +24,8 @@ from telemetry.judging import EventJudge
 from telemetry.rules import EventRule
 from tests.alerts.alerting import add_channel, outbox
 from tests.conftest import Clock
+from tests.system.processes import FORKS
 from tests.telemetry.reporting import message
-from tests.telemetry.test_kills import _FORKS
 
 LIVES = int(os.environ.get("TRACER_TEST_JUDGE_KILLS", "16")) // 8
 """For each point and store; more by the environment."""
@@ -58,9 +58,9 @@ class Site:
 
         started = []
         for number in range(others + 1):
-            ours, theirs = _FORKS.Pipe()
+            ours, theirs = FORKS.Pipe()
             point = dies_at if number == 0 else ""
-            process = _FORKS.Process(
+            process = FORKS.Process(
                 target=serve_and_judge, args=(self._url, theirs, sabotage, point, after), daemon=True
             )
             process.start()
