@@ -18,6 +18,7 @@ from api.pages.as_code import equals, judged
 from api.pages.both_edits import both, shown_by
 from api.pages.found import start_at
 from api.pages.gate import page, visitor
+from api.pages.gone import said_gone
 from api.pages.journey_draft import FIELDS, MORE, SHOWN, Draft
 from api.pages.journey_found import found_in
 from api.pages.meanwhile import Meanwhile, meanwhile, seen
@@ -27,6 +28,7 @@ from api.pages.schedule_choice import FIELDS as SCHEDULE
 from api.pages.schedule_choice import when_of
 from api.pages.schema_fields import step_fields, time_zones
 from api.pages.typed_secrets import hide, put_back
+from api.pages.unknown_places import refuse_unknown_places, told_of
 from api.services import services
 from api.trying import try_out
 from journeys.recording.script import Line, NoScriptError, read_script
@@ -67,8 +69,11 @@ def edit_journey(journey_id: str) -> Response:
 @page(Scope.WRITE)
 def change_journey(journey_id: str) -> Response:
     """A button of the form: of a row, or the one that saves."""
-    with services().database.read(visitor().caller.organization_id) as session:
-        stored = checks.find(JOURNEY, session, journey_id)
+    try:
+        with services().database.read(visitor().caller.organization_id) as session:
+            stored = checks.find(JOURNEY, session, journey_id)
+    except NotFound:
+        return _gone(journey_id)
     return _pressed(stored)
 
 
@@ -91,6 +96,7 @@ def _pressed(stored: Check | None) -> Response:
     try:
         document = _sent(draft, journey_id)
         if journey_id is None:
+            refuse_unknown_places(document.get("locations") or ())
             made = checks.made(JOURNEY, document).get_json()["data"]
             return go_to(f"/journeys/{made['id']}?done=made")
         checks.changed(JOURNEY, journey_id, document)
@@ -99,6 +105,14 @@ def _pressed(stored: Check | None) -> Response:
     except (Conflict, Forbidden, PlanLimit) as error:
         return _form(journey_id, draft, {"": [error.message]}, error.status)
     return go_to(f"/journeys/{journey_id}?done=saved")
+
+
+def _gone(journey_id: str) -> Response:
+    """It was deleted while its form was open: what was typed makes another. NotFound, of one that never was."""
+    said = said_gone(journey_id)
+    draft = Draft.of_form(request.form)
+    put_back(draft, request.form.get(typed_secrets.FIELD, ""))
+    return _form(None, draft, {"": [said]}, Conflict.status)
 
 
 def _beside(journey_id: str, draft: Draft, told: Meanwhile) -> Response:
@@ -209,5 +223,6 @@ def _form(
         notes=notes,
         imported=imported,
         found=found,
+        sure=told_of(),
         start_at=start_at(draft.fields.get("locations", ""), online, defaults),
     )

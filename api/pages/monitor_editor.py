@@ -20,6 +20,7 @@ from api.pages.assertion_rows import SUBJECTS, WORDS, operators_of, types_of
 from api.pages.both_edits import both, shown_by
 from api.pages.found import Found, found, start_at
 from api.pages.gate import page, visitor
+from api.pages.gone import said_gone
 from api.pages.inner_address import refused_here
 from api.pages.meanwhile import Meanwhile, meanwhile, seen
 from api.pages.monitor_draft import MonitorDraft
@@ -30,9 +31,9 @@ from api.pages.schedule_choice import FIELDS as SCHEDULE
 from api.pages.schedule_choice import when_of
 from api.pages.schema_fields import time_zones
 from api.pages.typed_secrets import hide, put_back
+from api.pages.unknown_places import refuse_unknown_places, told_of
 from api.services import services
 from api.trying import tried, try_out
-from store.audit_log import AuditFilter, list_events
 from store.drafts import get_draft
 from store.probes import online_locations, served_locations
 from store.tables import Check
@@ -114,13 +115,9 @@ def _pressed(monitor_id: str | None) -> Response:
 
 def _gone(monitor_id: str) -> Response:
     """It was deleted while its form was open: what was typed makes another. NotFound, of one that never was."""
-    with services().database.read(visitor().caller.organization_id) as session:
-        events, _ = list_events(session, AuditFilter(target=monitor_id), page=(0, 1))
-    if not events:
-        raise NotFound(f"There is no monitor {monitor_id}")
+    said = said_gone(monitor_id)
     draft = MonitorDraft.of_form(_wanted_kind("save"), request.form)
     put_back(draft, request.form.get(typed_secrets.FIELD, ""))
-    said = f"{events[0].actor_name} deleted it after you opened this. What you typed stands here and makes a new one"
     return _form(draft, None, {"": [said]}, Conflict.status)
 
 
@@ -145,23 +142,10 @@ def _stored(monitor_id: str) -> Check:
 def _saved(draft: MonitorDraft, monitor_id: str | None) -> Response:
     document = _sent(draft, monitor_id)
     if monitor_id is None:
-        _refuse_unknown_places(document.get("locations") or ())
+        refuse_unknown_places(document.get("locations") or ())
         return go_to(f"/monitors/{checks.made(MONITOR, document).get_json()['data']['id']}?done=made")
     checks.changed(MONITOR, monitor_id, document)
     return go_to(f"/monitors/{monitor_id}?done=saved")
-
-
-def _refuse_unknown_places(locations: Sequence[str]) -> None:
-    """A typing error would make a monitor that never runs: a location that no probe has ever served is asked for once.
-    Invalid."""
-    state = services()
-    with state.database.read(visitor().caller.organization_id) as session:
-        served = {*served_locations(session), *online_locations(session, state.database.now_ms(session))}
-    unknown = ", ".join(place for place in locations if place not in served)
-    if unknown and served and request.form.get("sure") != unknown:
-        g.unknown_places = unknown
-        said = f"names {unknown}, where no probe has ever been. If that is meant, create it once more"
-        raise Invalid({"locations": [said]})
 
 
 def _sent(draft: MonitorDraft, monitor_id: str | None) -> dict[str, Any]:
@@ -226,7 +210,7 @@ def _form(
         found=shown,
         touched=touched,
         typed=typed,
-        sure=g.get("unknown_places", ""),
+        sure=told_of(),
         yaml=yaml,
         curl=curl,
     )

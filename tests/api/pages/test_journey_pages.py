@@ -20,8 +20,10 @@ from tests.api.conftest import Client, MakeKey
 from tests.api.journeys import make
 from tests.api.pages.world import MINUTE_MS, Browser, Seen, add_alert
 from tests.api.test_runs import finish
+from tests.api.test_trying import Probe, probe
 from tests.conftest import Clock
 
+__all__ = ["probe"]
 sqlite_only = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 STEPS = [{"type": "goto", "url": "https://shop.example/"}, {"type": "click", "selector": "#buy", "name": "Buy <it>"}]
 NEW = "/journeys/new"
@@ -179,6 +181,18 @@ def test_a_recording_is_pasted_and_what_was_left_out_is_told(signed_in: Browser)
     form = press(signed_in, NEW, form | {"script": "def (<b>"}, "import", status=422)
     assert "The script can&#39;t be taken" in form["_"]
     assert form["steps.1.type"] == "click"
+
+
+@sqlite_only
+def test_a_location_that_no_probe_has_ever_served_is_asked_for_once(
+    signed_in: Browser, owner: Client, probe: Probe
+) -> None:
+    form = opened(signed_in) | {"name": "Purchase", "steps.0.url": "https://shop.example/", "locations": "local, moon"}
+    asked = press(signed_in, NEW, form, "save", status=422)
+    assert "names moon, where no probe has ever been" in asked["_"]
+    assert signed_in.post(NEW, {**form, "sure": asked["sure"], "do": "save"}).status_code == 303
+    [made] = owner.data("GET", "/v1/journeys")
+    assert made["locations"] == ["local", "moon"]
 
 
 @sqlite_only

@@ -161,10 +161,11 @@ def test_headers_of_two_people_are_both_kept(signed_in: Browser, owner: Client, 
     assert told(owner, "GET", resource)["headers"] == {"X-Old": "1", "X-Mine": "2", "Authorization": "********"}
 
 
-def test_what_was_typed_of_a_monitor_that_is_gone_makes_another(
-    signed_in: Browser, owner: Client, clock: Clock
+@pytest.mark.parametrize("what", ["monitor", "journey"])
+def test_what_was_typed_of_a_check_that_is_gone_makes_another(
+    signed_in: Browser, owner: Client, clock: Clock, what: str
 ) -> None:
-    page, resource = make(owner, "monitor")
+    page, resource = make(owner, what)
     fields = fields_of(signed_in.answer(page).get_data(as_text=True)) | {"name": "Mine", "do": "save"}
     clock.advance(1_000)
     told(owner, "DELETE", resource)
@@ -172,5 +173,7 @@ def test_what_was_typed_of_a_monitor_that_is_gone_makes_another(
     text = answer.get_data(as_text=True)
     assert (answer.status_code, 'value="Mine"' in text) == (409, True)
     assert "test deleted it after you opened this. What you typed stands here and makes a new one" in Seen(text).text
-    made = signed_in.post("/monitors/new", fields_of(text) | {"name": "Mine", "do": "save"})
+    made = signed_in.post(f"/{what}s/new", fields_of(text) | {"name": "Mine", "do": "save"})
     assert made.status_code == 303
+    never = signed_in.post(f"/{what}s/{what[:3].replace('jou', 'jny')}_never/edit", fields)
+    assert never.status_code == 404
