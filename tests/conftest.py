@@ -6,15 +6,16 @@ def test_of_processes(database_url, tmp_path): …       the address alone, migr
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from migrations.upgrade import upgrade
-from model.collector import spare_the_collector
 from model.ids import new_id
 from store.keyring import Keyring
 from store.sessions import EVERY_ORGANIZATION, Database
@@ -24,6 +25,7 @@ from tests.compiled_statements import share_compiled_statements
 from tests.memory import use_memory
 from tests.postgres import Postgres, running_postgres
 from tests.quick_passwords import hash_quickly
+from tests.scheduling import StacksApart
 from tests.security.tally import Tally, lines_of, table
 
 use_memory()
@@ -39,9 +41,17 @@ KEYRING = Keyring({"k1": bytes(range(32))}, b"pepper")
 MakeDatabase = Callable[[], str]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StacksApart:
+    return StacksApart(config, log)
+
+
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: the collector need not walk it again and again."""
-    spare_the_collector()
+    """What was imported and collected stays to the end: the collector need not walk it again and again. What a test
+    leaves is often large, so it is looked for more often than by a server."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000)
 
 
 @pytest.fixture

@@ -40,8 +40,7 @@ from store.write_lock import Urgency
 
 POLL_S = 1.0
 RENEW_S = 1.0
-WATCH_S = 5.0
-"""How often it is asked what has not got through for minutes."""
+WATCH_S = 1.0
 IDLE_S = 0.2
 """A channel for which nothing could be claimed is looked at again no sooner."""
 FINISH_S = 5.0

@@ -11,16 +11,6 @@ from tests.conftest import MakeDatabase
 from tests.system.ledger import Target
 from tests.system.stack import Stack
 
-_HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One after the other, a worker a store: many whole products in a hurry would only measure each other."""
-    for item in items:
-        if _HERE in item.path.parents:
-            store = item.callspec.params.get("store") if isinstance(item, pytest.Function) else None
-            item.add_marker(pytest.mark.xdist_group(f"system on {store}"))
-
 
 @pytest.fixture
 def target() -> Iterator[Target]:
