@@ -13,7 +13,7 @@ up: $(VENV)/.browser
 	@exec $(BIN)/tracer up
 
 test: $(VENV)/.installed-dev $(VENV)/.browser
-	$(BIN)/python -m pytest tests -n 4
+	$(BIN)/python -m pytest tests -n 3
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

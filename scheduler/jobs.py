@@ -10,11 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import msgspec
 import structlog
+from apscheduler.executors.pool import BasePoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -60,6 +64,7 @@ GATHER = timedelta(seconds=0.1)
 ROUND_S = 0.5
 """Between two rounds of asking who has something to do."""
 AT_ONCE = timedelta()
+MOST_AT_WORK = 10
 CLOSING = "closing"
 JOBS = (
     Job(CLOSING, 0.5, close_and_rescue, waits=lambda look: anything_to_close(look.main, look.now_ms)),
@@ -71,6 +76,13 @@ JOBS = (
 )
 
 
+class _OnThreads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler 3 is not typed
+    """APScheduler's way to run jobs, on threads whose end is waited for here."""
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        super().__init__(threads)
+
+
 class Jobs:
     """Runs jobs in threads of its own between `start` and `stop`."""
 
@@ -80,7 +92,12 @@ class Jobs:
         self._figures = figures
         # It warns each time that a job is still at work when its next turn comes, which is what max_instances is for.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
+        self._threads = ThreadPoolExecutor(MOST_AT_WORK, thread_name_prefix="jobs")
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "misfire_grace_time": None},
+            executors={"default": _OnThreads(self._threads)},
+        )
         for job in jobs:
             if job.waits is None:
                 self._scheduler.add_job(self._run, "interval", [job], id=job.name, seconds=job.every_s, max_instances=1)
@@ -100,13 +117,16 @@ class Jobs:
         """Returns when no job is running any more."""
         for unsubscribe in self._asleep:
             unsubscribe()
-        self._scheduler.shutdown(wait=True)
+        # It would wait under a lock that a job at work may want, to begin another: for ever.
+        self._scheduler.shutdown(wait=False)
+        self._threads.shutdown(wait=True)
 
     def _wake(self, job: Job) -> None:
         """Have it run in a moment, with what else comes until then. From any thread; a word that comes while it is at
         work may be lost: its next turn comes by itself."""
         if job.name not in self._soon:
-            self._begin(job, GATHER)
+            with suppress(JobLookupError):  # it has just been stopped
+                self._begin(job, GATHER)
 
     def _begin(self, job: Job, wait: timedelta) -> None:
         self._soon.add(job.name)

@@ -230,6 +230,23 @@ def test_what_keeps_one_job_from_being_asked_keeps_no_other(start: Start, caplog
     assert not turns.acquire(timeout=0) or not turns.acquire(timeout=0), "only the good one was run"
 
 
+def test_it_stops_though_a_job_is_just_about_to_begin(start: Start) -> None:
+    asked, told = threading.Event(), threading.Event()
+
+    def waits(_reading: Reading) -> bool:
+        asked.set()
+        return told.wait(20)
+
+    scheduler = start("first", jobs=[Job("seldom", 0.01, lambda _database: None, waits=waits)])
+    assert asked.wait(10)
+    stopping = threading.Thread(target=scheduler.stop)
+    stopping.start()
+    _until(lambda: not scheduler._jobs._scheduler.running, "it to stop")
+    told.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
 def test_a_job_that_is_woken_and_says_when_it_has_work_is_run_at_once(start: Start) -> None:
     turns = threading.Semaphore(0)
     wake: list[Callable[[], None]] = []
