@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from model.ids import new_id
 from store.notifications import OUTBOX_TOPIC
+from store.statements import rows
 from store.status_tables import StatusIncident, StatusMail, StatusPage, StatusSubscriber, StatusUpdate
 from store.wakeups import wake
 
@@ -76,9 +77,15 @@ def tell_subscribers(session: Session, page: StatusPage, told: StatusUpdate, now
     wake(session, OUTBOX_TOPIC)
 
 
+_ANY_DUE = (
+    "SELECT 1 FROM status_mails WHERE status = 'pending' AND next_ms <= ? "
+    "AND (claim IS NULL OR claimed_until_ms <= ?) LIMIT 1"
+)
+
+
 def letters_due(session: Session, now_ms: int) -> bool:
     """Whether there is anything to claim. In a session of EVERY_ORGANIZATION."""
-    return session.scalars(_due(now_ms).limit(1)).first() is not None
+    return bool(rows(session, _ANY_DUE, now_ms, now_ms))
 
 
 def claim_letters(session: Session, claim: str, most: int, now_ms: int) -> list[Letter]:

@@ -9,9 +9,19 @@ from sqlalchemy.orm import Session
 
 from store.alert_tables import Alert, AlertChannel, AlertRule, Notification
 from store.notifications import enqueue
+from store.statements import rows
 
 PATIENCE_MS = 120_000
 """So long without success, and the rule's other channels are told."""
+_ANY_OVERDUE = (
+    "SELECT 1 FROM notifications INDEXED BY ix_notifications_pending WHERE status = 'pending' AND attempts > 0 "
+    "AND others_told_ms IS NULL AND created_ms <= ? LIMIT 1"
+)
+
+
+def any_overdue(session: Session, now_ms: int) -> bool:
+    """Whether `overdue` would find any. In a session of EVERY_ORGANIZATION."""
+    return bool(rows(session, _ANY_OVERDUE, now_ms - PATIENCE_MS))
 
 
 def overdue(session: Session, now_ms: int, limit: int) -> list[Notification]:

@@ -34,13 +34,12 @@ from store.keyring import Keyring
 from store.notifications import OUTBOX_TOPIC
 from store.outbox import CLAIM_MS, Claimed, channels_due, give_back, renew_claims
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.undelivered import overdue
+from store.undelivered import any_overdue, overdue
 from store.wakeups import AsyncEvent
 from store.write_lock import Urgency
 
 POLL_S = 1.0
 RENEW_S = 1.0
-WATCH_S = 1.0
 IDLE_S = 0.2
 """A channel for which nothing could be claimed is looked at again no sooner."""
 FINISH_S = 5.0
@@ -105,9 +104,7 @@ class Sender:
     async def run(self) -> None:
         """Until `stop`, or until it is cancelled."""
         unsubscribe = self._database.wakeups.subscribe(OUTBOX_TOPIC, self._wake.set)
-        helpers = [
-            asyncio.create_task(work) for work in (self._recorder.run(), self._keep_claims(), self._watch_overdue())
-        ]
+        helpers = [asyncio.create_task(work) for work in (self._recorder.run(), self._keep_claims())]
         try:
             while not self._stopping.is_set():
                 if self._may():
@@ -122,8 +119,9 @@ class Sender:
             self._looking.shutdown(wait=False, cancel_futures=True)
 
     async def _begin_lanes(self) -> None:
+        """One for each channel that something is due for. What has not got through for minutes is told to others."""
         try:
-            due = await self._in_thread(self._due)
+            due, late = await self._in_thread(self._look)
         except SQLAlchemyError as error:
             _log.error("outbox.database", error=str(error))
             return
@@ -132,6 +130,11 @@ class Sender:
             lane.begin_anew_if_changed(changed_ms)
             if lane.task is None and not lane.pausing():
                 lane.task = asyncio.create_task(self._serve(channel_id, lane))
+        if late:
+            try:
+                await self._in_thread(self._tell_overdue)
+            except SQLAlchemyError as error:
+                _log.error("outbox.database", error=str(error))
 
     def _until_next(self) -> float:
         """A poll, or less when a channel's pause ends sooner."""
@@ -291,25 +294,16 @@ class Sender:
             for held in self._held.values():
                 held.update((one, asked_s + CLAIM_MS / 1000) for one in kept & held.keys())
 
-    async def _watch_overdue(self) -> None:
-        """What has not got through for two minutes is told to others."""
-        while True:
-            await asyncio.sleep(WATCH_S)
-            if not self._may():
-                continue
-            try:
-                await self._in_thread(self._tell_overdue)
-            except SQLAlchemyError as error:
-                _log.error("outbox.database", error=str(error))
-
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     # What follows runs in threads: each is one transaction.
 
-    def _due(self) -> list[tuple[str, int]]:
+    def _look(self) -> tuple[list[tuple[str, int]], bool]:
+        """(channels that something is due for, whether something has not got through for too long)"""
         with self._database.read(EVERY_ORGANIZATION) as session:
-            return channels_due(session, self._database.now_ms(session))
+            now_ms = self._database.now_ms(session)
+            return channels_due(session, now_ms), any_overdue(session, now_ms)
 
     def _next(self, channel_id: str, room: int) -> Batch:
         with self._database.write(EVERY_ORGANIZATION, Urgency.RESULTS) as session:

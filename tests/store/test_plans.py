@@ -17,7 +17,7 @@ from store.leases import lost_with_an_answer
 from store.open_dispatches import Holder
 from store.outbox import channels_due
 from store.sessions import EVERY_ORGANIZATION, Database
-from store.undelivered import overdue
+from store.undelivered import any_overdue
 
 HOLDER = Holder("org_1", "prb_1", "local")
 REQUEST = LeaseRequest(
@@ -39,7 +39,7 @@ LOOKS: dict[str, Callable[[Session], object]] = {
     "renewal": lambda session: lost_with_an_answer(session, HOLDER, REQUEST),
     "closing": lambda session: anything_to_close(session, 1),
     "sending": lambda session: channels_due(session, 1),
-    "others": lambda session: overdue(session, 1, 10),
+    "others": lambda session: any_overdue(session, 1),
 }
 
 

@@ -207,7 +207,6 @@ class World:
         """With fewer polls and longer claims: so many turns would take minutes, and show nothing more."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sending, "POLL_S", 120.0)
-            patch.setattr(sending, "WATCH_S", 300.0)
             patch.setattr(sending, "RENEW_S", 60.0)
             for module in (sending, outbox):
                 patch.setattr(module, "CLAIM_MS", 180_000)
