@@ -6,7 +6,6 @@ def test_of_processes(database_url, tmp_path): …       the address alone, migr
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,14 +43,6 @@ MakeDatabase = Callable[[], str]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StacksApart:
     return StacksApart(config, log)
-
-
-def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: the collector need not walk it again and again. What a test
-    leaves is often large, so it is looked for more often than by a server."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000)
 
 
 @pytest.fixture
