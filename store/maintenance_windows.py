@@ -121,7 +121,9 @@ def windows_between(session: Session, from_ms: int, to_ms: int, most: int) -> li
 
 def anything_to_mark(session: Session) -> bool:
     """Whether `windows_to_mark` would find any. The session sees every organization."""
-    return bool(rows(session, "SELECT 1 FROM maintenance_windows WHERE deleted_ms IS NULL AND marked_to IS NOT NULL"))
+    return bool(
+        rows(session, "SELECT 1 FROM maintenance_windows WHERE deleted_ms IS NULL AND marked_to IS NOT NULL LIMIT 1")
+    )
 
 
 def windows_to_mark(session: Session) -> Sequence[MaintenanceWindow]:

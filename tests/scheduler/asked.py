@@ -3,37 +3,32 @@ would wait for ever, so a test that calls these fails when the question overlook
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
 from alerts import marking
 from alerts import watch as watching
-from scheduler import closing, deadlines
+from scheduler import closing
 from store.dispatches import anything_to_close
-from store.heartbeats import anything_overdue
 from store.maintenance_windows import anything_to_mark
 from store.sessions import EVERY_ORGANIZATION, Database
 from telemetry.judging import EventJudge
 
 
 def close_and_rescue(database: Database) -> int:
-    with database.read(EVERY_ORGANIZATION) as session:
-        waits = anything_to_close(session, database.now_ms(session))
-    done = closing.close_and_rescue(database)
-    assert waits or not done
-    return done
-
-
-def settle_heartbeats(database: Database) -> int:
-    with database.read(EVERY_ORGANIZATION) as session:
-        waits = anything_overdue(session, database.now_ms(session))
-    done = deadlines.settle_heartbeats(database)
-    assert waits or not done
-    return done
+    return _asked(database, anything_to_close, closing.close_and_rescue)
 
 
 def watch(database: Database) -> int:
+    return _asked(database, watching.anything_to_watch, watching.watch)
+
+
+def _asked(database: Database, waits: Callable[[Session, int], bool], run: Callable[[Database], int]) -> int:
     with database.read(EVERY_ORGANIZATION) as session:
-        waits = watching.anything_to_watch(session, database.now_ms(session))
-    done = watching.watch(database)
-    assert waits or not done
+        asked_for = waits(session, database.now_ms(session))
+    done = run(database)
+    assert asked_for or not done
     return done
 
 

@@ -172,13 +172,20 @@ def test_a_job_runs_only_where_its_role_is_held(database: Database, start: Start
     _until(lambda: "second" in calls, "the other to take over", 5)
 
 
-def test_a_job_that_is_woken_does_not_wait_for_its_turn(start: Start) -> None:
-    turns = threading.Semaphore(0)
+def _waking() -> tuple[list[Callable[[], None]], Callable[[Callable[[], None]], Callable[[], None]]]:
+    """(what to call to wake a job, while it listens; the job's `woken`)"""
     wake: list[Callable[[], None]] = []
 
     def woken(call: Callable[[], None]) -> Callable[[], None]:
         wake.append(call)
         return lambda: wake.remove(call)
+
+    return wake, woken
+
+
+def test_a_job_that_is_woken_does_not_wait_for_its_turn(start: Start) -> None:
+    turns = threading.Semaphore(0)
+    wake, woken = _waking()
 
     scheduler = start("first", jobs=[Job("rare", 3600, lambda _database: turns.release(), woken)])
     for _ in range(3):  # at first it may not hold the role yet
@@ -249,11 +256,7 @@ def test_it_stops_though_a_job_is_just_about_to_begin(start: Start) -> None:
 
 def test_a_job_that_is_woken_and_says_when_it_has_work_is_run_at_once(start: Start) -> None:
     turns = threading.Semaphore(0)
-    wake: list[Callable[[], None]] = []
-
-    def woken(call: Callable[[], None]) -> Callable[[], None]:
-        wake.append(call)
-        return lambda: wake.remove(call)
+    wake, woken = _waking()
 
     start("first", jobs=[Job("rare", 3600, lambda _database: turns.release(), woken, lambda _reading: False)])
     for _ in range(3):  # at first it may not hold the role yet
